@@ -1,0 +1,49 @@
+"""Learned fusion of two images of one scene, and enhancement of one.
+
+The names below are loaded on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .errors import GifnetError
+    from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
+    from .options import TASKS, FuseOptions
+
+_LAZY = {
+    "FuseOptions": "options",
+    "Fuser": "fusion",
+    "GifnetError": "errors",
+    "ModelInfo": "fusion",
+    "TASKS": "options",
+    "enhance": "fusion",
+    "fuse": "fusion",
+    "list_models": "fusion",
+}
+
+__all__ = [
+    "TASKS",
+    "FuseOptions",
+    "Fuser",
+    "GifnetError",
+    "ModelInfo",
+    "__version__",
+    "enhance",
+    "fuse",
+    "list_models",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,85 @@
+"""Which device computes, and in which number format."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device for a name; "auto" prefers CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If the name is no device, or the device is not there.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if not re.fullmatch(r"(cpu|mps|cuda)(:\d+)?", device):
+        raise DeviceError(f"device is {device!r}; use auto, cpu, cuda, cuda:N or mps.")
+    found = torch.device(device)
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise DeviceError(
+            f"device is {device!r}, but PyTorch sees {count} CUDA device(s); use 'auto' or 'cpu'."
+        )
+    if found.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device is 'mps', which this machine does not have; use 'auto' or 'cpu'.")
+    return found
+
+
+def resolve_precision(
+    precision: str, device: torch.device, *, eight_bit: bool = False
+) -> torch.dtype:
+    """Return the number format of the network.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        "auto" is bfloat16 for 8-bit images where the hardware multiplies it, float32
+        otherwise: bfloat16's error is about that of 8-bit rounding.
+    eight_bit : bool
+        Whether all sources are 8-bit.
+
+    Raises
+    ------
+    DeviceError
+        For float16 on the CPU, which has no such arithmetic and is up to 1000 times slower.
+    """
+    import torch
+
+    if precision == "auto":
+        return torch.bfloat16 if eight_bit and _has_bfloat16(device) else torch.float32
+    if precision == "float16" and device.type == "cpu":
+        raise DeviceError(
+            "precision is 'float16', which the CPU emulates at a thousandth of the speed; use "
+            "'bfloat16' or 'float32'."
+        )
+    formats = {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }
+    return formats[precision]
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        # The test is not public in every release; without it, float32 is the safe answer.
+        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return bool(supported is not None and supported())
+    return False

@@ -1,0 +1,38 @@
+"""The one family of errors that users of gifnet see.
+
+Every message names what was wrong, with the offending value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class GifnetError(Exception):
+    """Base class of every error that gifnet raises on purpose."""
+
+
+class InvalidInputError(GifnetError, ValueError):
+    """An image, a pair of images or an option cannot be used."""
+
+
+class WeightsError(GifnetError, ValueError):
+    """A weights file is missing, damaged, or belongs to another network."""
+
+
+class DeviceError(GifnetError, RuntimeError):
+    """A device or precision is not available, or does not suit the device."""
+
+
+class ReadError(GifnetError, OSError):
+    """An image file cannot be read."""
+
+
+class WriteError(GifnetError, OSError):
+    """A result cannot be written."""
+
+
+class TrainingError(GifnetError, RuntimeError):
+    """Training cannot start or go on (data, configuration or checkpoint)."""
+
+
+class Cancelled(GifnetError):
+    """The caller asked to stop; nothing was written."""

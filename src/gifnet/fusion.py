@@ -1,0 +1,343 @@
+"""The story of one fusion: two images in, one better image out.
+
+arrays -> sources with axes, colour and value range -> luminance planes in [0, 1], chroma
+kept aside -> network -> fused luminance -> colour, range and missing pixels back -> an
+array like the first image.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .errors import InvalidInputError
+from .imaging.missing import both_lack, fill_pair, share_of_data
+from .imaging.request import Request, make_request
+from .imaging.result import FusedPlane, finish_plane
+from .models.registry import MODELS, model_spec
+from .options import FuseOptions
+from .progress import Progress, Reporter
+
+if TYPE_CHECKING:
+    import torch
+
+    from .engine.run import Engine
+    from .models.weights import Weights
+
+
+class Fuser:
+    """Keeps a model on its device for many fusions.
+
+    Parameters
+    ----------
+    options : FuseOptions, optional
+        Defaults for every call.
+    **overrides
+        Single options, by name.
+
+    Examples
+    --------
+    >>> with Fuser(task="mfif") as fuser:  # doctest: +SKIP
+    ...     results = [fuser.fuse(near, far) for near, far in pairs]
+    """
+
+    def __init__(self, options: FuseOptions | None = None, **overrides: Any):
+        base = options or FuseOptions()
+        try:
+            self.options = dataclasses.replace(base, **overrides)
+        except TypeError:
+            known = [field.name for field in dataclasses.fields(FuseOptions)]
+            unknown = sorted(set(overrides) - set(known))
+            raise InvalidInputError(f"Unknown options {unknown}; known are {known}.") from None
+        self._module: Any = None
+        self._weights: Weights | None = None
+        self._device: torch.device | None = None
+        self._dtype: torch.dtype | None = None
+
+    def __enter__(self) -> Fuser:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    @property
+    def device(self) -> str:
+        """The device that computes, such as "cpu" or "cuda"."""
+        return str(self._resolved_device())
+
+    @property
+    def weights(self) -> Weights:
+        """The weights, with their source, sha256 and model card."""
+        if self._weights is None:
+            from .models.weights import load_weights
+
+            self._weights = load_weights(self.options.weights, self.options.model)
+        return self._weights
+
+    def release(self) -> None:
+        """Free the model and its device memory; the next call loads it again."""
+        device, self._module, self._weights = self._device, None, None
+        if device is not None and device.type == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def provenance(self) -> dict[str, Any]:
+        """Return a JSON-able record of the options, weights, device and versions."""
+        from .provenance import make_record
+
+        return make_record(self.options, self.weights, self._resolved_device(), self._dtype)
+
+    def fuse(
+        self, first: Any, second: Any, *, return_mask: bool = False, progress: Progress = None
+    ) -> Any:
+        """Fuse two images; see `gifnet.fuse`."""
+        spec = model_spec(self.options.model)
+        if return_mask and not spec.has_mask:
+            masked = [s.name for s in MODELS.values() if s.has_mask]
+            raise InvalidInputError(
+                f"Model {spec.name!r} has no mask; use one of {masked}, or return_mask=False."
+            )
+        request = self._request(first, second)
+        result, mask = self._run(request, return_mask, Reporter(progress))
+        return (result, mask) if return_mask else result
+
+    def enhance(self, image: Any, *, progress: Progress = None) -> Any:
+        """Enhance one image; see `gifnet.enhance`."""
+        request = self._request(image, image)
+        return self._run(request, False, Reporter(progress))[0]
+
+    def _request(self, first: Any, second: Any) -> Request:
+        options = self.options
+        return make_request(
+            first, second, options.value_range, options.channel_axis, options.chroma
+        )
+
+    def _resolved_device(self) -> torch.device:
+        if self._device is None:
+            from .engine.device import resolve_device
+
+            self._device = resolve_device(self.options.device)
+        return self._device
+
+    def _engine(self, request: Request) -> Engine:
+        from .engine.device import resolve_precision
+        from .engine.run import Engine
+        from .models.weights import build_model
+
+        device = self._resolved_device()
+        eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
+        self._dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
+        if self._module is None:
+            import torch
+
+            module = build_model(self.weights, self.options.model)
+            self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Engine(
+            self._module,
+            model_spec(self.options.model),
+            device,
+            self._dtype,
+            self.options.tile,
+            self.options.statistics,
+        )
+
+    def _run(self, request: Request, want_mask: bool, reporter: Reporter) -> tuple[Any, Any]:
+        engine = self._engine(request)
+        if request.is_lazy:
+            from .lazy import fuse_lazily
+
+            return fuse_lazily(
+                request,
+                want_mask,
+                lambda index: _fuse_plane(request, engine, index, Reporter(None)),
+            )
+        shape = request.shape
+        result = np.empty(shape + request.channels, request.first.dtype)
+        shares = np.empty(shape, np.float32) if want_mask else None
+        lacking = np.zeros(shape, bool) if request.is_masked else None
+        reporter.expect(int(np.prod(shape[:-2])) * engine.units(*shape[-2:]))
+        for index in request.indices():
+            plane = _fuse_plane(request, engine, index, reporter)
+            result[index] = plane.image
+            if lacking is not None and plane.lacking is not None:
+                lacking[index] = plane.lacking
+            if shares is not None:
+                shares[index] = plane.share
+        if lacking is not None:
+            spread = lacking[..., None] if request.coloured else lacking
+            return np.ma.MaskedArray(result, np.broadcast_to(spread, result.shape)), shares
+        return result, shares
+
+
+def _fuse_plane(
+    request: Request, engine: Engine, index: tuple[int, ...], reporter: Reporter
+) -> FusedPlane:
+    first, second = request.planes(index)
+    fused = engine.run(
+        *fill_pair(first.luminance, second.luminance, first.valid, second.valid), reporter
+    )
+    image = finish_plane(request, fused.image, first, second)
+    lacking = both_lack(first.valid, second.valid)
+    if lacking is not None and image.dtype.kind == "f":
+        image[lacking] = np.nan
+    share = None
+    if fused.mask is not None:
+        share = share_of_data(fused.mask, first.valid, second.valid)
+    return FusedPlane(image, share, lacking)
+
+
+def fuse(
+    first: Any,
+    second: Any,
+    *,
+    task: str | None = None,
+    model: str = "gifnet",
+    weights: Any = None,
+    device: str = "auto",
+    precision: str = "auto",
+    statistics: str = "exact",
+    tile: int | Literal["auto"] = "auto",
+    value_range: Any = "auto",
+    channel_axis: int | Literal["auto"] | None = "auto",
+    chroma: str = "auto",
+    progress: Progress = None,
+    return_mask: bool = False,
+) -> Any:
+    """Fuse two images of one scene into one.
+
+    Parameters
+    ----------
+    first, second : array
+        (..., H, W), or with an RGB(A) axis. Booleans, integers and floats of any byte order;
+        NumPy, masked or dask arrays, or anything with ``__array__``. Heights and widths are
+        equal; leading axes (Z, T, C) broadcast and are fused plane by plane. The network is
+        not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
+        over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
+    task : {"ivif", "nir", "medical", "mfif", "meif", "pansharpen"}, optional
+        What the pair is. It names the roles of both sources; one network serves every task.
+    model : str
+        A name from `list_models`.
+    weights : path, optional
+        A .safetensors file or an authors' checkpoint; the bundled weights if left out.
+    device : str
+        "auto", "cpu", "cuda", "cuda:N" or "mps".
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        "auto" is bfloat16 for 8-bit pairs where the hardware has it, float32 otherwise.
+    statistics : {"exact", "sampled"}
+        How the whole-image statistics of a tiled image are found.
+    tile : int or "auto"
+        Side of the tiles in pixels, a multiple of 8; 0 for none.
+    value_range : "auto", "dtype", (low, high), or a pair of these
+        What maps to the network's [0, 1]. "auto" is the type's range for uint8, and each
+        source's finite minimum and maximum over the whole stack otherwise.
+    channel_axis : int, "auto" or None
+        The axis of RGB(A) channels. "auto" takes a last axis of 3 or 4 in uint8 images.
+    chroma : {"auto", "first", "second", "blend", "none"}
+        Whose colour the result has.
+    progress : callable or progress bar, optional
+        A tqdm or napari progress bar, or a function of (done, total) that returns False to
+        stop.
+    return_mask : bool
+        Return the first source's share of every pixel as well.
+
+    Returns
+    -------
+    fused : array
+        With the type and value range of `first`; (..., H, W), or (..., H, W, C) if either
+        source is coloured. NaN, or masked, where neither source has data; where one lacks
+        data the other is used.
+    mask : (..., H, W) float32 array in [0, 1]
+        Only with `return_mask`.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image or option cannot be used.
+    WeightsError
+        If the weights are missing, damaged, or belong to another model.
+    DeviceError
+        If the device or precision is not available.
+    Cancelled
+        If the progress callback returned False.
+
+    Notes
+    -----
+    With ``value_range=(0, 1)`` and float32 planes in [0, 1] the result is the network's own
+    output. The method is that of Cheng et al., "One Model for ALL: Low-Level Task
+    Interaction Is a Key to Task-Agnostic Image Fusion", CVPR 2025.
+    """
+    fuser = Fuser(
+        task=task, model=model, weights=weights, device=device, precision=precision,
+        statistics=statistics, tile=tile, value_range=value_range, channel_axis=channel_axis,
+        chroma=chroma,
+    )  # fmt: skip
+    return fuser.fuse(first, second, return_mask=return_mask, progress=progress)
+
+
+def enhance(
+    image: Any,
+    *,
+    model: str = "gifnet",
+    weights: Any = None,
+    device: str = "auto",
+    precision: str = "auto",
+    statistics: str = "exact",
+    tile: int | Literal["auto"] = "auto",
+    value_range: Any = "auto",
+    channel_axis: int | Literal["auto"] | None = "auto",
+    chroma: str = "auto",
+    progress: Progress = None,
+) -> Any:
+    """Enhance one image as the fusion of it with itself, F(X, X) (paper, Eq. 2).
+
+    Parameters and errors are those of `fuse`.
+
+    Returns
+    -------
+    enhanced : array
+        Of the type, shape and value range of `image`.
+    """
+    fuser = Fuser(
+        model=model, weights=weights, device=device, precision=precision, statistics=statistics,
+        tile=tile, value_range=value_range, channel_axis=channel_axis, chroma=chroma,
+    )  # fmt: skip
+    return fuser.enhance(image, progress=progress)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as `list_models` describes it."""
+
+    name: str
+    title: str
+    paper: str
+    has_mask: bool
+    bundled: bool
+    sha256: str | None
+    card: dict[str, Any]
+
+
+def list_models() -> list[ModelInfo]:
+    """Return every model, with the sha256 and card of its bundled weights."""
+    from .models.weights import load_weights
+
+    models = []
+    for spec in MODELS.values():
+        bundled = spec.bundled_weights() is not None
+        weights = load_weights(None, spec.name) if bundled else None
+        models.append(
+            ModelInfo(
+                spec.name,
+                spec.title,
+                spec.paper,
+                spec.has_mask,
+                bundled,
+                weights.sha256 if weights else None,
+                weights.card if weights else {},
+            )
+        )
+    return models

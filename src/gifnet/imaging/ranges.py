@@ -1,0 +1,145 @@
+"""Value ranges: what maps to the network's [0, 1], and back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidInputError
+
+Range: TypeAlias = tuple[float, float]
+RangeSpec: TypeAlias = Literal["auto", "dtype"] | Range
+
+
+def dtype_range(dtype: npt.DTypeLike) -> Range:
+    """Return the range of a type: an integer's limits, (0, 1) for bool and floats."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return float(info.min), float(info.max)
+    return 0.0, 1.0
+
+
+def finite_range(array: Any) -> Range:
+    """Return the least and greatest finite value of an array.
+
+    Lazy arrays are reduced block by block; masked values do not count.
+
+    Raises
+    ------
+    InvalidInputError
+        If no value is finite.
+    """
+    if hasattr(array, "dask"):
+        import dask.array as da
+
+        blank = da.where(da.isfinite(array), array, np.nan) if array.dtype.kind == "f" else array
+        low, high = da.compute(da.nanmin(blank), da.nanmax(blank))
+        low, high = float(low), float(high)
+    else:
+        values = array.compressed() if isinstance(array, np.ma.MaskedArray) else array
+        if values.dtype.kind == "f":
+            finite = np.isfinite(values)
+            if not finite.all():
+                values = values[finite]
+        if not values.size:
+            raise InvalidInputError("An image has no finite value, so it has no value range.")
+        low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InvalidInputError("An image has no finite value, so it has no value range.")
+    return low, high
+
+
+def resolve_range(array: Any, spec: RangeSpec) -> Range:
+    """Return the (low, high) values that map to 0 and 1.
+
+    Parameters
+    ----------
+    array : array
+        The whole stack, not a slice of it, and without an alpha channel.
+    spec : "auto", "dtype" or (low, high)
+        "auto" is the type's range for uint8 and bool, and the finite minimum and maximum
+        otherwise.
+
+    Raises
+    ------
+    InvalidInputError
+        If the specification is none of these, or the range is empty.
+    """
+    dtype = np.dtype(array.dtype)
+    if isinstance(spec, str):
+        if spec == "dtype" or (spec == "auto" and dtype in (np.uint8, np.bool_)):
+            return dtype_range(dtype)
+        if spec == "auto":
+            return finite_range(array)
+        raise InvalidInputError(f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high).")
+    try:
+        low, high = (float(value) for value in spec)
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high)."
+        ) from None
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InvalidInputError(
+            f"value_range is ({low:g}, {high:g}); low must be below high, and both finite."
+        )
+    return low, high
+
+
+def split_range_spec(spec: Any) -> tuple[RangeSpec, RangeSpec]:
+    """Return the specifications of the first and the second source."""
+    if isinstance(spec, str):
+        return spec, spec  # type: ignore[return-value]
+    try:
+        first, second = spec
+    except (TypeError, ValueError):
+        raise InvalidInputError(
+            f"value_range is {spec!r}; use 'auto', 'dtype', (low, high), or a pair of these, one "
+            "a source."
+        ) from None
+    if isinstance(first, str) or isinstance(second, str) or np.ndim(first) or np.ndim(second):
+        return first, second
+    return spec, spec
+
+
+def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32]:
+    """Map `limits` to [0, 1] as float32, clipping what lies outside; NaN stays NaN."""
+    low, high = limits
+    if not np.isfinite(high - low):
+        # As wide as float64 itself: halve everything, or the difference overflows.
+        values, low, high = values.astype(np.float64) / 2, low / 2, high / 2
+    scale = high - low
+    narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    # A float32 image may use all of its 24 bits: shifting it needs more.
+    exact_in_float32 = narrow and low == 0 and scale > 1e-30
+    work: npt.NDArray[Any] = values.astype(np.float32 if exact_in_float32 else np.float64)
+    if low:
+        work -= low
+    if scale not in (0, 1):
+        work /= scale
+    return np.clip(work, 0, 1, out=work).astype(np.float32, copy=False)
+
+
+def denormalise(
+    unit: npt.NDArray[np.floating], limits: Range, dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
+    """Map [0, 1] back to `limits` in a type, clipped, and rounded for integers."""
+    dtype = np.dtype(dtype)
+    low, high = limits
+    if dtype.kind == "b":
+        return np.asarray(unit >= 0.5)
+    if dtype.kind == "f" and (low, high) == (0.0, 1.0):
+        same: npt.NDArray[Any] = np.clip(unit, 0, 1).astype(dtype)
+        return same
+    clipped = np.clip(unit.astype(np.float64), 0, 1)
+    # Written so that neither product overflows for ranges as wide as the type.
+    values = low * (1 - clipped) + high * clipped
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        # float64 cannot hold 2^63 - 1: clip below it, or the cast wraps around.
+        top = info.max if info.max <= 2**53 else np.nextafter(float(info.max), 0)
+        values = np.clip(np.rint(values), info.min, top)
+    result: npt.NDArray[Any] = values.astype(dtype)
+    return result

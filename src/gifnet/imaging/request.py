@@ -1,0 +1,141 @@
+"""A validated fusion: sources with axes, colour and value range on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from .ranges import Range, resolve_range, split_range_spec
+from .source import Source, SourcePlane, read_sources
+
+
+@dataclass(frozen=True)
+class Request:
+    """One validated fusion: two sources on one grid, and what their values mean."""
+
+    first: Source
+    second: Source
+    limits: tuple[Range, Range]
+    #: the range and type that the result goes back to
+    output_limits: Range
+    colour_from: Literal["first", "second", "blend", "none"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the fused planes, (..., H, W)."""
+        return np.broadcast_shapes(self.first.shape, self.second.shape)
+
+    @property
+    def keeps_alpha(self) -> bool:
+        return self.coloured and (self.first.has_alpha or self.second.has_alpha)
+
+    @property
+    def coloured(self) -> bool:
+        return self.colour_from != "none"
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """What colour adds to the shape: (), (3,) or (4,)."""
+        if not self.coloured:
+            return ()
+        return (4,) if self.keeps_alpha else (3,)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether a source is a dask array, and so the result."""
+        return any(hasattr(source.data, "dask") for source in (self.first, self.second))
+
+    @property
+    def is_masked(self) -> bool:
+        return isinstance(self.first.data, np.ma.MaskedArray)
+
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Yield the index of every plane."""
+        yield from np.ndindex(self.shape[:-2])
+
+    def planes(self, index: tuple[int, ...]) -> tuple[SourcePlane, SourcePlane]:
+        """Return both sources' planes at an index of the result."""
+        first = self.first.plane(_broadcast_index(self.first.shape, index), self.limits[0])
+        if self.second is self.first:
+            return first, first
+        second = self.second.plane(_broadcast_index(self.second.shape, index), self.limits[1])
+        return first, second
+
+
+def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int, ...]:
+    leading = shape[:-2]
+    return tuple(
+        0 if length == 1 else i
+        for length, i in zip(leading, index[len(index) - len(leading) :], strict=True)
+    )
+
+
+def make_request(
+    first: Any,
+    second: Any,
+    value_range: Any = "auto",
+    channel_axis: int | Literal["auto"] | None = "auto",
+    chroma: str = "auto",
+) -> Request:
+    """Validate two images, or one image twice (the same object), as `gifnet.fuse` takes them.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the image or option that cannot be used, and what to do.
+    """
+    specs = split_range_spec(value_range)
+    if second is first:
+        (source,) = read_sources({"first": first}, channel_axis)
+        sources = (source, source)
+        limits = (resolve_range(source.intensities, specs[0]),) * 2
+    else:
+        one, two = read_sources({"first": first, "second": second}, channel_axis)
+        sources = (one, two)
+        limits = (_limits(one, specs[0]), _limits(two, specs[1]))
+        try:
+            np.broadcast_shapes(one.shape, two.shape)
+        except ValueError:
+            raise InvalidInputError(
+                f"The leading axes of the images do not match: first {one.shape[:-2]}, second "
+                f"{two.shape[:-2]}. Give both the same number of planes, or one of them a "
+                "single plane."
+            ) from None
+    # A constant first image has no range of its own to go back to.
+    output = limits[0] if limits[0][0] < limits[0][1] else limits[1]
+    return Request(*sources, limits, output, _colour_from(sources, chroma))
+
+
+def _limits(source: Source, spec: Any) -> Range:
+    try:
+        return resolve_range(source.intensities, spec)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"In the {source.name} image: {error}") from error
+
+
+def _colour_from(
+    sources: tuple[Source, Source], chroma: str
+) -> Literal["first", "second", "blend", "none"]:
+    first, second = (source.coloured for source in sources)
+    if chroma == "none" or not (first or second):
+        if chroma in ("first", "second", "blend"):
+            raise InvalidInputError(
+                f"chroma is {chroma!r}, but neither image has colour channels; pass channel_axis "
+                "if one has, or leave chroma at 'auto'."
+            )
+        return "none"
+    if chroma == "auto":
+        if sources[0] is sources[1]:
+            return "first"
+        return "blend" if first and second else ("first" if first else "second")
+    wanted = {"first": first, "second": second, "blend": first and second}
+    if not wanted[chroma]:
+        missing = chroma if chroma != "blend" else ("second" if first else "first")
+        raise InvalidInputError(
+            f"chroma is {chroma!r}, but the {missing} image is grey; leave chroma at 'auto'."
+        )
+    return chroma  # type: ignore[return-value]

@@ -1,0 +1,252 @@
+"""A source image: its axes, colour and missing pixels, one plane at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidInputError
+from .colour import chroma, luminance
+from .ranges import Range, normalise
+
+Plane = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+#: napari guesses RGB(A) from this many pixels a side on
+_RGB_SIDE = 30
+
+
+@dataclass(frozen=True)
+class SourcePlane:
+    """One 2-D plane of a source, in [0, 1].
+
+    Attributes
+    ----------
+    luminance : (H, W) float32
+    chroma : (H, W, 2) float32 or None
+        Centred Cb and Cr; None for grey sources.
+    alpha : (H, W) or None
+        In the source's own type.
+    valid : (H, W) bool or None
+        Where there is data; None where there is data everywhere.
+    """
+
+    luminance: Plane
+    chroma: npt.NDArray[np.float32] | None
+    alpha: npt.NDArray[Any] | None
+    valid: Mask | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source image whose channel axis, if any, is the last one.
+
+    Attributes
+    ----------
+    data : array
+        (..., H, W) or (..., H, W, C) with 3 or 4 channels; NumPy, masked or dask.
+    coloured : bool
+        Whether the last axis holds RGB(A).
+    name : str
+        "first" or "second", for messages.
+    """
+
+    data: Any
+    coloured: bool
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the planes, leading axes first: (..., H, W)."""
+        return tuple(self.data.shape[:-1] if self.coloured else self.data.shape)
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.coloured and self.data.shape[-1] == 4
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        found: np.dtype[Any] = np.dtype(self.data.dtype)
+        return found
+
+    @property
+    def intensities(self) -> Any:
+        """What a value range is measured on: everything but alpha."""
+        return self.data[..., :3] if self.has_alpha else self.data
+
+    def plane(self, index: tuple[int, ...], limits: Range) -> SourcePlane:
+        """Return the plane at an index of the leading axes.
+
+        Raises
+        ------
+        InvalidInputError
+            If the plane has no finite pixel.
+        """
+        values = self.data[index] if index else self.data
+        if not isinstance(values, np.ma.MaskedArray):
+            values = np.asarray(values)
+        alpha = None
+        if self.has_alpha:
+            alpha, values = np.ma.getdata(values[..., 3]), values[..., :3]
+        valid = self._valid(values)
+        if valid is not None and not valid.any():
+            where = f" at plane {index}" if index else ""
+            raise InvalidInputError(
+                f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
+                "Leave the plane out or fill it first."
+            )
+        values = normalise(np.ma.getdata(values), limits)
+        if not self.coloured:
+            return SourcePlane(values, None, alpha, valid)
+        y = luminance(values)
+        return SourcePlane(y, chroma(values, y), alpha, valid)
+
+    def _valid(self, values: npt.NDArray[Any]) -> Mask | None:
+        valid: Mask | None = None
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            valid = ~np.ma.getmaskarray(values)
+        if values.dtype.kind == "f":
+            finite = np.isfinite(np.ma.getdata(values))
+            if not finite.all():
+                valid = finite if valid is None else valid & finite
+        if valid is not None and self.coloured:
+            valid = np.asarray(valid.all(axis=-1))
+        return valid
+
+
+def as_array(image: Any, name: str) -> Any:
+    """Return an image as a NumPy, masked or dask array of numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no image: no array, of no numeric type, or empty.
+    """
+    if image is None or isinstance(image, (str, bytes, dict, set)):
+        hint = " Read the file first." if isinstance(image, str) else ""
+        raise InvalidInputError(
+            f"The {name} image is {type(image).__name__} {_short(image)}, not an array.{hint}"
+        )
+    if not (isinstance(image, np.ndarray) or hasattr(image, "dask")):
+        try:
+            image = np.asarray(image)
+        except Exception as error:
+            raise InvalidInputError(
+                f"The {name} image ({type(image).__name__}) cannot be turned into an array: {error}"
+            ) from error
+    dtype = np.dtype(image.dtype)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise InvalidInputError(
+            f"The {name} image has type {dtype}; convert it to a boolean, integer or "
+            "floating-point type of at most 64 bits."
+        )
+    if not dtype.isnative and isinstance(image, np.ndarray):
+        image = image.astype(dtype.newbyteorder("="))
+    if image.ndim < 2:
+        raise InvalidInputError(
+            f"The {name} image has shape {tuple(image.shape)}; at least two axes are needed."
+        )
+    if 0 in image.shape:
+        raise InvalidInputError(f"The {name} image is empty: its shape is {tuple(image.shape)}.")
+    return image
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def read_sources(
+    images: dict[str, Any], channel_axis: int | Literal["auto"] | None
+) -> tuple[Source, ...]:
+    """Return the sources of a request, of one plane size.
+
+    Parameters
+    ----------
+    images : dict of str to array
+        By the name that messages call them.
+    channel_axis : int, None or "auto"
+        Where the RGB(A) channels are. "auto" takes a last axis of 3 or 4 for channels in uint8
+        images whose other sides are longer than 30 pixels, as napari does. An explicit axis
+        belongs to every image that has 3 or 4 entries there; where that leaves a grey and a
+        coloured image of one plane size, the grey one has one axis fewer.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image is no image, or the planes differ in size.
+    """
+    arrays = {name: as_array(image, name) for name, image in images.items()}
+    if channel_axis == "auto":
+        sources = tuple(
+            Source(array, _guess_coloured(array, name), name) for name, array in arrays.items()
+        )
+    elif channel_axis is None:
+        sources = tuple(Source(array, False, name) for name, array in arrays.items())
+    else:
+        sources = _explicit(arrays, channel_axis)
+    for source in sources:
+        if source.shape[-2] * source.shape[-1] < 2:
+            raise InvalidInputError(
+                f"The {source.name} image has planes of one pixel (shape "
+                f"{tuple(source.data.shape)}); there is nothing to fuse."
+            )
+    if len({source.shape[-2:] for source in sources}) > 1:
+        sizes = " and ".join(
+            f"{s.name} {s.shape[-2]} x {s.shape[-1]} (shape {tuple(s.data.shape)})" for s in sources
+        )
+        raise InvalidInputError(
+            f"The images differ in height or width: {sizes}. Resample one onto the other's grid, "
+            "or pass channel_axis if an axis holds colour channels."
+        )
+    return sources
+
+
+def _guess_coloured(array: Any, name: str) -> bool:
+    if array.ndim < 3 or array.shape[-1] not in (3, 4):
+        return False
+    if array.dtype == np.uint8:
+        return bool(min(array.shape[-3:-1]) > _RGB_SIDE)
+    raise InvalidInputError(
+        f"The {name} image has shape {tuple(array.shape)} and type {array.dtype}: pass "
+        "channel_axis=-1 if its last axis holds RGB(A) channels, or channel_axis=None if it is "
+        "grey."
+    )
+
+
+def _explicit(arrays: dict[str, Any], axis: int) -> tuple[Source, ...]:
+    """Move the channel axis last in every image that has one."""
+
+    def coloured(name: str, array: Any) -> Source | None:
+        if (
+            array.ndim < 3
+            or not -array.ndim <= axis < array.ndim
+            or array.shape[axis] not in (3, 4)
+        ):
+            return None
+        moved = array if axis in (-1, array.ndim - 1) else _move_last(array, axis)
+        return Source(moved, True, name)
+
+    candidates = {name: coloured(name, array) for name, array in arrays.items()}
+    grey = {name: Source(array, False, name) for name, array in arrays.items()}
+    if not any(candidates.values()):
+        shapes = " and ".join(str(tuple(array.shape)) for array in arrays.values())
+        raise InvalidInputError(
+            f"channel_axis is {axis}, but shape {shapes} has no 3 or 4 channels there."
+        )
+    best = tuple(candidates[name] or grey[name] for name in arrays)
+    if len({source.shape[-2:] for source in best}) > 1:
+        # One of them may have a side of 3 or 4 by chance: let the plane sizes decide.
+        for name in arrays:
+            mixed = tuple(grey[n] if n == name else (candidates[n] or grey[n]) for n in arrays)
+            if len({source.shape[-2:] for source in mixed}) == 1:
+                return mixed
+    return best
+
+
+def _move_last(array: Any, axis: int) -> Any:
+    order = [i for i in range(array.ndim) if i != axis % array.ndim]
+    return array.transpose(*order, axis % array.ndim)

@@ -1,0 +1,215 @@
+"""Weights in and out: safetensors of our own, pickled state dicts of the authors.
+
+A safetensors file carries its model card as JSON in its header, so weights never part from
+what is known about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInputError, WeightsError
+from . import keymap
+from .registry import MODELS, ModelSpec, model_spec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = "gifnet-1"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict with where it came from.
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        Tensors under this package's names.
+    source : str
+        The file's path, or "bundled:NAME".
+    sha256 : str
+        Of the file's bytes.
+    card : dict
+        The model card; empty for files without one.
+    """
+
+    state: dict[str, Tensor]
+    source: str
+    sha256: str
+    card: dict[str, Any]
+
+
+def recognise(state: Mapping[str, Tensor]) -> str:
+    """Return the registry name that a state dict's keys and shapes belong to.
+
+    Raises
+    ------
+    WeightsError
+        If they belong to no known model.
+    """
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    for name in MODELS:
+        if shapes == _expected_shapes(name):
+            return name
+    gifnet = _expected_shapes("gifnet-cvpr")
+    missing = sorted(set(gifnet) - set(shapes))
+    unexpected = sorted(set(shapes) - set(gifnet))
+    wrong = sorted(k for k in set(gifnet) & set(shapes) if gifnet[k] != shapes[k])
+    raise WeightsError(
+        f"The weights belong to no known model ({', '.join(MODELS)}). Beside the nearest one "
+        f"they lack {_some(missing)}, add {_some(unexpected)} and differ in the shape of "
+        f"{_some(wrong)}."
+    )
+
+
+def _some(names: list[str], limit: int = 3) -> str:
+    if not names:
+        return "nothing"
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest
+
+
+def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    import torch
+
+    with torch.device("meta"):
+        module = MODELS[name].build()
+    return {key: tuple(value.shape) for key, value in module.state_dict().items()}
+
+
+def load_weights(weights: str | Path | None, model: str) -> Weights:
+    """Load weights for a model.
+
+    Parameters
+    ----------
+    weights : None, str or Path
+        None for the bundled weights, or a path to a safetensors file or to an authors'
+        checkpoint (a pickled state dict, loaded without running any code in it).
+    model : str
+        The registry name.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable, or belongs to another model.
+    """
+    spec = model_spec(model)
+    if weights is None:
+        data, source = _bundled(spec)
+    else:
+        path = Path(weights).expanduser()
+        source = str(path)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise WeightsError(
+                f"There is no weights file {source!r}. Give the path of a .safetensors file or "
+                "of the authors' checkpoint, or leave weights out to use the bundled ones."
+            ) from None
+        except OSError as error:
+            raise WeightsError(f"Cannot read the weights file {source!r}: {error}") from error
+    state, card = _parse(data, source)
+    found = recognise(state)
+    if found != model:
+        raise WeightsError(
+            f"The weights {source!r} belong to model {found!r}, not {model!r}; "
+            f"pass model={found!r}."
+        )
+    bad = [key for key, value in state.items() if not bool(value.isfinite().all())]
+    if bad:
+        raise WeightsError(f"The weights {source!r} are not finite in {_some(bad)}.")
+    return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
+
+
+def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
+    path = spec.bundled_weights()
+    if path is None:
+        with_weights = [s.name for s in MODELS.values() if s.bundled_weights() is not None]
+        raise WeightsError(
+            f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
+            f"the authors' checkpoint. Models with bundled weights: {with_weights}."
+        )
+    return path.read_bytes(), f"bundled:{spec.bundled}"
+
+
+def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if data[:2] == b"PK" or data[:1] == b"\x80":
+        return _parse_pickle(data, source), {}
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        state = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        card = json.loads(header.get("__metadata__", {}).get("card", "{}"))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"The weights file {source!r} is damaged or no weights file: {error}"
+        ) from error
+    return state, card
+
+
+def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
+    import io
+
+    import torch
+
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"The checkpoint {source!r} is damaged or holds more than tensors: {reason}"
+        ) from error
+    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+        raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
+    return keymap.translate(state) if keymap.is_published(state) else dict(state)
+
+
+def build_model(weights: Weights, model: str) -> nn.Module:
+    """Return the model with the weights in it, in evaluation mode on the CPU."""
+    module = model_spec(model).build()
+    module.load_state_dict(weights.state)
+    return module.eval().requires_grad_(False)
+
+
+def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
+    """Write a module's weights and model card as safetensors, and return their sha256.
+
+    The file appears under its name only when it is complete.
+
+    Raises
+    ------
+    InvalidInputError
+        If the module belongs to no registered model.
+    """
+    from safetensors.torch import save
+
+    state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    try:
+        name = recognise(state)
+    except WeightsError as error:
+        raise InvalidInputError(f"Only registered models can be saved: {error}") from error
+    metadata = {"format": FORMAT, "model": name, "card": json.dumps(dict(card))}
+    data = save(state, metadata)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return hashlib.sha256(data).hexdigest()

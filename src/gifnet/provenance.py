@@ -1,0 +1,43 @@
+"""The record that lets a result be made again."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+    from .models.weights import Weights
+    from .options import FuseOptions
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on."""
+    found = {"napari-gifnet": __version__, "python": platform.python_version()}
+    for package in ("torch", "numpy", "scipy", "scikit-image"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def make_record(
+    options: FuseOptions, weights: Weights, device: torch.device, dtype: torch.dtype | None
+) -> dict[str, Any]:
+    """Return a JSON-able record of how a result was made.
+
+    `dtype` is the number format that the last run used; None before any run.
+    """
+    return {
+        "options": options.to_dict(),
+        "model": options.model,
+        "weights": {"source": weights.source, "sha256": weights.sha256},
+        "device": str(device),
+        "precision": str(dtype).removeprefix("torch.") if dtype is not None else options.precision,
+        "versions": versions(),
+    }

@@ -1,0 +1,43 @@
+"""The model card that a training run writes into its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .trainer import GIFNetTrainer
+
+
+def make_card(trainer: GIFNetTrainer) -> dict[str, Any]:
+    """Return what is known about a run: data, recipe, time, machine, measured quality."""
+    import torch
+
+    dataset = trainer.dataset
+    sets = Counter(scene.dataset.name for scene in (*dataset.pairs, *dataset.training_triplets))
+    device = trainer.fabric.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "model": trainer.config.model,
+        "recipe": dataclasses.asdict(trainer.config) | {"start": _stem(trainer.config.start)},
+        "steps_done": trainer.step,
+        "training_scenes": dict(sets),
+        "held_back": [scene.name for scene in dataset.validation_triplets],
+        "seconds": round(trainer.seconds),
+        "device": f"{device.type}: {name}",
+        "torch": torch.__version__,
+        "date": datetime.now(UTC).date().isoformat(),
+        "validation": {k: v for k, v in trainer.rows[-1].items() if k in ("psnr", "ssim")}
+        if trainer.rows
+        else {},
+        "gate": {k: float(v.detach()) for k, v in trainer.result.gate.items()},
+    }
+
+
+def _stem(path: str) -> str:
+    from pathlib import Path
+
+    return Path(path).name

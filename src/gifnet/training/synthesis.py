@@ -1,0 +1,60 @@
+"""Digital-photography pairs made from one sharp, well-exposed image."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from .depth import Plane, focus_masks
+
+
+def multi_focus_pair(
+    image: Plane, depth: Plane, rng: np.random.Generator, sigma: tuple[float, float] = (0.8, 4.0)
+) -> tuple[Plane, Plane]:
+    """Return (near-focused, far-focused) versions of an image (supplement, Eq. 1 to 3).
+
+    Where a region is out of focus it is replaced by the Gaussian-blurred image. The
+    standard deviation of the blur is drawn from `sigma`, in pixels; the mask's edge is
+    softened by up to a pixel, as lenses do.
+    """
+    near, _ = focus_masks(depth, float(rng.uniform(0.15, 0.85)))
+    if (softness := float(rng.uniform(0, 1.2))) > 0.3:
+        near = gaussian_filter(near, softness)
+    blurred = gaussian_filter(image, float(rng.uniform(*sigma)), mode="reflect")
+    return near * image + (1 - near) * blurred, (1 - near) * image + near * blurred
+
+
+def exposure_pair(image: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Return (over-exposed, under-exposed) versions of an image (supplement, Sec. 3.2).
+
+    A gamma of 2.2 stands for the camera response: scene radiance = image^2.2, exposure
+    scales it by a power of two, the sensor clips it, and 8 bits quantise it.
+    """
+    radiance = np.clip(image, 0, 1) ** 2.2
+
+    def expose(stops: float) -> Plane:
+        shot = np.clip(radiance * 2.0**stops, 0, 1) ** (1 / 2.2)
+        return np.asarray(np.round(shot * 255) / 255, np.float32)
+
+    return expose(float(rng.uniform(0.8, 3.0))), expose(float(rng.uniform(-4.0, -1.0)))
+
+
+def soften(image: Plane, rng: np.random.Generator) -> Plane:
+    """Return a slightly defocused version of an image, as most images are."""
+    softened: Plane = gaussian_filter(image, float(rng.uniform(0.4, 1.2)), mode="reflect")
+    return softened
+
+
+def vary_modality(first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Return a multi-modal pair as another pair of sensors might have seen it.
+
+    The functional source is inverted now and then, and each source gets its own gamma and
+    gain, so that a network trained on infrared meets what PET, NIR and PAN look like.
+    """
+    if rng.random() < 0.3:
+        first = 1 - first
+    varied = []
+    for plane in (first, second):
+        gamma, gain = float(2 ** rng.uniform(-0.7, 0.7)), float(rng.uniform(0.6, 1.1))
+        varied.append(np.clip(gain * np.clip(plane, 0, 1) ** gamma, 0, 1).astype(np.float32))
+    return varied[0], varied[1]

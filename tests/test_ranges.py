@@ -1,0 +1,113 @@
+"""Value ranges there and back, for every type."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gifnet.errors import InvalidInputError
+from gifnet.imaging.ranges import (
+    denormalise,
+    dtype_range,
+    finite_range,
+    normalise,
+    resolve_range,
+    split_range_spec,
+)
+
+INTEGERS = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32]
+
+
+def test_auto_is_the_type_for_uint8_and_the_data_otherwise():
+    assert resolve_range(np.array([[3, 9]], np.uint8), "auto") == (0, 255)
+    assert resolve_range(np.array([[True]]), "auto") == (0, 1)
+    assert resolve_range(np.array([[3, 900]], np.uint16), "auto") == (3, 900)
+    assert resolve_range(np.array([[np.nan, -2, np.inf, 5]]), "auto") == (-2, 5)
+
+
+def test_dtype_range():
+    assert dtype_range(np.int16) == (-32768, 32767)
+    assert dtype_range(np.float64) == (0, 1)
+
+
+def test_masked_values_do_not_count():
+    data = np.ma.MaskedArray([[1.0, 2.0, 1e9]], [[False, False, True]])
+    assert finite_range(data) == (1, 2)
+
+
+def test_dask_range_is_that_of_the_whole_array():
+    da = pytest.importorskip("dask.array")
+    data = np.random.default_rng(0).normal(size=(4, 8, 8))
+    data[0, 0, 0] = np.nan
+    assert finite_range(da.from_array(data, chunks=(1, 4, 4))) == (
+        np.nanmin(data),
+        np.nanmax(data),
+    )
+
+
+@pytest.mark.parametrize("spec", ["range", (1, 1), (2, 1), (0, np.nan), (0, np.inf), 3, None])
+def test_bad_ranges_are_refused(spec):
+    with pytest.raises(InvalidInputError, match="value_range"):
+        resolve_range(np.zeros((2, 2)), spec)
+
+
+def test_no_finite_value():
+    with pytest.raises(InvalidInputError, match="no finite value"):
+        resolve_range(np.full((2, 2), np.nan), "auto")
+
+
+def test_split_range_spec():
+    assert split_range_spec("auto") == ("auto", "auto")
+    assert split_range_spec((0, 5)) == ((0, 5), (0, 5))
+    assert split_range_spec(("auto", (0, 5))) == ("auto", (0, 5))
+    assert split_range_spec(((1, 2), (0, 5))) == ((1, 2), (0, 5))
+    with pytest.raises(InvalidInputError, match="value_range"):
+        split_range_spec((1, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_integers_survive_the_round_trip(dtype, data):
+    values = data.draw(arrays(dtype, (3, 5)))
+    limits = resolve_range(values, "auto")
+    back = denormalise(normalise(values, limits), limits, dtype)
+    assert back.dtype == dtype
+    # float32 has 24 bits; anything wider is rounded to that.
+    tolerance = (limits[1] - limits[0]) * 2**-23 if np.dtype(dtype).itemsize > 2 else 0
+    difference = np.abs(back.astype(np.float64) - values.astype(np.float64))
+    assert difference.max() <= max(tolerance, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_widest_integers_do_not_wrap(dtype):
+    info = np.iinfo(dtype)
+    values = np.array([[info.min, info.max]], dtype)
+    back = denormalise(normalise(values, dtype_range(dtype)), dtype_range(dtype), dtype)
+    assert back[0, 0] == info.min
+    assert back[0, 1] > info.max // 2
+
+
+def test_huge_floats_do_not_overflow():
+    values = np.array([[-1.7e308, 0, 1.7e308]])
+    limits = resolve_range(values, "auto")
+    unit = normalise(values, limits)
+    np.testing.assert_allclose(unit, [[0, 0.5, 1]])
+    np.testing.assert_allclose(denormalise(unit, limits, np.float64), values)
+
+
+def test_unit_floats_are_untouched():
+    values = np.random.default_rng(0).random((4, 4), np.float32)
+    assert np.array_equal(normalise(values, (0, 1)), values)
+    assert np.array_equal(denormalise(values, (0, 1), np.float32), values)
+
+
+def test_values_outside_are_clipped_and_nan_stays():
+    unit = normalise(np.array([[-1.0, 0.5, 9.0, np.nan]]), (0, 2))
+    np.testing.assert_array_equal(unit, np.array([[0, 0.25, 1, np.nan]], np.float32))
+    assert denormalise(np.array([[-0.1, 1.2]]), (0, 255), np.uint8).tolist() == [[0, 255]]
+
+
+def test_bool_goes_back_by_rounding():
+    assert denormalise(np.array([[0.2, 0.5, 0.9]]), (0, 1), bool).tolist() == [[False, True, True]]
