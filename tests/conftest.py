@@ -10,12 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
-def root() -> Path:
-    """The repository."""
-    return ROOT
-
-
-@pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The reference material beside the repository; the test is skipped where there is none."""
     path = ROOT.parent / "shared"

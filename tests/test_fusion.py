@@ -128,9 +128,7 @@ def test_leading_axes_are_looped(seen):
 
 def test_leading_axes_broadcast(seen):
     bands, pan = image((4, 8, 9)), image((8, 9))
-    np.testing.assert_allclose(
-        fuse(bands, pan, value_range=(0, 1)), (bands + pan) / 2, atol=1e-6
-    )
+    np.testing.assert_allclose(fuse(bands, pan, value_range=(0, 1)), (bands + pan) / 2, atol=1e-6)
     assert fuse(pan, bands, value_range=(0, 1)).shape == (4, 8, 9)
     with pytest.raises(InvalidInputError, match=r"\(4,\).*\(3,\)"):
         fuse(bands, image((3, 8, 9)))

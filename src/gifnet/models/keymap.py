@@ -11,7 +11,6 @@ _TRUNK = "extractor_multask.SwinTransformerSpecific"
 
 # One rule a row: the authors' key as a pattern, then ours. In their names "ivif" or no
 # suffix is the MM branch and "mfif" the DP branch.
-_BRANCH = {"": "mm", "_ivif": "mm", "_mfif": "dp"}
 _BLOCK_PARTS = {
     "norm1{b}.weight": "norm.weight",
     "norm1{b}.bias": "norm.bias",

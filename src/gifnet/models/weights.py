@@ -9,21 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInputError, WeightsError
+from ..errors import InvalidInputError, WeightsError, WriteError
 from . import keymap
 from .registry import MODELS, ModelSpec, model_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-FORMAT = "gifnet-1"
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,9 @@ def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
 
 
 def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    if data[:2] == b"PK" or data[:1] == b"\x80":
+    # A safetensors file begins with its header's length, which may happen to look like the
+    # first bytes of a pickle or a zip archive; its ninth byte is always the header's brace.
+    if data[8:9] != b"{" and (data[:2] == b"PK" or data[:1] == b"\x80"):
         return _parse_pickle(data, source), {}
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -165,12 +164,14 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
 
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle raises nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"The checkpoint {source!r} is damaged or holds more than tensors: {reason}"
         ) from error
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
+    ):
         raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
     return keymap.translate(state) if keymap.is_published(state) else dict(state)
 
@@ -191,17 +192,31 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     ------
     InvalidInputError
         If the module belongs to no registered model.
+    WriteError
+        If the file cannot be written.
     """
     from safetensors.torch import save
 
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     try:
-        name = recognise(state)
+        recognise(state)
     except WeightsError as error:
         raise InvalidInputError(f"Only registered models can be saved: {error}") from error
-    metadata = {"format": FORMAT, "model": name, "card": json.dumps(dict(card))}
-    data = save(state, metadata)
+    # One entry alone: safetensors writes several in random order, and equal weights should
+    # have equal hashes.
+    data = save(state, {"card": json.dumps(dict(card))})
     target = Path(path)
+    try:
+        _write_whole(data, target)
+    except OSError as error:
+        raise WriteError(
+            f"Cannot write the weights file {str(target)!r}: {error}. Choose another folder or "
+            "make room."
+        ) from error
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_whole(data: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
@@ -212,4 +227,3 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return hashlib.sha256(data).hexdigest()

@@ -6,6 +6,7 @@ import dataclasses
 import platform
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def make_card(trainer: GIFNetTrainer) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "model": trainer.config.model,
-        "recipe": dataclasses.asdict(trainer.config) | {"start": _stem(trainer.config.start)},
+        # Paths say something of the machine and nothing of the recipe.
+        "recipe": dataclasses.asdict(trainer.config)
+        | {name: Path(getattr(trainer.config, name)).name for name in ("start", "depth")},
         "steps_done": trainer.step,
         "training_scenes": dict(sets),
         "held_back": [scene.name for scene in dataset.validation_triplets],
@@ -35,9 +38,3 @@ def make_card(trainer: GIFNetTrainer) -> dict[str, Any]:
         else {},
         "gate": {k: float(v.detach()) for k, v in trainer.result.gate.items()},
     }
-
-
-def _stem(path: str) -> str:
-    from pathlib import Path
-
-    return Path(path).name

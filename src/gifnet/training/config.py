@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import TrainingError
+
+NOT_NEGATIVE = (
+    "clip_norm", "fidelity_mse", "fidelity_l1", "fidelity_ssim", "deployed_weight", "hold_out",
+    "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,11 @@ class TrainingConfig:
             raise TrainingError(
                 f"crop is {self.crop}; it must be a multiple of 8 and at least 32 pixels."
             )
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < math.inf:
             raise TrainingError(f"learning_rate is {self.learning_rate}; it must be positive.")
+        for name in NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if self.schedule not in ("constant", "cosine"):
             raise TrainingError(f"schedule is {self.schedule!r}; use 'constant' or 'cosine'.")
         if not 0 <= self.ema < 1:

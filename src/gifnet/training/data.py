@@ -8,7 +8,7 @@ multi-focus triplets with ground truth. Files of one scene share a name.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,9 @@ from .synthesis import exposure_pair, multi_focus_pair, soften, vary_modality
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MULTI_MODAL = ("infrared", "visible")
 MULTI_FOCUS = ("near", "far", "all_in_focus")
+
+#: Gives the depth of the crop at hand; not called where no depth is needed.
+CropDepth = Callable[[], Plane]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ def _read_luminance(path: Path) -> np.ndarray:
         raise TrainingError(
             f"The training image {str(path)!r} is {image.dtype}; training takes 8-bit images."
         )
-    if image.ndim == 3:
+    if image.ndim == 3 and image.shape[-1] in (1, 2):
+        image = image[..., 0]
+    elif image.ndim == 3:
         image = np.round(luminance(image[..., :3].astype(np.float32))).astype(np.uint8)
     return image
 
@@ -137,8 +142,9 @@ class JointDataset:
         if config.triplets and not self.training_triplets:
             raise TrainingError(
                 f"The recipe takes {config.triplets:.0%} of its samples from multi-focus "
-                f"triplets, and {str(folder)!r} has none: add a set with the sub-folders "
-                f"{', '.join(MULTI_FOCUS)}, or set triplets to 0."
+                f"triplets, and {str(folder)!r} has none beside the "
+                f"{len(self.validation_triplets)} held back: add a set with the sub-folders "
+                f"{', '.join(MULTI_FOCUS)}, lower hold_out, or set triplets to 0."
             )
         self.depth = depth or make_depth_source(config.depth)
 
@@ -158,12 +164,20 @@ class JointDataset:
             crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
         return crops
 
-    def _multi_modal(self, rng: np.random.Generator) -> tuple[list[Plane], str]:
+    def _multi_modal(self, rng: np.random.Generator) -> tuple[Plane, Plane, CropDepth]:
+        """Return an infrared and a visible crop, and what gives the depth of the latter."""
         scene = self.pairs[rng.integers(len(self.pairs))]
-        return self._crop(read_scene(scene), rng), scene.name
+        planes = read_scene(scene)
+        if getattr(self.depth, "whole_image", False):
+            image = planes[1].astype(np.float32) / np.float32(255)
+            depth = self.depth(scene.name, image, rng)
+            infrared, visible, crop = self._crop((*planes, depth), rng)
+            return infrared, visible, lambda: crop
+        infrared, visible = self._crop(planes, rng)
+        return infrared, visible, lambda: self.depth(scene.name, visible, rng)
 
     def _photography(
-        self, visible: Plane, name: str, rng: np.random.Generator
+        self, visible: Plane, depth: CropDepth, rng: np.random.Generator
     ) -> tuple[Plane, Plane, Plane]:
         """Return (first, second, target) of one digital-photography sample."""
         kind = rng.random()
@@ -177,7 +191,7 @@ class JointDataset:
             softened = soften(visible, rng)
             return softened, softened, visible
         else:
-            first, second = multi_focus_pair(visible, self.depth(name, visible, rng), rng)
+            first, second = multi_focus_pair(visible, depth(), rng)
             target = visible
         return (second, first, target) if rng.random() < 0.5 else (first, second, target)
 
@@ -186,8 +200,8 @@ class JointDataset:
         rng = np.random.default_rng((self.config.seed, step, rank))
         columns: list[list[np.ndarray]] = [[] for _ in range(5)]
         for _ in range(self.config.batch_size):
-            (infrared, visible), name = self._multi_modal(rng)
-            sample = self._photography(visible, name, rng)
+            infrared, visible, crop_depth = self._multi_modal(rng)
+            sample = self._photography(visible, crop_depth, rng)
             if self.config.modality_augmentation:
                 infrared, visible = vary_modality(infrared, visible, rng)
             for column, plane in zip(columns, (infrared, visible, *sample), strict=True):

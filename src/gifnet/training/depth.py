@@ -16,8 +16,10 @@ Plane = npt.NDArray[np.float32]
 class DepthSource(Protocol):
     """Gives the depth of an image.
 
-    Called with the image's file name, its (H, W) luminance in [0, 1] and a random
-    generator; returns an (H, W) array, larger values nearer, of any range.
+    Called with the image's name (its file's, without extension), its (H, W) luminance in
+    [0, 1] and a random generator; returns an (H, W) array, larger values nearer, of any
+    range. The image is a training crop, unless the source has a true `whole_image`: then it
+    is the whole image, and the depth map is cropped, turned and flipped along with it.
     """
 
     def __call__(self, name: str, image: Plane, rng: np.random.Generator) -> Plane: ...
@@ -49,6 +51,8 @@ class RandomFieldDepth:
 class FolderDepth:
     """Depth maps on disk, named like the visible images (any extension)."""
 
+    whole_image = True
+
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         if not self.folder.is_dir():
@@ -59,7 +63,7 @@ class FolderDepth:
         from skimage.io import imread
         from skimage.transform import resize
 
-        path = self.paths.get(Path(name).stem)
+        path = self.paths.get(name)
         if path is None:
             raise TrainingError(f"{str(self.folder)!r} holds no depth map for {name!r}.")
         depth = np.asarray(imread(path), np.float32)

@@ -123,8 +123,13 @@ class GIFNetTrainer:
         path = self.checkpoint_path
         if not path.exists():
             raise TrainingError(f"There is no checkpoint {str(path)!r} to resume from.")
-        state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-        saved, current = state["config"], dataclasses.asdict(self.config)
+        try:
+            state = torch.load(path, map_location=self.fabric.device, weights_only=True)
+            saved, current = state["config"], dataclasses.asdict(self.config)
+        except Exception as error:  # a damaged pickle raises nearly anything
+            raise TrainingError(
+                f"The checkpoint {str(path)!r} is damaged: {error}. Start again in another folder."
+            ) from error
         # What says where and how often, and not what is computed, may change.
         free = {"checkpoint_every", "validate_every", "device", "devices"}
         if changed := sorted(k for k in current if k not in free and saved.get(k) != current[k]):
@@ -178,10 +183,10 @@ class GIFNetTrainer:
             parts = losses()
             total = torch.stack(list(parts.values())).sum()
             if not torch.isfinite(total):
+                values = {name: float(part.detach()) for name, part in parts.items()}
                 raise TrainingError(
-                    f"The {main} loss is not finite at step {self.step}: "
-                    f"{ {k: float(v) for k, v in parts.items()} }. Lower learning_rate or set "
-                    "clip_norm, and resume from the last checkpoint."
+                    f"The {main} loss is not finite at step {self.step}: {values}. Lower "
+                    "learning_rate or set clip_norm, and resume from the last checkpoint."
                 )
             self.fabric.backward(total)
         if self.config.clip_norm:
@@ -208,8 +213,8 @@ class GIFNetTrainer:
         def losses() -> dict[str, Tensor]:
             # Adding multi-modal pairs to the batch costs less than a forward of their own.
             extra = 0
-            if self.config.deployed_weight:
-                extra = round(self.config.deployed_share * self.config.batch_size)
+            if self.config.deployed_weight and self.config.deployed_share:
+                extra = max(1, round(self.config.deployed_share * self.config.batch_size))
             pair, auxiliary = _dp_inputs(batch, extra)
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
             count = self.config.batch_size
@@ -243,8 +248,8 @@ class GIFNetTrainer:
         updates = 1 + self.config.dp_updates
         draw = (self.dataset.sample(self.step * updates + i, rank) for i in range(updates))
         row = self._update_mm(next(draw).to(self.fabric.device))
-        for batch in draw:
-            row |= self._update_dp(batch.to(self.fabric.device))
+        rows = [self._update_dp(batch.to(self.fabric.device)) for batch in draw]
+        row |= {name: sum(r[name] for r in rows) / len(rows) for name in rows[0]}
         self._average_weights()
         row["learning_rate"] = rate
         row["gate_mm"] = float(self.module.gate["mm"].detach())

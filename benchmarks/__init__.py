@@ -1,0 +1,1 @@
+"""Measurements of the project: quality of the fused pictures. Not part of the distribution."""

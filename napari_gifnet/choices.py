@@ -1,0 +1,74 @@
+"""Which two layers a person has chosen, and how that follows the viewer. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Layer = Any
+Choice = tuple[Layer | None, Layer | None]
+
+
+def follow(layers: Sequence[Layer], choice: Choice) -> Choice:
+    """Keep what is still there, and fill what is not with the newest other layers."""
+    first, second = (layer if layer in layers else None for layer in choice)
+    if first is second:
+        second = None
+    free = [layer for layer in layers if layer is not first and layer is not second]
+    if second is None and free:
+        second = free.pop()
+    if first is None and free:
+        first = free.pop()
+    if first is None and second is not None:
+        first, second = second, None
+    return first, second
+
+
+def choose(choice: Choice, slot: int, layer: Layer) -> Choice:
+    """Put a layer into slot 0 or 1; if the other slot has it, both change places."""
+    if choice[1 - slot] is layer:
+        return choice[1], choice[0]
+    return (layer, choice[1]) if slot == 0 else (choice[0], layer)
+
+
+class LayerWatch:
+    """Calls back whenever image layers come, go, move or change their names.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        What to watch.
+    changed : callable
+        Called without arguments.
+    """
+
+    def __init__(self, layers: Any, changed: Callable[[], object]):
+        self._layers = layers
+        self._changed = changed
+        events = layers.events
+        self._emitters = [events.inserted, events.removed, events.reordered]
+        for emitter in self._emitters:
+            emitter.connect(self._on_change)
+        self._watch_names()
+
+    def images(self) -> list[Layer]:
+        """Return the image layers, in the order of the viewer's list."""
+        from napari.layers import Image
+
+        return [layer for layer in self._layers if isinstance(layer, Image)]
+
+    def close(self, *_: object) -> None:
+        """Stop calling back."""
+        for emitter in self._emitters:
+            emitter.disconnect(self._on_change)
+        for layer in self._layers:
+            layer.events.name.disconnect(self._on_change)
+        self._emitters = []
+
+    def _watch_names(self) -> None:
+        for layer in self.images():
+            layer.events.name.connect(self._on_change)
+
+    def _on_change(self, event: object = None) -> None:
+        self._watch_names()
+        self._changed()

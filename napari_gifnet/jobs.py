@@ -1,0 +1,166 @@
+"""What the widgets run in the background: snapshots in, layers out. No Qt here."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gifnet.errors import Cancelled
+from gifnet.options import TASKS, FuseOptions
+
+from .layers import LayerData, Snapshot, mask_layer, result_layer
+from .pairs import Reference, as_array, like_first, prepare_pair
+
+if TYPE_CHECKING:
+    from gifnet import Fuser
+    from gifnet.progress import ProgressCallback
+
+
+def role_names(task: str | None) -> tuple[str, str]:
+    """Return what a task calls its first and second source."""
+    return (TASKS[task].first, TASKS[task].second) if task else ("First", "Second")
+
+
+class FuserCache:
+    """Keeps the last model loaded, so that a second run starts at once.
+
+    It belongs to one widget, whose runs never overlap.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] | None = None
+        self._fuser: Fuser | None = None
+
+    def get(self, options: FuseOptions) -> Fuser:
+        """Return a Fuser with these options, reusing the model if it is the same."""
+        from gifnet import Fuser
+
+        key = (options.model, options.weights, _stamp(options.weights), options.device)
+        if self._fuser is None or key != self._key:
+            if self._fuser is not None:
+                self._fuser.release()
+            self._fuser, self._key = Fuser(options), key
+        self._fuser.options = options
+        return self._fuser
+
+
+def _stamp(weights: str | None) -> tuple[int, int] | None:
+    """Tell one state of a weights file from another."""
+    try:
+        found = os.stat(Path(weights).expanduser()) if weights else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size) if found else None
+
+
+@dataclass(frozen=True, eq=False)
+class FusionJob:
+    """A fusion of two layers as they were when it was asked for."""
+
+    first: Snapshot
+    second: Snapshot
+    options: FuseOptions
+    reference: Reference = "finer"
+    want_mask: bool = False
+
+    @property
+    def description(self) -> str:
+        return f"Fusing {self.first.name} + {self.second.name}"
+
+    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+        """Resample, fuse, and return the mask, if it is wanted, and the result."""
+
+        def tick() -> None:
+            if progress(0, 0) is False:
+                raise Cancelled("Stopped before the network ran.")
+
+        pair = prepare_pair(
+            self.first, self.second, self.reference, str(self.options.value_range), tick
+        )
+        tick()
+        options = dataclasses.replace(
+            self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
+        )
+        fuser = cache.get(options)
+        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_mask, progress=progress)
+        fused, mask = found if self.want_mask else (found, None)
+        fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
+        record = self._record(fuser, pair.reference)
+        name = f"{self.first.name} + {self.second.name}"
+        rgb = fused.ndim == pair.reference.ndim + 1
+        layers = [result_layer(fused, f"Fused {name}", pair.reference, record, rgb=rgb)]
+        if mask is not None:
+            # Below the result, which napari selects as the last one added.
+            share = f"Share of {self.first.name} in {name}"
+            layers.insert(0, mask_layer(mask, share, pair.reference, record))
+        return layers
+
+    def _record(self, fuser: Fuser, reference: Snapshot) -> dict[str, Any]:
+        roles = role_names(self.options.task)
+        sources = [
+            {"name": source.name, "role": role, "dtype": str(source.data.dtype)}
+            for source, role in zip((self.first, self.second), roles, strict=True)
+        ]
+        record = fuser.provenance()
+        record.update(operation="fuse", sources=sources, reference=reference.name)
+        return record
+
+
+@dataclass(frozen=True, eq=False)
+class EnhancementJob:
+    """An enhancement of one layer as it was when it was asked for."""
+
+    image: Snapshot
+    options: FuseOptions
+
+    @property
+    def description(self) -> str:
+        return f"Enhancing {self.image.name}"
+
+    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+        """Enhance the image and return the result."""
+        axis = -1 if self.image.rgb else None
+        options = dataclasses.replace(self.options, task=None, channel_axis=axis)
+        fuser = cache.get(options)
+        result = fuser.enhance(as_array(self.image.data), progress=progress)
+        record = fuser.provenance()
+        source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
+        record.update(operation="enhance", sources=[source], reference=self.image.name)
+        rgb = result.ndim == self.image.ndim + 1
+        name = f"Enhanced {self.image.name}"
+        return [result_layer(result, name, self.image, record, rgb=rgb)]
+
+
+def device_in_words(device: str = "auto") -> str:
+    """Return what a device name stands for on this machine; imports torch.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device.
+    """
+    import torch
+
+    from gifnet.engine.device import resolve_device
+
+    found = resolve_device(device)
+    if found.type == "cuda":
+        return f"{found} ({torch.cuda.get_device_name(found)})"
+    if found.type == "cpu":
+        count = torch.get_num_threads()
+        return f"cpu ({count} thread{'s' if count > 1 else ''})"
+    return str(found)
+
+
+def devices() -> list[str]:
+    """Return the device names that can be chosen on this machine; imports torch."""
+    import torch
+
+    found = ["auto", "cpu"]
+    found += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found

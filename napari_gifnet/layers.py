@@ -1,0 +1,180 @@
+"""napari image layers as arrays on world grids, and results as new layers. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gifnet.errors import InvalidInputError
+from gifnet.geometry import Grid
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+#: The key of a result layer's metadata that tells how it was made.
+METADATA_KEY = "napari_gifnet"
+
+_SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+_SAMPLED_PIXELS = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """An image layer as it was at one moment, safe to use in another thread.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name.
+    data : array
+        Its pixels (not copied), of the finest level of a multiscale layer.
+    rgb : bool
+        Whether the last axis holds RGB(A).
+    grid : Grid
+        Where the pixels lie, in `units`.
+    units : tuple
+        pint units, one per axis.
+    spatial : dict
+        The keyword arguments that put a layer at the same place.
+    """
+
+    name: str
+    data: Any
+    rgb: bool
+    grid: Grid
+    units: tuple[Any, ...]
+    spatial: dict[str, Any]
+
+    @property
+    def ndim(self) -> int:
+        return self.grid.ndim
+
+
+def snapshot(layer: Image) -> Snapshot:
+    """Take down an image layer's pixels and place.
+
+    Raises
+    ------
+    InvalidInputError
+        If the layer is no image layer, or empty.
+    """
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        kind = type(layer).__name__
+        raise InvalidInputError(
+            f"Layer {getattr(layer, 'name', layer)!r} is of type {kind}; choose an image layer."
+        )
+    data = layer.data[0] if layer.multiscale else layer.data
+    shape = tuple(int(side) for side in data.shape)
+    if 0 in shape:
+        raise InvalidInputError(f"Layer {layer.name!r} is empty: its shape is {shape}.")
+    spatial = {key: _copied(getattr(layer, key)) for key in _SPATIAL if hasattr(layer, key)}
+    spatial["affine"] = np.array(layer.affine.affine_matrix)
+    grid = Grid.from_parts(
+        shape[:-1] if layer.rgb else shape,
+        **{key: spatial[key] for key in ("scale", "translate", "rotate", "shear", "affine")},
+    )
+    units = tuple(spatial.get("units", ("pixel",) * grid.ndim))
+    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial)
+
+
+def _copied(value: Any) -> Any:
+    return np.array(value) if isinstance(value, np.ndarray) else tuple(value)
+
+
+def grid_in_units(image: Snapshot, units: Sequence[Any], other: str) -> Grid:
+    """Return an image's grid with world coordinates in other units.
+
+    Parameters
+    ----------
+    image : Snapshot
+        The image.
+    units : sequence of pint.Unit
+        One per axis of the image.
+    other : str
+        The name of the layer that they are the units of, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If an axis cannot be converted, such as pixels to micrometres.
+    """
+    import pint
+
+    factors = []
+    for ours, theirs in zip(image.units, units, strict=True):
+        try:
+            factors.append(1.0 if ours == theirs else float((1 * ours).to(theirs).magnitude))
+        except pint.DimensionalityError:
+            raise InvalidInputError(
+                f"Layer {image.name!r} is measured in {ours} and {other!r} in {theirs}, which "
+                "cannot be converted into each other. Set the scale and units of one of them, "
+                "for instance layer.scale = (0.5, 0.5) and layer.units = ('um', 'um')."
+            ) from None
+    return image.grid.scaled_world(factors)
+
+
+def result_layer(
+    data: Any,
+    name: str,
+    reference: Snapshot,
+    record: Mapping[str, Any],
+    *,
+    rgb: bool,
+) -> LayerData:
+    """Return a fused image as a layer that lies where the reference lies.
+
+    Parameters
+    ----------
+    data : array
+        Pixels on the reference's grid.
+    name : str
+        The layer's name; napari numbers it if it is taken.
+    reference : Snapshot
+        Whose place the result has.
+    record : mapping
+        How the result was made; becomes ``metadata["napari_gifnet"]``.
+    rgb : bool
+        Whether the last axis of `data` holds RGB(A).
+    """
+    arguments = {
+        **reference.spatial,
+        "name": name,
+        "rgb": rgb,
+        "metadata": {METADATA_KEY: dict(record)},
+    }
+    if not rgb:
+        arguments["contrast_limits"] = contrast_limits(data)
+        arguments["colormap"] = "gray"
+    return data, arguments, "image"
+
+
+def mask_layer(data: Any, name: str, reference: Snapshot, record: Mapping[str, Any]) -> LayerData:
+    """Return the first source's share of every pixel as a layer with limits (0, 1)."""
+    layer, arguments, kind = result_layer(data, name, reference, record, rgb=False)
+    arguments.update(contrast_limits=(0.0, 1.0), colormap="viridis", visible=False)
+    return layer, arguments, kind
+
+
+def contrast_limits(data: Any) -> tuple[float, float]:
+    """Return display limits: all of uint8's range, else percentiles 0.1 and 99.9.
+
+    They are taken over at most about a million pixels spread over the whole image.
+    """
+    if data.dtype == np.uint8:
+        return 0.0, 255.0
+    if data.dtype == np.bool_:
+        return 0.0, 1.0
+    step = max(1, int(np.ceil((data.size / _SAMPLED_PIXELS) ** (1 / data.ndim))))
+    values = np.ma.getdata(data[(slice(None, None, step),) * data.ndim])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
+    return (low, high) if low < high else (low, low + 1)

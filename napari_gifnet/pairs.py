@@ -1,0 +1,175 @@
+"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gifnet.errors import InvalidInputError
+from gifnet.geometry import Grid, finer, resample
+from gifnet.imaging.colour import luminance
+from gifnet.imaging.ranges import dtype_range, resolve_range
+
+from .layers import Snapshot, grid_in_units
+
+Reference = Literal["finer", "first", "second"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two sources on the reference's grid.
+
+    Attributes
+    ----------
+    first, second : array
+        Pixels; NaN where a resampled source has no data.
+    reference : Snapshot
+        The layer whose grid they are on.
+    value_range : tuple
+        What maps to [0, 1] in either, found before resampling made floats of integers.
+    channel_axis : int or None
+        -1 if either is coloured.
+    dtype : dtype
+        The first source's own type, which the result goes back to.
+    """
+
+    first: Any
+    second: Any
+    reference: Snapshot
+    value_range: tuple[Any, Any]
+    channel_axis: int | None
+    dtype: np.dtype[Any]
+
+
+def prepare_pair(
+    first: Snapshot,
+    second: Snapshot,
+    reference: Reference = "finer",
+    value_range: str = "auto",
+    tick: Callable[[], object] | None = None,
+) -> Pair:
+    """Resample one of two images onto the other's grid, unless the grids are identical.
+
+    Parameters
+    ----------
+    first, second : Snapshot
+        The sources.
+    reference : {"finer", "first", "second"}
+        Whose grid the result has; "finer" is the source with more axes, then that with the
+        smaller pixels, then the first.
+    value_range : {"auto", "dtype"}
+        As in `gifnet.fuse`.
+    tick : callable, optional
+        Called now and then; may raise to stop.
+
+    Raises
+    ------
+    InvalidInputError
+        If units or axes do not fit, or the images do not overlap.
+    """
+    index = choose_reference(first, second, reference)
+    fixed, moving = (first, second) if index == 0 else (second, first)
+    grid = moving_grid(fixed, moving)
+    ranges: list[Any] = [value_range, value_range]
+    kept, data = as_array(fixed.data), as_array(moving.data)
+    if not grid.coincides(fixed.grid.trailing(grid.ndim)):
+        limits = resolve_range(_intensities(data, moving), value_range)  # type: ignore[arg-type]
+        if limits[0] < limits[1]:
+            ranges[1 - index] = limits
+        opaque = dtype_range(data.dtype)[1]
+        data = resample(data, grid, fixed.grid, coloured=moving.rgb, tick=tick)
+        if moving.rgb and data.shape[-1] == 4:
+            np.copyto(data[..., 3], opaque, where=np.isnan(data[..., 3]))
+        _fill_empty_planes(data, moving, limits, kept, fixed, value_range)
+    first_data, second_data = (kept, data) if index == 0 else (data, kept)
+    axis = -1 if first.rgb or second.rgb else None
+    dtype = np.dtype(first.data.dtype)
+    return Pair(first_data, second_data, fixed, (ranges[0], ranges[1]), axis, dtype)
+
+
+def choose_reference(first: Snapshot, second: Snapshot, reference: Reference) -> int:
+    """Return 0 or 1: which source's grid the result has.
+
+    Raises
+    ------
+    InvalidInputError
+        If the chosen one has fewer axes than the other.
+    """
+    if reference == "finer":
+        same = first.ndim == second.ndim
+        world = moving_grid(first, second) if same else second.grid
+        return finer(first.grid, world)
+    index = ("first", "second").index(reference)
+    fixed, moving = (first, second) if index == 0 else (second, first)
+    if moving.ndim > fixed.ndim:
+        raise InvalidInputError(
+            f"Layer {fixed.name!r} has {fixed.ndim} axes and cannot be the reference grid of "
+            f"{moving.name!r} with {moving.ndim}. Take {moving.name!r} as reference, or pick a "
+            "slice of it."
+        )
+    return index
+
+
+def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
+    """Return the moving image's grid in the fixed one's units."""
+    return grid_in_units(moving, fixed.units[-moving.ndim :], fixed.name)
+
+
+def like_first(result: Any, pair: Pair) -> Any:
+    """Return a fused image in the first source's own type, rounded if that is an integer.
+
+    Where resampling has left pixels that neither source has, which an integer cannot say, the
+    result stays floating-point.
+    """
+    dtype = pair.dtype
+    if result.dtype == dtype:
+        return result
+    if dtype.kind in "iu":
+        if not np.isfinite(result).all():
+            return result
+        info = np.iinfo(dtype)
+        return np.clip(np.rint(result), info.min, info.max).astype(dtype)
+    if dtype.kind == "b":
+        return result >= 0.5
+    return result.astype(dtype)
+
+
+def _intensities(data: Any, image: Snapshot) -> Any:
+    """Leave out alpha."""
+    return data[..., :3] if image.rgb else data
+
+
+def _fill_empty_planes(
+    data: Any,
+    moving: Snapshot,
+    limits: tuple[float, float],
+    kept: Any,
+    fixed: Snapshot,
+    value_range: str,
+) -> None:
+    """Give planes that the moving image does not reach the fixed image's values.
+
+    One stack may reach further along Z than the other, and the network needs two planes.
+    """
+    values = _intensities(data, moving)
+    colours = values if moving.rgb else values[..., None]
+    empty = np.isnan(colours).all(axis=(-3, -2, -1))
+    if not empty.any():
+        return
+    intensities = _intensities(kept, fixed)
+    low, high = resolve_range(intensities, value_range)  # type: ignore[arg-type]
+    for index in zip(*np.nonzero(empty), strict=True):
+        unit = (np.asarray(intensities[index]).astype(np.float64) - low) / ((high - low) or 1.0)
+        if fixed.rgb and not moving.rgb:
+            unit = luminance(unit)
+        if unit.ndim < 3:
+            unit = unit[..., None]
+        colours[index] = limits[0] + unit * (limits[1] - limits[0])
+
+
+def as_array(data: Any) -> Any:
+    """Return a layer's data as a NumPy array: lazy ones are computed here, in the worker."""
+    return data if isinstance(data, np.ndarray) else np.asarray(data)

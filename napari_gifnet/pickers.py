@@ -1,0 +1,116 @@
+"""Small input widgets: a layer, a file, a value out of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+_MINIMUM_CHARACTERS = 14
+
+
+class ValueBox(QComboBox):
+    """A combo box of (text, value) entries.
+
+    The signal `chosen` carries the value and is sent only when a person picks one.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, entries: Iterable[tuple[str, Any]] = (), tooltip: str = ""):
+        super().__init__()
+        self._values: list[Any] = []
+        self.setToolTip(tooltip)
+        # Long layer names must not widen the whole dock.
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.setSizeAdjustPolicy(policy)
+        self.setMinimumContentsLength(_MINIMUM_CHARACTERS)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.activated.connect(lambda index: self.chosen.emit(self._values[index]))
+        self.set_entries(entries)
+
+    @property
+    def value(self) -> Any:
+        """The chosen value, or None if the box is empty."""
+        index = self.currentIndex()
+        return self._values[index] if 0 <= index < len(self._values) else None
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.setCurrentIndex(_position(self._values, value))
+
+    def set_entries(self, entries: Iterable[tuple[str, Any]]) -> None:
+        """Replace all entries, keeping the chosen value if it is among them."""
+        kept, entries = self.value, list(entries)
+        self.clear()
+        self._values = [value for _, value in entries]
+        for index, (text, _) in enumerate(entries):
+            self.addItem(text)
+            self.setItemData(index, text, Qt.ItemDataRole.ToolTipRole)
+        position = _position(self._values, kept)
+        self.setCurrentIndex(max(position, 0) if entries else -1)
+
+
+def _position(values: Sequence[Any], value: Any) -> int:
+    """Find a value by identity for layers, by equality for plain values."""
+    for index, candidate in enumerate(values):
+        if candidate is value or (isinstance(value, str) and candidate == value):
+            return index
+    return -1
+
+
+class LayerBox(ValueBox):
+    """A combo box of image layers."""
+
+    def show_layers(self, layers: Sequence[Any], chosen: Any) -> None:
+        """List layers by name and select one, or none."""
+        self.set_entries((layer.name, layer) for layer in layers)
+        for index, layer in enumerate(layers):
+            self.setItemData(index, _in_words(layer), Qt.ItemDataRole.ToolTipRole)
+        self.value = chosen
+
+
+def _in_words(layer: Any) -> str:
+    data = layer.data[0] if layer.multiscale else layer.data
+    shape = " x ".join(str(side) for side in data.shape)
+    return f"{layer.name}: {shape}, {data.dtype}"
+
+
+class FileEdit(QWidget):
+    """A line for a path with a button that opens a file dialog."""
+
+    changed = Signal(str)
+
+    def __init__(self, placeholder: str, caption: str, pattern: str, tooltip: str = ""):
+        super().__init__()
+        self._caption, self._pattern = caption, pattern
+        self.line = QLineEdit(placeholderText=placeholder, clearButtonEnabled=True)
+        self.line.textChanged.connect(self.changed)
+        button = QPushButton("…", toolTip=caption)
+        button.setFixedWidth(28)
+        button.clicked.connect(self._browse)
+        self.setToolTip(tooltip)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line)
+        layout.addWidget(button)
+
+    @property
+    def path(self) -> str | None:
+        """The path, or None if the line is empty."""
+        return self.line.text().strip() or None
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self._caption, self.path or "", self._pattern)
+        if path:
+            self.line.setText(path)

@@ -1,0 +1,184 @@
+"""The two dock widgets: Fuse, of two layers, and Enhance, of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
+
+from gifnet.options import TASKS
+
+from .advanced import HELP
+from .choices import Choice, choose, follow
+from .jobs import EnhancementJob, FusionJob, role_names
+from .layers import snapshot
+from .panel import Panel
+from .pickers import LayerBox, ValueBox
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_ORDER = (
+    "The network is not symmetric: the functional or spectral image comes first (infrared, PET, "
+    "multispectral, over-exposed), the structural one second (visible, MRI, panchromatic)."
+)
+_GRIDS = (
+    ("Finer pixels", "finer"),
+    ("First layer", "first"),
+    ("Second layer", "second"),
+)
+
+
+class FuseWidget(Panel):
+    """Fuse two image layers of one scene into a new one.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer, which napari passes in.
+    """
+
+    def __init__(self, napari_viewer: Viewer):
+        super().__init__(napari_viewer, "Fuse")
+        # What a title has in brackets, the labels of the two sources say.
+        tasks = [(task.title.split(" (")[0], task.name) for task in TASKS.values()]
+        self.task = ValueBox([("Any pair", None), *tasks], HELP["task"])
+        self.boxes = (LayerBox(), LayerBox())
+        self.labels = (QLabel(), QLabel())
+        self.swap_button = QPushButton("⇅", toolTip="Swap the two layers")
+        self.swap_button.setFixedWidth(28)
+        self.grid = ValueBox(
+            _GRIDS,
+            "Whose pixels the result has. The other layer is resampled onto them through world "
+            "coordinates (scale, translate, rotate, shear, affine, units).",
+        )
+        self.mask = QCheckBox("Also add the first layer's share")
+        self.mask.setToolTip(
+            "Adds a hidden layer that tells for every pixel how much of it comes from the first "
+            "layer (1) and how much from the second (0)."
+        )
+        self._choice: Choice = (None, None)
+        self._fill_form()
+        self.task.currentIndexChanged.connect(self._show_roles)
+        self.swap_button.clicked.connect(self.swap)
+        self.boxes[0].chosen.connect(lambda layer: self._choose(0, layer))
+        self.boxes[1].chosen.connect(lambda layer: self._choose(1, layer))
+        self.advanced.changed.connect(self._show_mask)
+        self._show_roles()
+        self._show_mask()
+        self._on_layers()
+
+    def _fill_form(self) -> None:
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Task"), 0, 0)
+        grid.addWidget(self.task, 0, 1, 1, 2)
+        for row, (label, box) in enumerate(zip(self.labels, self.boxes, strict=True), start=1):
+            box.setToolTip(_ORDER)
+            label.setToolTip(_ORDER)
+            label.setWordWrap(True)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(box, row, 1)
+        grid.addWidget(self.swap_button, 1, 2, 2, 1)
+        grid.addWidget(QLabel("Result grid"), 3, 0)
+        grid.addWidget(self.grid, 3, 1, 1, 2)
+        grid.setColumnStretch(1, 1)
+        self.form.addLayout(grid)
+        self.form.addWidget(self.mask)
+
+    @property
+    def first(self) -> Any:
+        """The first source's layer, or None."""
+        return self._choice[0]
+
+    @first.setter
+    def first(self, layer: Any) -> None:
+        self._choose(0, layer)
+
+    @property
+    def second(self) -> Any:
+        """The second source's layer, or None."""
+        return self._choice[1]
+
+    @second.setter
+    def second(self, layer: Any) -> None:
+        self._choose(1, layer)
+
+    def swap(self) -> None:
+        """Let the two layers change places."""
+        self._choice = (self._choice[1], self._choice[0])
+        self._on_layers()
+
+    def problem(self) -> str | None:
+        """Return why the widget cannot run now, or None if it can."""
+        if self.first is None or self.second is None:
+            return "Open two image layers to fuse."
+        return super().problem()
+
+    def make_job(self) -> FusionJob:
+        """Return the fusion to do, with both layers as they are now."""
+        return FusionJob(
+            snapshot(self.first),
+            snapshot(self.second),
+            self.advanced.options(self.task.value),
+            self.grid.value,
+            self.mask.isEnabled() and self.mask.isChecked(),
+        )
+
+    def show_layers(self, layers: list[Any]) -> None:
+        """Offer these image layers, keeping the chosen two as long as they are there."""
+        self._choice = follow(layers, self._choice)
+        for box, layer in zip(self.boxes, self._choice, strict=True):
+            box.show_layers(layers, layer)
+
+    def _choose(self, slot: int, layer: Any) -> None:
+        self._choice = choose(self._choice, slot, layer)
+        self._on_layers()
+
+    def _show_roles(self, *_: object) -> None:
+        for label, role in zip(self.labels, role_names(self.task.value), strict=True):
+            label.setText(role)
+
+    def _show_mask(self) -> None:
+        self.mask.setEnabled(self.advanced.has_mask)
+
+
+class EnhanceWidget(Panel):
+    """Enhance one image layer, as the fusion of it with itself.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer, which napari passes in.
+    """
+
+    def __init__(self, napari_viewer: Viewer):
+        super().__init__(napari_viewer, "Enhance")
+        self.box = LayerBox()
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Image", self.box)
+        self.form.addLayout(form)
+        self._on_layers()
+
+    @property
+    def layer(self) -> Any:
+        """The layer to enhance, or None."""
+        return self.box.value
+
+    @layer.setter
+    def layer(self, layer: Any) -> None:
+        self.box.value = layer
+        self.refresh()
+
+    def problem(self) -> str | None:
+        """Return why the widget cannot run now, or None if it can."""
+        return "Open an image layer to enhance." if self.layer is None else super().problem()
+
+    def make_job(self) -> EnhancementJob:
+        """Return the enhancement to do, with the layer as it is now."""
+        return EnhancementJob(snapshot(self.layer), self.advanced.options())
+
+    def show_layers(self, layers: list[Any]) -> None:
+        """Offer these image layers, the newest one first chosen."""
+        kept = self.layer
+        self.box.show_layers(layers, kept if kept in layers else (layers[-1] if layers else None))

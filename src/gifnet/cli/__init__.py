@@ -1,0 +1,75 @@
+"""The command line: ``gifnet fuse``, ``enhance``, ``info`` and ``train``.
+
+Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
+usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import GifnetError
+from .fuse import enhance, fuse
+from .info import info
+from .terminal import Settings, one_line
+from .train import train_app
+
+app = typer.Typer(
+    help="Fuse two images of one scene into one better image, or enhance one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(fuse)
+app.command()(enhance)
+app.command()(info)
+app.add_typer(train_app, name="train")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gifnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the program an error arose.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+        ),
+    ] = False,
+) -> None:
+    context.obj.debug = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind ``gifnet``; taken from the process by default.
+    """
+    settings = Settings()
+    try:
+        app(args=arguments, prog_name="gifnet", obj=settings)
+    except GifnetError as error:
+        if settings.debug:
+            traceback.print_exc()
+        else:
+            print(f"gifnet: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)

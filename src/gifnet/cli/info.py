@@ -1,0 +1,83 @@
+"""``gifnet info``: what is installed, and with what it would compute."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+#: What of a model card fits one screen.
+_HIGHLIGHTS = ("date", "steps_done", "training_scenes", "validation")
+
+
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with whole cards.")] = False,
+) -> None:
+    """Show versions, devices, models, and weights with their hashes."""
+    report = collect()
+    typer.echo(json.dumps(report, indent=2) if as_json else format_report(report))
+
+
+def collect() -> dict[str, Any]:
+    """Return versions, devices and models as plain values."""
+    from ..fusion import list_models
+    from ..provenance import versions
+
+    return {
+        "versions": versions(),
+        "devices": _devices(),
+        "models": [
+            {
+                "name": model.name,
+                "title": model.title,
+                "paper": model.paper,
+                "has_mask": model.has_mask,
+                "bundled": model.bundled,
+                "sha256": model.sha256,
+                "card": dict(model.card),
+            }
+            for model in list_models()
+        ],
+    }
+
+
+def format_report(report: Mapping[str, Any]) -> str:
+    """Return a report of `collect` as text."""
+    lines = [f"{name} {version}" for name, version in report["versions"].items()]
+    lines += ["", "devices"]
+    lines += [f"  {device['name']}: {device['title']}" for device in report["devices"]]
+    for model in report["models"]:
+        lines += ["", f"model {model['name']}", f"  {model['title']}", f"  {model['paper']}"]
+        if not model["bundled"]:
+            lines.append("  no bundled weights: pass --weights FILE")
+            continue
+        lines.append(f"  bundled weights, sha256 {model['sha256']}")
+        card = model["card"]
+        lines += [f"    {key}: {_plain(card[key])}" for key in _HIGHLIGHTS if card.get(key)]
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _devices() -> list[dict[str, str]]:
+    """Return what PyTorch can compute on, in its own names."""
+    import torch
+
+    threads = torch.get_num_threads()
+    devices = [
+        {"name": "cpu", "title": f"{platform.machine()}, {threads} threads"},
+    ]
+    for index in range(torch.cuda.device_count()):
+        memory = torch.cuda.get_device_properties(index).total_memory / 2**30
+        title = f"{torch.cuda.get_device_name(index)}, {memory:.0f} GiB"
+        devices.append({"name": f"cuda:{index}", "title": title})
+    if torch.backends.mps.is_available():
+        devices.append({"name": "mps", "title": "Apple GPU"})
+    return devices

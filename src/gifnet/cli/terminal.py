@@ -1,0 +1,46 @@
+"""What the commands say to a person at a terminal, and to nobody else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+@dataclass
+class Settings:
+    """What the options before the command's name set."""
+
+    debug: bool = False
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message without line breaks."""
+    return " ".join(str(error).split())
+
+
+def say(message: str) -> None:
+    """Write a line to standard error where a person reads it, and nothing to a pipe."""
+    if sys.stderr.isatty():
+        print(message, file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(
+    description: str, unit: str, total: int | None = None
+) -> Iterator[tqdm[Any] | None]:
+    """Show a bar on standard error; None, and no bar, if that is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(
+        desc=description, unit=unit, total=total, leave=False, dynamic_ncols=True, file=sys.stderr
+    ) as bar:
+        yield bar

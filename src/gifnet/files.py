@@ -1,0 +1,362 @@
+"""Image files in and out, with pixel size, units, axes and the provenance record.
+
+TIFF goes through tifffile (OME, ImageJ, GeoTIFF and plain pages), PNG, JPEG and BMP through
+Pillow. Files are written under a temporary name and renamed when they are complete.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import tiff_metadata
+from .errors import ReadError, WriteError
+
+Array = npt.NDArray[Any]
+
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+
+#: Uncompressed TIFF data above this size are memory-mapped instead of read.
+MEMORY_MAP_BYTES = 64 * 2**20
+_IMAGEJ_BYTES = 2 * 2**30
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a file.
+
+    Attributes
+    ----------
+    name : str
+        The file's stem, with the image's own name where the file holds several.
+    data : ndarray
+        The pixels; a read-only memory map for large uncompressed TIFF files.
+    axes : str
+        tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS"; S, the samples of
+        RGB or RGBA, is always last.
+    scale : tuple of float
+        Pixel sizes, one per axis except S; 1.0 where unknown.
+    units : tuple of str
+        Units of `scale` such as "um" or "s"; "pixel" where unknown.
+    translate : tuple of float
+        World position of the first pixel's centre, one per axis except S, in `units`; other
+        than 0 for GeoTIFF only, whose northing is negated so that rows run downwards.
+    channel_names : tuple of str
+        Names along axis C, empty if there are none.
+    metadata : dict
+        The provenance record under "gifnet", where the file has one.
+    """
+
+    name: str
+    data: Array
+    axes: str
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+    translate: tuple[float, ...] = ()
+    channel_names: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The index of the RGB(A) axis, or None for grey images."""
+        return self.axes.index("S") if "S" in self.axes else None
+
+
+def is_readable(path: str | Path) -> bool:
+    """Tell by its suffix whether `read_images` reads a file of this name."""
+    return Path(path).suffix.lower() in TIFF_SUFFIXES + PICTURE_SUFFIXES
+
+
+def read_images(path: str | Path) -> list[ImageFile]:
+    """Read every image of a file: one for a picture, one per series for TIFF.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TIFF, PNG, JPEG or BMP file.
+
+    Returns
+    -------
+    list of ImageFile
+        At least one.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, empty, damaged or of another kind.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ReadError(f"{path} is a folder; give the image files in it.")
+    if not path.is_file():
+        raise ReadError(f"There is no file {path}.")
+    if not is_readable(path):
+        known = ", ".join(TIFF_SUFFIXES + PICTURE_SUFFIXES)
+        raise ReadError(f"{path} is not of a kind that can be read; known suffixes are {known}.")
+    read = _read_tiff if path.suffix.lower() in TIFF_SUFFIXES else _read_picture
+    try:
+        images = read(path)
+    except ReadError:
+        raise
+    # Decoders report damage with exceptions of many unrelated types.
+    except Exception as error:
+        raise ReadError(f"Cannot read {path}: {_reason(error)}") from error
+    if not images or any(image.data.size == 0 for image in images):
+        raise ReadError(f"{path} holds no image.")
+    return images
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if "imagecodecs" in text:
+        return f"{text}; install it with: pip install imagecodecs"
+    return f"{text} (the file may be damaged or cut short)"
+
+
+def _stem(path: Path) -> str:
+    stem = path.stem
+    return stem[: -len(".ome")] if stem.lower().endswith(".ome") else stem
+
+
+def _read_tiff(path: Path) -> list[ImageFile]:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        several = len(tif.series) > 1
+        images = []
+        for index, series in enumerate(tif.series):
+            data, axes = _pixels(tifffile, path, index, series)
+            found = tiff_metadata.describe(tif, index, axes)
+            name = f"{_stem(path)} [{found.name or index}]" if several else _stem(path)
+            images.append(
+                ImageFile(
+                    name,
+                    data,
+                    axes,
+                    found.scale,
+                    found.units,
+                    found.translate,
+                    found.channel_names,
+                    found.metadata,
+                )
+            )
+        if not tif.is_ome and _pages_are_missing(tif):
+            raise ReadError(f"Cannot read {path}: the file is cut short, its last pages are lost.")
+    return images
+
+
+def _pixels(tifffile: Any, path: Path, index: int, series: Any) -> tuple[Array, str]:
+    """Return a series' pixels and axes, with RGB samples last and other samples as C."""
+    page = series.keyframe
+    if (
+        series.nbytes > MEMORY_MAP_BYTES
+        and series.dataoffset is not None
+        and page.is_memmappable
+        and not series.is_multifile
+    ):
+        data = tifffile.memmap(path, series=index, mode="r")
+    else:
+        data = series.asarray()
+    axes: str = series.axes
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not page.parent.is_imagej:
+        # ImageJ's palettes are display look-up tables; elsewhere they are the picture itself.
+        data, axes = np.moveaxis(page.colormap[:, data] >> 8, 0, -1).astype(np.uint8), axes + "S"
+    if "S" in axes:
+        position = axes.index("S")
+        data = np.moveaxis(data, position, -1)
+        axes = axes.replace("S", "") + "S"
+        if not _is_colour(tifffile, page, data.shape[-1]):
+            data, axes = np.moveaxis(data, -1, position), series.axes.replace("S", "C")
+    return data, axes
+
+
+def _is_colour(tifffile: Any, page: Any, samples: int) -> bool:
+    kinds = tifffile.PHOTOMETRIC
+    if page.photometric == kinds.PALETTE:
+        return True
+    alpha = not page.extrasamples or page.extrasamples[0] != tifffile.EXTRASAMPLE.UNSPECIFIED
+    return page.photometric in (kinds.RGB, kinds.YCBCR) and (
+        samples == 3 or (samples == 4 and alpha)
+    )
+
+
+def _pages_are_missing(tif: Any) -> bool:
+    """Tell whether the last page points to a further one, which the file does not hold."""
+    handle = tif.filehandle
+    handle.seek(tif.pages.next_page_offset)
+    return any(handle.read(tif.tiff.offsetsize))
+
+
+def _read_picture(path: Path) -> list[ImageFile]:
+    from PIL import Image, ImageOps
+
+    with path.open("rb") as file:
+        header = file.read(26)
+        # Pillow would reduce 16-bit colour to 8 bits without a word.
+        if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
+            raise ReadError(f"{path} is a 16-bit colour PNG; save it as TIFF to keep all its bits.")
+        file.seek(0)
+        with Image.open(file) as opened:
+            record = _json(opened.info.get("gifnet"))
+            picture = ImageOps.exif_transpose(opened)
+            data = np.asarray(_still(picture))
+    axes = "YXS" if data.ndim == 3 else "YX"
+    image = ImageFile(path.stem, data, axes, (1.0, 1.0), ("pixel", "pixel"), (0.0, 0.0))
+    if record is not None:
+        image.metadata["gifnet"] = record
+    return [image]
+
+
+def _still(picture: Any) -> Any:
+    """Return a Pillow image in one of the modes for grey, RGB and RGBA."""
+    if picture.mode in ("L", "RGB", "RGBA", "I;16", "I;16B", "F"):
+        return picture
+    if picture.mode == "I":  # 16-bit grey in older releases of Pillow
+        return np.asarray(picture).astype(np.uint16)
+    if picture.mode in ("1", "LA"):
+        return picture.convert("L")
+    transparent = picture.mode in ("PA", "RGBa") or "transparency" in picture.info
+    return picture.convert("RGBA" if transparent else "RGB")
+
+
+def _json(text: object) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def write_image(
+    path: str | Path,
+    data: npt.ArrayLike,
+    *,
+    axes: str,
+    scale: Sequence[float] | None = None,
+    units: Sequence[str] | None = None,
+    description: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one image, under its name only when the file is complete.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .ome.tif, .tif, .tiff (any type; pixel sizes, units and the description are
+        kept), .png (8 bits, or grey with 16) or .jpg (8 bits).
+    data : array
+        The pixels.
+    axes : str
+        tifffile's letters, one per axis; S, RGB(A) samples, last.
+    scale, units : sequence, optional
+        Pixel sizes and their units, one per axis except S.
+    description : mapping, optional
+        A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is unknown or does not suit the data, or the file cannot be written.
+    """
+    path, data = Path(path), np.asarray(data)
+    if len(axes) != data.ndim:
+        raise WriteError(f"axes {axes!r} do not fit data of shape {data.shape}.")
+    sized = len(axes.replace("S", ""))
+    scale = (1.0,) * sized if scale is None else tuple(float(s) for s in scale)
+    units = ("pixel",) * sized if units is None else tuple(map(tiff_metadata.unit_name, units))
+    if len(scale) != sized or len(units) != sized:
+        raise WriteError(f"scale {scale} and units {units} need {sized} values for axes {axes!r}.")
+    record = None if description is None else dict(description)
+    suffix = path.suffix.lower()
+    save: Callable[[Path], None]
+    if suffix in (".tif", ".tiff"):
+        save = _tiff_writer(path, data, axes, scale, units, record)
+    elif suffix in (".png", ".jpg", ".jpeg"):
+        save = _picture_writer(path, data, axes, record)
+    else:
+        raise WriteError(f"Cannot write {path}; use a name ending in .tif, .ome.tif, .png or .jpg.")
+    _write_atomically(path, save)
+
+
+def _write_atomically(path: Path, save: Callable[[Path], None]) -> None:
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
+    try:
+        save(temporary)
+        temporary.replace(path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, Exception) and not isinstance(error, WriteError):
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise WriteError(
+                f"Cannot write {path}: {reason or error}. Give a folder that exists and can be "
+                "written to, with space for the file; .tif takes every kind of image."
+            ) from error
+        raise
+
+
+def _tiff_writer(
+    path: Path,
+    data: Array,
+    axes: str,
+    scale: tuple[float, ...],
+    units: tuple[str, ...],
+    record: dict[str, Any] | None,
+) -> Callable[[Path], None]:
+    import tifffile
+
+    options: dict[str, Any] = {"photometric": "rgb" if axes.endswith("S") else "minisblack"}
+    if axes.endswith("S") and data.shape[-1] == 4:
+        options["extrasamples"] = ["unassalpha"]
+    if path.stem.lower().endswith(".ome"):
+        options["ome"] = True
+        options["metadata"] = tiff_metadata.ome(axes, scale, units, record)
+    elif data.nbytes < _IMAGEJ_BYTES and tiff_metadata.imagej_suits(data.dtype, axes, units):
+        options["imagej"] = True
+        options.update(tiff_metadata.imagej(axes, scale, units, record))
+        data = data.astype(data.dtype.newbyteorder(">"), copy=False)
+    else:
+        options.update(tiff_metadata.shaped(axes, scale, units, record))
+
+    def save(temporary: Path) -> None:
+        tifffile.imwrite(temporary, data, **options)
+
+    return save
+
+
+def _picture_writer(
+    path: Path, data: Array, axes: str, record: dict[str, Any] | None
+) -> Callable[[Path], None]:
+    jpeg = path.suffix.lower() != ".png"
+    channels = {"YX": 1, "YXS": data.shape[-1]}.get(axes, 0)
+    if data.dtype == np.uint8:
+        suits = channels in ((1, 3) if jpeg else (1, 3, 4))
+    else:
+        suits = data.dtype == np.uint16 and channels == 1 and not jpeg
+    if not suits:
+        kinds = "8-bit grey or RGB" if jpeg else "8-bit grey, RGB or RGBA, or 16-bit grey"
+        raise WriteError(
+            f"Cannot write {axes} data of type {data.dtype} and shape {data.shape} as {path}: the "
+            f"format takes {kinds}. Use a name ending in .tif."
+        )
+
+    def save(temporary: Path) -> None:
+        from PIL import Image
+        from PIL.PngImagePlugin import PngInfo
+
+        image = Image.fromarray(np.ascontiguousarray(data, data.dtype.newbyteorder("=")))
+        if jpeg:
+            image.save(temporary, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
+            return
+        info = PngInfo()
+        if record is not None:
+            info.add_itxt("gifnet", json.dumps(record))
+        image.save(temporary, format="PNG", pnginfo=info)
+
+    return save

@@ -1,0 +1,8 @@
+"""World grids: where pixels lie, and bringing one image onto another's grid."""
+
+from __future__ import annotations
+
+from .grid import Grid, finer
+from .resample import resample
+
+__all__ = ["Grid", "finer", "resample"]
