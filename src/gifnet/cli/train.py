@@ -51,8 +51,9 @@ def train_gifnet(
         str | None,
         typer.Option(
             "--recipe",
-            metavar="bundled|published",
-            help="The recipe of the bundled weights (default) or that of the paper.",
+            metavar="NAME",
+            help="bundled (default) and then bundled-continued, which made the bundled weights, or "
+            "published, that of the paper.",
         ),
     ] = None,
     config: Annotated[

@@ -37,13 +37,20 @@ def multi_modal_loss(
     return error.mean()
 
 
-def photography_loss(fused: Tensor, target: Tensor, config: TrainingConfig) -> Tensor:
-    """Return L_pri of the DP branch: fidelity to the ground truth (paper, Eq. 11: MSE)."""
+def photography_loss(
+    fused: Tensor, target: Tensor, config: TrainingConfig, blend: Tensor | None = None
+) -> Tensor:
+    """Return L_pri of the DP branch: fidelity to the ground truth (paper, Eq. 11: MSE).
+
+    `blend` is the blend head's image without its residual.
+    """
     loss = config.fidelity_mse * F.mse_loss(fused, target)
     if config.fidelity_l1:
         loss = loss + config.fidelity_l1 * F.l1_loss(fused, target)
     if config.fidelity_ssim:
         loss = loss + config.fidelity_ssim * (1 - ssim(fused, target))
+    if config.fidelity_blend and blend is not None:
+        loss = loss + config.fidelity_blend * F.l1_loss(blend, target)
     return loss
 
 

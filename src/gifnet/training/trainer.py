@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import TrainingError, WeightsError
 from ..models.gifnet import Branch, GIFNet, other
+from ..models.heads import Fused
 from ..models.registry import model_spec
 from ..models.weights import load_weights, save_weights
 from .config import TrainingConfig
@@ -25,11 +26,11 @@ from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
 from .information import InformationMeasure, make_information_measure
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss, ssim
+from .revive import revive_dead_channels
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-TRAINABLE = ("gifnet", "gifnet-cvpr")
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
     "dp_deployed", "gate_mm", "gate_dp", "psnr", "ssim",
@@ -92,6 +93,8 @@ class GIFNetTrainer:
         assert isinstance(module, GIFNet)
         if config.start:
             module.load_state_dict(load_weights(config.start, config.model).state)
+        if config.revive:
+            self._revive(module)
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module: GIFNet = module
         self.average = copy.deepcopy(module).requires_grad_(False) if config.ema else None
@@ -101,6 +104,20 @@ class GIFNetTrainer:
         if self.average is not None:
             self.average.to(self.fabric.device)
         self._prepare_folder(resume)
+
+    def _revive(self, module: GIFNet) -> None:
+        """Revive decoder channels that are silent on the first batches, before any update."""
+        batches = [self.dataset.sample(step) for step in range(4)]
+
+        def run() -> None:
+            for batch in batches:
+                pair, auxiliary = _dp_inputs(batch, 1)
+                module.training_forward(pair, auxiliary, "dp")
+                module.training_forward(
+                    (batch.infrared, batch.visible), (batch.first, batch.second), "mm"
+                )
+
+        revive_dead_channels(module.decoder.convs, run)
 
     # -- the folder -------------------------------------------------------------------
 
@@ -221,7 +238,9 @@ class GIFNetTrainer:
             fused, rec = out.fused.image.float(), out.reconstruction.float()
             parts = {
                 "public": public_loss(rec[:count], batch.target),
-                "private": photography_loss(fused[:count], batch.target, self.config),
+                "private": photography_loss(
+                    fused[:count], batch.target, self.config, _blend(out.fused, pair, count)
+                ),
             }
             if extra:
                 unsupervised = deployed_loss(fused[count:], pair[0][count:], pair[1][count:])
@@ -314,6 +333,14 @@ class GIFNetTrainer:
             plot_log(self.rows, self.out / "loss.png")
             save_weights(self.result, path, make_card(self))
         return path
+
+
+def _blend(fused: Fused, pair: tuple[Tensor, Tensor], count: int) -> Tensor | None:
+    """Return the first samples' blend of both sources without the residual, if there is one."""
+    if fused.mask is None:
+        return None
+    first, second = pair[0][:count], pair[1][:count]
+    return second + fused.mask[:count] * (first - second)
 
 
 def _dp_inputs(batch: Batch, extra: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
