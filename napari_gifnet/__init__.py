@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gifnet import Fuser, FuseOptions, GifnetError, __version__, enhance, fuse, list_models
+    from gifnet import FuseOptions, Fuser, GifnetError, __version__, enhance, fuse, list_models
 
 __all__ = [
     "FuseOptions",

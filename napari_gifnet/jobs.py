@@ -58,6 +58,21 @@ def _stamp(weights: str | None) -> tuple[int, int] | None:
     return (found.st_mtime_ns, found.st_size) if found else None
 
 
+def _stop_if_asked(progress: ProgressCallback) -> None:
+    if progress(0, 0) is False:
+        raise Cancelled("Stopped before the network ran.")
+
+
+def _loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) -> Fuser:
+    """Import torch and read the weights step by step, so that a person can stop in between."""
+    _stop_if_asked(progress)
+    fuser = cache.get(options)
+    for part in ("device", "weights"):
+        getattr(fuser, part)
+        _stop_if_asked(progress)
+    return fuser
+
+
 @dataclass(frozen=True, eq=False)
 class FusionJob:
     """A fusion of two layers as they were when it was asked for."""
@@ -76,17 +91,15 @@ class FusionJob:
         """Resample, fuse, and return the mask, if it is wanted, and the result."""
 
         def tick() -> None:
-            if progress(0, 0) is False:
-                raise Cancelled("Stopped before the network ran.")
+            _stop_if_asked(progress)
 
         pair = prepare_pair(
             self.first, self.second, self.reference, str(self.options.value_range), tick
         )
-        tick()
         options = dataclasses.replace(
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
         )
-        fuser = cache.get(options)
+        fuser = _loaded(cache, options, progress)
         found = fuser.fuse(pair.first, pair.second, return_mask=self.want_mask, progress=progress)
         fused, mask = found if self.want_mask else (found, None)
         fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
@@ -126,7 +139,7 @@ class EnhancementJob:
         """Enhance the image and return the result."""
         axis = -1 if self.image.rgb else None
         options = dataclasses.replace(self.options, task=None, channel_axis=axis)
-        fuser = cache.get(options)
+        fuser = _loaded(cache, options, progress)
         result = fuser.enhance(as_array(self.image.data), progress=progress)
         record = fuser.provenance()
         source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}

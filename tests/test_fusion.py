@@ -254,7 +254,7 @@ def test_a_plane_without_data_is_refused(seen):
     stack[1] = np.nan
     with pytest.raises(InvalidInputError, match=r"second image has no finite pixel.*\(1,\)"):
         fuse(image((3, 8, 8)), stack)
-    with pytest.raises(InvalidInputError, match="first image.*no finite value"):
+    with pytest.raises(InvalidInputError, match=r"first image.*no finite value"):
         fuse(np.full((8, 8), np.nan), image((8, 8)))
 
 
@@ -358,7 +358,7 @@ def test_fuser_keeps_its_model_and_releases_it(random_weights):
 
 
 def test_mask_needs_a_model_that_has_one(random_weights):
-    with pytest.raises(InvalidInputError, match="gifnet-cvpr.*no mask"):
+    with pytest.raises(InvalidInputError, match=r"gifnet-cvpr.*no mask"):
         fuse(image((8, 8)), image((8, 8)), model="gifnet-cvpr", return_mask=True)
 
 

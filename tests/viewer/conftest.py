@@ -41,6 +41,8 @@ class FakeFuser:
     tiles = 4
     pause = 0.0
     error: Exception | None = None
+    device = "cpu"
+    weights = None
 
     def __init__(self, options: Any = None):
         self.options = options

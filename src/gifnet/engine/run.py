@@ -25,9 +25,10 @@ from .plan import Tile, plan_tiles
 
 Plane = npt.NDArray[np.float32]
 
-#: Planes up to this many pixels run in one piece; larger ones in tiles of `AUTO_TILE`.
-AUTO_WHOLE = {"cpu": 384 * 384, "mps": 512 * 512, "cuda": 1024 * 1024}
-AUTO_TILE = {"cpu": 256, "mps": 512, "cuda": 768}
+#: Planes up to this many pixels run in one piece; larger ones in tiles of `AUTO_TILE`. On the
+#: CPU a tile takes a few seconds at most, so that progress shows and a cancel is heeded.
+AUTO_WHOLE = {"cpu": 256 * 256, "mps": 512 * 512, "cuda": 1024 * 1024}
+AUTO_TILE = {"cpu": 192, "mps": 512, "cuda": 768}
 SMALLEST_TILE = 64
 #: How many tiles sampled statistics look at.
 SAMPLED_TILES = 16

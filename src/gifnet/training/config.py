@@ -169,7 +169,7 @@ RECIPES: dict[str, TrainingConfig] = {
     "bundled": _BUNDLED,
     "bundled-continued": dataclasses.replace(
         _BUNDLED,
-        steps=480,
+        steps=330,
         learning_rate=4e-4,
         dp_updates=3,
         fidelity_blend=1.0,
