@@ -12,6 +12,7 @@ from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
 from gifnet.imaging.colour import luminance
 from gifnet.imaging.ranges import dtype_range, resolve_range
+from gifnet.imaging.source import as_array as checked_array
 
 from .layers import Snapshot, grid_in_units
 
@@ -74,16 +75,18 @@ def prepare_pair(
     fixed, moving = (first, second) if index == 0 else (second, first)
     grid = moving_grid(fixed, moving)
     ranges: list[Any] = [value_range, value_range]
-    kept, data = as_array(fixed.data), as_array(moving.data)
+    kept, data = _checked(fixed), _checked(moving)
     if not grid.coincides(fixed.grid.trailing(grid.ndim)):
-        limits = resolve_range(_intensities(data, moving), value_range)  # type: ignore[arg-type]
+        limits = _limits(data, moving, value_range)
         if limits[0] < limits[1]:
             ranges[1 - index] = limits
         opaque = dtype_range(data.dtype)[1]
         data = resample(data, grid, fixed.grid, coloured=moving.rgb, tick=tick)
         if moving.rgb and data.shape[-1] == 4:
-            np.copyto(data[..., 3], opaque, where=np.isnan(data[..., 3]))
-        _fill_empty_planes(data, moving, limits, kept, fixed, value_range)
+            # An image of floats has its alpha in [0, 1].
+            data[..., 3] /= opaque
+            np.copyto(data[..., 3], 1, where=np.isnan(data[..., 3]))
+        data = _fill_empty_planes(data, moving, limits, kept, fixed, value_range)
     first_data, second_data = (kept, data) if index == 0 else (data, kept)
     axis = -1 if first.rgb or second.rgb else None
     dtype = np.dtype(first.data.dtype)
@@ -121,15 +124,22 @@ def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
 def like_first(result: Any, pair: Pair) -> Any:
     """Return a fused image in the first source's own type, rounded if that is an integer.
 
-    Where resampling has left pixels that neither source has, which an integer cannot say, the
-    result stays floating-point.
+    Where resampling has left pixels that neither source has, which an integer cannot say, a grey
+    result stays floating-point, and a coloured one is black.
     """
     dtype = pair.dtype
     if result.dtype == dtype:
         return result
     if dtype.kind in "iu":
+        coloured = result.ndim > pair.reference.ndim
         if not np.isfinite(result).all():
-            return result
+            if not coloured:
+                return result
+            result = np.nan_to_num(result)  # napari would take colours as floats for [0, 1]
+        if coloured and result.shape[-1] == 4:
+            result = np.concatenate(
+                (result[..., :3], result[..., 3:] * dtype_range(dtype)[1]), axis=-1
+            )
         info = np.iinfo(dtype)
         return np.clip(np.rint(result), info.min, info.max).astype(dtype)
     if dtype.kind == "b":
@@ -149,7 +159,7 @@ def _fill_empty_planes(
     kept: Any,
     fixed: Snapshot,
     value_range: str,
-) -> None:
+) -> Any:
     """Give planes that the moving image does not reach the fixed image's values.
 
     One stack may reach further along Z than the other, and the network needs two planes.
@@ -158,16 +168,35 @@ def _fill_empty_planes(
     colours = values if moving.rgb else values[..., None]
     empty = np.isnan(colours).all(axis=(-3, -2, -1))
     if not empty.any():
-        return
+        return data
+    if lead := fixed.ndim - moving.ndim:
+        # Planes along further axes of the fixed image have values of their own to give.
+        data = np.broadcast_to(data, fixed.grid.shape[:lead] + data.shape).copy()
+        values = _intensities(data, moving)
+        colours = values if moving.rgb else values[..., None]
+        empty = np.broadcast_to(empty, colours.shape[:-3])
     intensities = _intensities(kept, fixed)
-    low, high = resolve_range(intensities, value_range)  # type: ignore[arg-type]
-    for index in zip(*np.nonzero(empty), strict=True):
+    low, high = _limits(kept, fixed, value_range)
+    for index in map(tuple, np.argwhere(empty)):
         unit = (np.asarray(intensities[index]).astype(np.float64) - low) / ((high - low) or 1.0)
         if fixed.rgb and not moving.rgb:
             unit = luminance(unit)
         if unit.ndim < 3:
             unit = unit[..., None]
         colours[index] = limits[0] + unit * (limits[1] - limits[0])
+    return data
+
+
+def _checked(image: Snapshot) -> Any:
+    """Return the pixels of an image, refused if they are no numbers that can be fused."""
+    return checked_array(as_array(image.data), repr(image.name))
+
+
+def _limits(data: Any, image: Snapshot, value_range: str) -> tuple[float, float]:
+    try:
+        return resolve_range(_intensities(data, image), value_range)  # type: ignore[arg-type]
+    except InvalidInputError as error:
+        raise InvalidInputError(f"In layer {image.name!r}: {error}") from error
 
 
 def as_array(data: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,3 +34,24 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_weights(module, path, {"model": "gifnet", "recipe": "none: random numbers"})
     return path
+
+
+@pytest.fixture
+def seen(
+    monkeypatch: pytest.MonkeyPatch, random_weights: Path
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Replace the network by the mean of both planes; collects the planes it was given."""
+    from gifnet.engine.run import Engine, Result
+
+    calls: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def run(self: Any, first: np.ndarray, second: np.ndarray, reporter: Any) -> Any:
+        calls.append((first.copy(), second.copy()))
+        reporter.advance(self.units(*first.shape))
+        return Result((first + second) / 2, np.full(first.shape, 0.25, np.float32))
+
+    monkeypatch.setattr(Engine, "run", run)
+    monkeypatch.setattr(
+        "gifnet.models.registry.ModelSpec.bundled_weights", lambda self: random_weights
+    )
+    return calls

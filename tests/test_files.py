@@ -152,7 +152,9 @@ def test_samples_are_colour_only_if_the_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     four = pixels((24, 32, 4))
     tifffile.imwrite(path, four, photometric="minisblack", planarconfig="contig", metadata=None)
-    assert read_images(path)[0].axes == "YXC"
+    (image,) = read_images(path)
+    assert image.axes == "CYX"
+    assert_array_equal(image.data, np.moveaxis(four, -1, 0))
     planar = pixels((3, 24, 32), "uint8")
     tifffile.imwrite(path, planar, photometric="rgb", planarconfig="separate", metadata=None)
     (image,) = read_images(path)

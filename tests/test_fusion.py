@@ -9,39 +9,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from fusion_samples import RNG, image
 
 import gifnet
 from gifnet import FuseOptions, Fuser, enhance, fuse
-from gifnet.engine.run import Engine, Result
-from gifnet.errors import Cancelled, InvalidInputError, WeightsError
-
-RNG = np.random.default_rng(0)
-
-
-def image(shape, dtype=np.float32, high=None):
-    values = RNG.random(shape)
-    if np.dtype(dtype).kind in "iu":
-        high = np.iinfo(dtype).max if high is None else high
-        return (values * high).astype(dtype)
-    return values.astype(dtype)
-
-
-@pytest.fixture
-def seen(monkeypatch, random_weights):
-    """Replace the network by the mean of both planes; collects the planes it was given."""
-    calls = []
-
-    def run(self, first, second, reporter):
-        calls.append((first.copy(), second.copy()))
-        reporter.advance(self.units(*first.shape))
-        return Result((first + second) / 2, np.full(first.shape, 0.25, np.float32))
-
-    monkeypatch.setattr(Engine, "run", run)
-    monkeypatch.setattr(
-        "gifnet.models.registry.ModelSpec.bundled_weights", lambda self: random_weights
-    )
-    return calls
-
+from gifnet.errors import Cancelled, InvalidInputError
 
 # -- types and ranges -----------------------------------------------------------------
 
@@ -256,63 +228,6 @@ def test_a_plane_without_data_is_refused(seen):
         fuse(image((3, 8, 8)), stack)
     with pytest.raises(InvalidInputError, match=r"first image.*no finite value"):
         fuse(np.full((8, 8), np.nan), image((8, 8)))
-
-
-# -- what cannot be fused -------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("first", "message"),
-    [
-        (np.zeros((0, 5)), "empty"),
-        (np.zeros((1, 1)), "one pixel"),
-        (np.zeros(5), "two axes"),
-        (np.zeros((8, 8), complex), "complex128"),
-        (np.array([["a", "b"]]), "type <U1"),
-        (np.zeros((8, 8), object), "object"),
-        (np.zeros((8, 8), "M8[s]"), "datetime64"),
-        ("photo.png", "Read the file first"),
-        (None, "NoneType"),
-        ([[1, 2], [3]], "cannot be turned into an array"),
-        (np.zeros((8, 9)), r"differ in height or width.*8 x 9.*8 x 8"),
-    ],
-)
-def test_bad_images_give_one_clear_error(seen, first, message):
-    with pytest.raises(InvalidInputError, match=message):
-        fuse(first, image((8, 8)))
-    assert not seen
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ({"task": "xray"}, "task is 'xray'.*ivif"),
-        ({"model": "unet"}, "no model 'unet'.*gifnet"),
-        ({"chroma": "red"}, "chroma is 'red'"),
-        ({"precision": "int8"}, "precision is 'int8'"),
-        ({"statistics": "none"}, "statistics is 'none'"),
-        ({"tile": -8}, "tile is -8"),
-        ({"tile": "big"}, "tile is 'big'"),
-        ({"channel_axis": "last"}, "channel_axis is 'last'"),
-        ({"channel_axis": 0}, "no 3 or 4 channels"),
-        ({"value_range": (5, 5)}, "low must be below high"),
-        ({"value_range": "all"}, "value_range is 'all'"),
-        ({"weights": 3}, "weights is 3"),
-    ],
-)
-def test_bad_options_give_one_clear_error(seen, option, message):
-    with pytest.raises(InvalidInputError, match=message):
-        fuse(image((8, 8)), image((8, 8)), **option)
-
-
-def test_unknown_options_are_named():
-    with pytest.raises(InvalidInputError, match="tiles"):
-        Fuser(tiles=8)
-
-
-def test_missing_weights_name_the_path(tmp_path):
-    with pytest.raises(WeightsError, match=r"no weights file.*nowhere\.safetensors"):
-        fuse(image((8, 8)), image((8, 8)), weights=tmp_path / "nowhere.safetensors")
 
 
 # -- the rest -------------------------------------------------------------------------

@@ -117,6 +117,8 @@ def read_images(path: str | Path) -> list[ImageFile]:
 
 def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
+    if "decompression bomb" in text:
+        return "the picture has more pixels than are read from such files; save it as TIFF"
     if "imagecodecs" in text:
         return f"{text}; install it with: pip install imagecodecs"
     return f"{text} (the file may be damaged or cut short)"
@@ -175,7 +177,8 @@ def _pixels(tifffile: Any, path: Path, index: int, series: Any) -> tuple[Array, 
         data = np.moveaxis(data, position, -1)
         axes = axes.replace("S", "") + "S"
         if not _is_colour(tifffile, page, data.shape[-1]):
-            data, axes = np.moveaxis(data, -1, position), series.axes.replace("S", "C")
+            # Bands are planes: they come before the two axes of a plane.
+            data, axes = np.moveaxis(data, -1, -3), f"{axes[:-3]}C{axes[-3:-1]}"
     return data, axes
 
 
@@ -330,21 +333,48 @@ def _tiff_writer(
     return save
 
 
+def check_format(path: str | Path, dtype: np.dtype[Any], axes: str, channels: int) -> None:
+    """Refuse a file whose format cannot hold an image; a TIFF holds any.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    dtype : dtype
+        Of the pixels.
+    axes : str
+        One letter an axis, S last for colour channels.
+    channels : int
+        How many colour channels there are, 1 for grey.
+
+    Raises
+    ------
+    WriteError
+        If a picture file cannot hold it.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        return
+    jpeg = suffix != ".png"
+    if axes not in ("YX", "YXS"):
+        suits = False
+    elif dtype == np.uint8:
+        suits = channels in ((1, 3) if jpeg else (1, 3, 4))
+    else:
+        suits = dtype == np.uint16 and channels == 1 and not jpeg
+    if not suits:
+        kinds = "8-bit grey or RGB" if jpeg else "8-bit grey, RGB or RGBA, or 16-bit grey"
+        raise WriteError(
+            f"Cannot write {axes} data of type {dtype} with {channels} channel(s) as {path}: the "
+            f"format takes {kinds}. Use a name ending in .tif."
+        )
+
+
 def _picture_writer(
     path: Path, data: Array, axes: str, record: dict[str, Any] | None
 ) -> Callable[[Path], None]:
     jpeg = path.suffix.lower() != ".png"
-    channels = {"YX": 1, "YXS": data.shape[-1]}.get(axes, 0)
-    if data.dtype == np.uint8:
-        suits = channels in ((1, 3) if jpeg else (1, 3, 4))
-    else:
-        suits = data.dtype == np.uint16 and channels == 1 and not jpeg
-    if not suits:
-        kinds = "8-bit grey or RGB" if jpeg else "8-bit grey, RGB or RGBA, or 16-bit grey"
-        raise WriteError(
-            f"Cannot write {axes} data of type {data.dtype} and shape {data.shape} as {path}: the "
-            f"format takes {kinds}. Use a name ending in .tif."
-        )
+    check_format(path, data.dtype, axes, data.shape[-1] if axes.endswith("S") else 1)
 
     def save(temporary: Path) -> None:
         from PIL import Image

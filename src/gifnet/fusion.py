@@ -45,6 +45,10 @@ class Fuser:
     """
 
     def __init__(self, options: FuseOptions | None = None, **overrides: Any):
+        if options is not None and not isinstance(options, FuseOptions):
+            raise InvalidInputError(
+                f"options is {options!r}; pass FuseOptions, or single options by name."
+            )
         base = options or FuseOptions()
         try:
             self.options = dataclasses.replace(base, **overrides)
@@ -299,7 +303,7 @@ def enhance(
     Returns
     -------
     enhanced : array
-        Of the type, shape and value range of `image`.
+        Of the type and value range of `image`: (..., H, W), or (..., H, W, C) with colour last.
     """
     fuser = Fuser(
         model=model, weights=weights, device=device, precision=precision, statistics=statistics,

@@ -27,6 +27,8 @@ def fuse_lazily(
 
     def compute(index: tuple[int, ...]) -> tuple[Any, Any]:
         plane = fuse_plane(index)
+        if plane.lacking is not None and plane.image.dtype.kind != "f":
+            plane.image[plane.lacking] = request.output_limits[0]
         return plane.image, plane.share
 
     tasks = [delayed(compute, nout=2, pure=False)(index) for index in request.indices()]

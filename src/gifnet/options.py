@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -110,7 +111,13 @@ class FuseOptions:
                     f"weights is {self.weights!r}; give a path, or None for the bundled weights."
                 ) from None
         object.__setattr__(self, "device", str(self.device))  # takes a torch.device too
-        if self.tile != "auto" and (not isinstance(self.tile, int) or self.tile < 0):
+        for name in ("tile", "channel_axis"):
+            value = getattr(self, name)
+            if hasattr(value, "__index__") and not isinstance(value, bool):
+                object.__setattr__(self, name, operator.index(value))
+        if self.tile != "auto" and (
+            isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 0
+        ):
             raise InvalidInputError(
                 f"tile is {self.tile!r}; use 'auto', a side in pixels, or 0 for no tiles."
             )
@@ -120,7 +127,7 @@ class FuseOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for provenance records."""
-        return dataclasses.asdict(self)
+        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FuseOptions:
@@ -131,6 +138,13 @@ class FuseOptions:
         # JSON knows lists only; a value range is a tuple, perhaps of tuples.
         plain: dict[str, Any] = {name: _tuples(value) for name, value in values.items()}
         return cls(**plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers, and tuples of them, as Python's own."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(item) for item in value)
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _tuples(value: Any) -> Any:

@@ -209,7 +209,8 @@ def ome(
     axes: str, scale: tuple[float, ...], units: tuple[str, ...], record: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return tifffile's OME metadata for the sizes and the provenance record."""
-    metadata: dict[str, Any] = {"axes": axes}
+    # OME has no word for a plain sequence of pages; Q stands for any other axis.
+    metadata: dict[str, Any] = {"axes": axes.replace("I", "Q")}
     for axis, size, unit in zip(axes.replace("S", ""), scale, units, strict=True):
         if axis in "XYZ" and unit != "pixel":
             metadata[f"PhysicalSize{axis}"] = size

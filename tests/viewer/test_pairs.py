@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_colour_and_alpha() -> None:
     assert pair.first.shape == (64, 64, 4)
     assert pair.channel_axis == -1
     assert np.isnan(pair.first[40:, :, :3]).all()
-    assert (pair.first[40:, :, 3] == 255).all()
+    assert (pair.first[40:, :, 3] == 1).all()  # floats have alpha in [0, 1]
 
 
 def test_multiscale_layers_give_their_finest_level() -> None:
@@ -147,3 +148,42 @@ def test_contrast_limits() -> None:
     ramp = np.arange(10_000, dtype=np.uint16).reshape(100, 100)
     low, high = contrast_limits(ramp)
     assert 0 < low < 20 < 9980 < high < 9999
+
+
+def test_a_resampled_alpha_stays_opaque() -> None:
+    grey = snapshot(Image(np.full((8, 8), 90, np.uint8), scale=(2, 2)))
+    colour = np.full((16, 16, 4), 200, np.uint8)
+    colour[..., 3] = 128
+    pair = prepare_pair(grey, snapshot(Image(colour, rgb=True)))
+    fused = np.dstack([np.full((16, 16, 3), 90.0), np.full((16, 16), 128 / 255)])
+    assert (like_first(fused.astype(np.float32), pair)[..., 3] == 128).all()
+    coarse = prepare_pair(
+        snapshot(Image(np.zeros((16, 16), np.uint8))),
+        snapshot(Image(colour[:8, :8], rgb=True, scale=(2, 2))),
+    )
+    np.testing.assert_allclose(coarse.second[:15, :15, 3], 128 / 255, atol=1e-6)
+
+
+def test_a_hole_over_the_whole_overlap_is_filled() -> None:
+    fixed = snapshot(Image(np.random.default_rng(0).random((16, 16))))
+    hole = np.ones((8, 8), np.float32)
+    hole[:4, :4] = np.nan
+    moving = snapshot(Image(hole, scale=(4, 4), translate=(1.5, 1.5)))
+    pair = prepare_pair(fixed, moving)
+    assert np.isfinite(pair.second).any()
+
+
+def test_a_time_series_of_stacks_against_a_shorter_stack() -> None:
+    rng = np.random.default_rng(0)
+    series = snapshot(Image(rng.random((3, 8, 16, 16))))
+    stack = snapshot(Image(rng.random((4, 8, 8)), scale=(1, 2, 2)))
+    pair = prepare_pair(series, stack)
+    assert pair.second.shape == (3, 8, 16, 16)
+
+
+def test_a_complex_layer_is_named() -> None:
+    real = snapshot(Image(np.ones((8, 8))))
+    odd = snapshot(Image(np.ones((4, 4)), scale=(2, 2), name="spectrum"))
+    odd = dataclasses.replace(odd, data=np.ones((4, 4), np.complex64))
+    with pytest.raises(InvalidInputError, match=r"'spectrum' image has type complex64"):
+        prepare_pair(real, odd)

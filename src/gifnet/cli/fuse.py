@@ -81,6 +81,7 @@ def fuse(
     )
     _check_outputs([output] if mask is None else [output, mask], overwrite)
     images = [_read_one(first), _read_one(second)]
+    _check_formats(output, mask, images, chroma)
     began = time.perf_counter()
     with _fuser(options, images) as fuser:
         data = [image.data for image in images]
@@ -121,6 +122,7 @@ def enhance(
     )
     _check_outputs([output], overwrite)
     images = [_read_one(image)]
+    _check_formats(output, None, images, chroma)
     began = time.perf_counter()
     with _fuser(options, images) as fuser:
         with progress_bar("enhancing", "tile") as bar:
@@ -149,6 +151,20 @@ def _check_outputs(paths: list[Path], overwrite: bool) -> None:
             raise WriteError(f"{str(path)!r} needs a name ending in {', '.join(_WRITABLE)}.")
         if not path.parent.is_dir():
             raise WriteError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+
+
+def _check_formats(output: Path, mask: Path | None, images: list[ImageFile], chroma: str) -> None:
+    """Refuse formats that could not hold the results, before the work is done."""
+    import numpy as np
+
+    from ..files import check_format
+
+    axes = max((image.axes.replace("S", "") for image in images), key=len)
+    coloured = [image for image in images if image.channel_axis is not None and chroma != "none"]
+    channels = max((image.data.shape[-1] for image in coloured), default=1)
+    check_format(output, images[0].data.dtype, f"{axes}S" if coloured else axes, channels)
+    if mask is not None:
+        check_format(mask, np.dtype(np.uint8), axes, 1)
 
 
 def _read_one(path: Path) -> ImageFile:

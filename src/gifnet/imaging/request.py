@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import InvalidInputError
-from .ranges import Range, resolve_range, split_range_spec
+from .ranges import Range, dtype_range, resolve_range, split_range_spec
 from .source import Source, SourcePlane, read_sources
 
 
@@ -89,7 +89,7 @@ def make_request(
         Naming the image or option that cannot be used, and what to do.
     """
     specs = split_range_spec(value_range)
-    if second is first:
+    if second is first and specs[0] == specs[1]:
         (source,) = read_sources({"first": first}, channel_axis)
         sources = (source, source)
         limits = (resolve_range(source.intensities, specs[0]),) * 2
@@ -105,9 +105,18 @@ def make_request(
                 f"{two.shape[:-2]}. Give both the same number of planes, or one of them a "
                 "single plane."
             ) from None
-    # A constant first image has no range of its own to go back to.
-    output = limits[0] if limits[0][0] < limits[0][1] else limits[1]
-    return Request(*sources, limits, output, _colour_from(sources, chroma))
+    colour_from = _colour_from(sources, chroma)
+    return Request(*sources, limits, _output_limits(sources, limits), colour_from)
+
+
+def _output_limits(sources: tuple[Source, Source], limits: tuple[Range, Range]) -> Range:
+    """Return the first image's range, or one to go back to if that image is constant."""
+    (low, high), second = limits
+    if low < high or second[0] == second[1]:
+        return low, high
+    # The second's values may not fit the first's type.
+    dtype = sources[0].dtype
+    return second if dtype == sources[1].dtype or dtype.kind == "f" else dtype_range(dtype)
 
 
 def _limits(source: Source, spec: Any) -> Range:

@@ -86,6 +86,8 @@ class Source:
             If the plane has no finite pixel.
         """
         values = self.data[index] if index else self.data
+        if hasattr(values, "dask"):
+            values = values.compute()  # np.asarray would drop a mask
         if not isinstance(values, np.ma.MaskedArray):
             values = np.asarray(values)
         alpha = None

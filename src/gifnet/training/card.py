@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import WeightsError
+from ..models.weights import load_weights
+
 if TYPE_CHECKING:
+    from .config import TrainingConfig
     from .trainer import GIFNetTrainer
 
 
@@ -37,4 +41,17 @@ def make_card(trainer: GIFNetTrainer) -> dict[str, Any]:
         if trainer.rows
         else {},
         "gate": {k: float(v.detach()) for k, v in trainer.result.gate.items()},
+        "started_from": _parent(trainer.config),
     }
+
+
+def _parent(config: TrainingConfig) -> dict[str, Any]:
+    """Return the hash and card of the weights that a run started from; empty for none."""
+    if not config.start:
+        return {}
+    try:
+        weights = load_weights(config.start, config.model)
+    except WeightsError:
+        # A resumed run no longer needs them.
+        return {"source": Path(config.start).name}
+    return {"sha256": weights.sha256, "card": weights.card}

@@ -12,8 +12,8 @@ from typing import Any
 from ..errors import TrainingError
 
 NOT_NEGATIVE = (
-    "clip_norm", "fidelity_mse", "fidelity_l1", "fidelity_ssim", "deployed_weight", "hold_out",
-    "seed",
+    "clip_norm", "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend",
+    "deployed_weight", "hold_out", "seed",
 )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ RECIPES: dict[str, TrainingConfig] = {
     "bundled": _BUNDLED,
     "bundled-continued": dataclasses.replace(
         _BUNDLED,
-        steps=330,
+        steps=370,
         learning_rate=4e-4,
         dp_updates=3,
         fidelity_blend=1.0,

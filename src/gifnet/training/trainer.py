@@ -91,9 +91,9 @@ class GIFNetTrainer:
 
         module = model_spec(config.model).build()
         assert isinstance(module, GIFNet)
-        if config.start:
+        if config.start and not resume:
             module.load_state_dict(load_weights(config.start, config.model).state)
-        if config.revive:
+        if config.revive and not resume:
             self._revive(module)
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module: GIFNet = module
