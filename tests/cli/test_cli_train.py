@@ -88,14 +88,17 @@ def test_interrupt(training_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     long_run = [*SETTINGS, "--set", "steps=100000", "--set", "checkpoint_every=1"]
     arguments = ["train", "gifnet", "--data", training_data, "--out", out, *long_run]
-    running = process(*arguments, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not (out / "checkpoint.ckpt").exists():
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=60)
+    with process(*arguments, stderr=subprocess.PIPE) as running:
+        try:
+            deadline = time.monotonic() + 300
+            while not (out / "checkpoint.ckpt").exists():
+                assert time.monotonic() < deadline
+                assert running.poll() is None
+                time.sleep(0.1)
+            running.send_signal(signal.SIGINT)
+            stdout, stderr = running.communicate(timeout=300)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert stdout == b""
     assert b"Traceback" not in stderr
