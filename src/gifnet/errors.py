@@ -34,5 +34,9 @@ class TrainingError(GifnetError, RuntimeError):
     """Training cannot start or go on (data, configuration or checkpoint)."""
 
 
+class GifnetWarning(UserWarning):
+    """Something was done in another way than asked for, and the result stands."""
+
+
 class Cancelled(GifnetError):
     """The caller asked to stop; nothing was written."""

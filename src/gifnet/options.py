@@ -43,7 +43,7 @@ TASKS: dict[str, Task] = {
 }
 
 CHROMA_CHOICES = ("auto", "first", "second", "blend", "none")
-PRECISION_CHOICES = ("auto", "float32", "bfloat16", "float16")
+PRECISION_CHOICES = ("auto", "float32", "tf32", "bfloat16", "float16")
 STATISTICS_CHOICES = ("exact", "sampled")
 
 
@@ -72,7 +72,8 @@ class FuseOptions:
     precision: str = _option(
         "auto",
         "Number format of the network: auto (bfloat16 for 8-bit images where the hardware has "
-        "it, float32 otherwise), float32, bfloat16 or float16 (not on the CPU).",
+        "it, float32 otherwise), float32, tf32 (CUDA: float32 with products rounded to 10 bits), "
+        "bfloat16 or float16 (not on the CPU).",
     )
     statistics: str = _option(
         "exact",
@@ -81,6 +82,11 @@ class FuseOptions:
     )
     tile: int | Literal["auto"] = _option(
         "auto", "Side of the tiles in pixels, a multiple of 8; auto chooses, 0 turns tiling off."
+    )
+    memory: int | Literal["auto"] = _option(
+        "auto",
+        "Bytes that the network's features may take: with more, larger images are computed in one "
+        "piece, which is faster. The result is the same.",
     )
     value_range: ValueRange = _option(
         "auto",
@@ -111,7 +117,7 @@ class FuseOptions:
                     f"weights is {self.weights!r}; give a path, or None for the bundled weights."
                 ) from None
         object.__setattr__(self, "device", str(self.device))  # takes a torch.device too
-        for name in ("tile", "channel_axis"):
+        for name in ("tile", "memory", "channel_axis"):
             value = getattr(self, name)
             if hasattr(value, "__index__") and not isinstance(value, bool):
                 object.__setattr__(self, name, operator.index(value))
@@ -120,6 +126,12 @@ class FuseOptions:
         ):
             raise InvalidInputError(
                 f"tile is {self.tile!r}; use 'auto', a side in pixels, or 0 for no tiles."
+            )
+        if self.memory != "auto" and (
+            isinstance(self.memory, bool) or not isinstance(self.memory, int) or self.memory < 0
+        ):
+            raise InvalidInputError(
+                f"memory is {self.memory!r}; use 'auto' or a number of bytes, such as 2 * 1024**3."
             )
         axis = self.channel_axis
         if axis not in ("auto", None) and (isinstance(axis, bool) or not isinstance(axis, int)):
