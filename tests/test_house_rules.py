@@ -29,6 +29,7 @@ FLOORS = {
     "lazy": 3,
     "provenance": 3,
     "training": 3,
+    "metrics": 3,
     "fusion": 4,
     "cli": 5,
     "__main__": 6,
