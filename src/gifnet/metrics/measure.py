@@ -90,6 +90,14 @@ def _prepare(image: npt.ArrayLike | None, scale: float) -> Floats | None:
     return floats
 
 
+def enlarge(bands: Floats, shape: Sequence[int]) -> Floats:
+    """Return (bands, h, w) at (bands, *shape), by cubic splines, clipped to its own range."""
+    factors = [1.0, *(large / small for large, small in zip(shape, bands.shape[1:], strict=True))]
+    large = zoom(bands, factors, order=3, mode="nearest", grid_mode=True)
+    result: Floats = np.clip(large, bands.min(), bands.max())
+    return result
+
+
 class _Inputs:
     """One result with its sources and reference, on the scale 0 to 255."""
 
@@ -183,12 +191,5 @@ class _Inputs:
         if self.first.shape[-2:] == self.fused.shape[-2:]:
             return self.first
         if self._large is None:
-            factors = [
-                large / small
-                for large, small in zip(self.fused.shape[-2:], self.first.shape[-2:], strict=True)
-            ]
-            if self.first.ndim == 3:
-                factors = [1.0, *factors]
-            large = zoom(self.first, factors, order=3, mode="nearest", grid_mode=True)
-            self._large = np.clip(large, self.first.min(), self.first.max())
+            self._large = enlarge(self.first, self.fused.shape[-2:])
         return self._large
