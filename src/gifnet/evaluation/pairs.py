@@ -228,6 +228,8 @@ def _read(path: Path) -> Array:
         data = data[..., :3]
         # JPEGs of grey images have three equal channels.
         return data[..., 0] if (data == data[..., :1]).all() else data
+    if data.ndim == 3 and data.shape[-1] <= min(_MOST_BANDS, *data.shape[:2]):
+        data = np.moveaxis(data, -1, 0)  # a TIFF that does not tell its axes
     return data
 
 
