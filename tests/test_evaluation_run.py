@@ -199,6 +199,7 @@ def test_the_report_is_one_file_with_its_pictures(
         datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings
     )
     page = report.html(results, [METRICS["Qabf"], METRICS["SCD"]])
+    assert results.halos == {"mine": 0}  # the stand-in for the network keeps a step
     assert "mine &lt;new&gt;" in page
     assert "<new>" not in page
     for title in ("Multi-focus", "Medical", "Pansharpening", "Enhancement", "Mean ranks"):
@@ -212,10 +213,11 @@ def test_the_report_is_one_file_with_its_pictures(
     enhanced = 3 * (2 * 2 + 1)
     assert page.count("data:image/") == strips + enhanced
     # The pictures are kept, and a second report fuses nothing.
-    calls = len(seen)
+    calls = len(seen) - 2  # the step edge of the halo
+    seen.clear()
     again = run(datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings)
     assert report.html(again, [METRICS["Qabf"], METRICS["SCD"]]) == page
-    assert len(seen) == calls
+    assert calls > len(seen) == 2
 
 
 def test_a_report_without_pictures_or_ranks(tmp_path: Path, datasets: list[Dataset]) -> None:

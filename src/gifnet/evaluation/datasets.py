@@ -7,7 +7,7 @@ truth; the files of a pair share a name. The sub-folders' names tell the task
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,15 +36,20 @@ class Dataset:
     roles : tuple of str
         The sub-folders of the first and the second source and, if there is one, the
         reference.
-    names : tuple of str
-        Of the pairs.
+    files : mapping
+        Of every pair's name, its files in the order of the roles.
     """
 
     name: str
     folder: Path
     task: str
     roles: tuple[str, ...]
-    names: tuple[str, ...]
+    files: Mapping[str, tuple[Path, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the pairs."""
+        return tuple(self.files)
 
     @property
     def title(self) -> str:
@@ -56,17 +61,13 @@ class Dataset:
         """What the task is called."""
         return TASKS[self.task].title if self.task else "Other pairs"
 
-    def paths(self, name: str) -> tuple[Path, ...]:
-        """Return a pair's files, in the order of the roles."""
-        return tuple(image_named(self.folder / role, name) for role in self.roles)
-
     def fingerprint(self, name: str, crop: int) -> str:
         """Return what `Pair.fingerprint` would be, without decoding the images."""
-        return fingerprint(self.paths(name), crop)
+        return fingerprint(self.files[name], crop)
 
     def read(self, name: str, crop: int = 0) -> Pair:
         """Read a pair; see `gifnet.evaluation.pairs.read_pair`."""
-        return read_pair(self.name, name, self.paths(name), crop)
+        return read_pair(self.name, name, self.files[name], crop)
 
 
 def image_named(folder: Path, name: str) -> Path:
@@ -191,17 +192,21 @@ def _one_of(names: Sequence[str], words: frozenset[str]) -> str | None:
 
 
 def _dataset(folder: Path, task: str, roles: tuple[str, ...]) -> Dataset:
-    stems = [{path.stem for path in (folder / r).glob("*") if is_readable(path)} for r in roles]
-    names = set.intersection(*stems)
-    for role, found in zip(roles, stems, strict=True):
-        if missing := sorted(set.union(*stems) - found):
+    found = [
+        {path.stem: path for path in sorted((folder / role).glob("*")) if is_readable(path)}
+        for role in roles
+    ]
+    names = set[str]().union(*found)
+    for role, files in zip(roles, found, strict=True):
+        if missing := sorted(names - set(files)):
             raise ReadError(
                 f"{str(folder / role)!r} has no image for {len(missing)} pairs (first: "
                 f"{missing[0]!r}); add it, or take away the pair's other files."
             )
     if not names:
         raise ReadError(f"The data set {str(folder)!r} has no images in {list(roles)}.")
-    return Dataset(folder.name, folder, task, roles, tuple(sorted(names)))
+    pairs = {name: tuple(files[name] for files in found) for name in sorted(names)}
+    return Dataset(folder.name, folder, task, roles, pairs)
 
 
 def _named_apart(datasets: list[Dataset]) -> list[Dataset]:
@@ -241,4 +246,4 @@ def held_back(dataset: Dataset, count: int) -> Dataset:
         raise InvalidInputError(
             f"{str(dataset.folder)!r} has no triplets {', '.join(MULTI_FOCUS)} to hold back."
         )
-    return replace(dataset, names=tuple(scene.name for scene in scenes))
+    return replace(dataset, files={scene.name: dataset.files[scene.name] for scene in scenes})

@@ -277,10 +277,15 @@ def _enhancement(results: Results) -> str:
             f'<div class="strip">{"".join(columns)}</div>'
         )
     head = ["image", "network", "edge intensity", "mean brightness"]
+    halos = [
+        [escape(titles[name]), f"{100 * share:.1f} %"] for name, share in results.halos.items()
+    ]
     return (
         '<h2 id="enhancement">Enhancement</h2><p>F(X, X): a network given one image twice. Edge '
-        "intensity tells how much sharper the result is, and noise and halos raise it as well."
-        f"</p>{_grid(head, rows)}{''.join(strips)}"
+        "intensity tells how much sharper the result is, and noise and halos raise it as well. "
+        "The halo is how far the result of a step edge leaves the step's range, in parts of its "
+        f"height.</p>{_grid(['network', 'halo'], halos)}<p></p>{_grid(head, rows)}"
+        f"{''.join(strips)}"
     )
 
 

@@ -20,7 +20,7 @@ from .store import Key, Store, Values
 
 #: What is measured unless the caller chooses.
 DEFAULT_METRICS = (
-    "Qabf", "VIF", "SCD", "MS-SSIM", "MI", "SSIM", "FMI", "Nabf", "EN", "AG",
+    "Qabf", "VIF", "SCD", "MS-SSIM", "MI", "SSIM", "FMI", "Nabf", "EN", "AG", "EI",
     "PSNR-ref", "SSIM-ref", "SAM", "ERGAS", "Q4", "QNR",
 )  # fmt: skip
 
@@ -85,6 +85,8 @@ class Results:
     pictures: dict[tuple[str, str, str], Bytes] = field(default_factory=dict)
     pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
     enhanced: list[Enhanced] = field(default_factory=list)
+    #: by network: overshoot on a step edge, see `step_halo`
+    halos: dict[str, float] = field(default_factory=dict)
 
 
 def run(
@@ -138,7 +140,25 @@ def run(
             worker.measure(dataset, name, name in shown, reporter)
         if settings.enhance:
             worker.enhance(dataset, names[dataset.name][0])
+    if settings.enhance:
+        networks = [method for method in methods if isinstance(method, Network)]
+        results.halos = {network.name: step_halo(network) for network in networks}
     return results
+
+
+def step_halo(network: Network) -> float:
+    """Return by how much F(X, X) of a step edge leaves its range, as a share of its height.
+
+    The step, upright and lying, is one from 80 to 176 grey levels.
+    """
+    low, high = 80, 176
+    step = np.full((64, 64), low, np.uint8)
+    step[:, 32:] = high
+    excess = 0
+    for image in (step, step.T):
+        after = network.enhance(np.ascontiguousarray(image)).astype(int)
+        excess = max(excess, int(after.max()) - high, low - int(after.min()))
+    return excess / (high - low)
 
 
 class _Worker:

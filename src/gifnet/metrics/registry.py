@@ -65,6 +65,7 @@ def _swapped(function: Callable[..., float]) -> Callable[..., float]:
     return compute
 
 
+_COPY = "a copy of either source, pixel by pixel, has a high value"
 _NOISE = "noise, halos and over-sharpening raise it as well as detail"
 _SOURCES, _REFERENCE = ("sources",), ("reference",)
 _WINDOW = similarity.WINDOW
@@ -77,12 +78,20 @@ METRICS: dict[str, Metric] = {
         Metric("SF", "Spatial frequency", gradients.spatial_frequency, needs_care=_NOISE),
         Metric("AG", "Average gradient", gradients.average_gradient, needs_care=_NOISE),
         Metric("EI", "Edge intensity", gradients.edge_intensity, needs_care=_NOISE),
-        Metric("MI", "Mutual information", information.mutual_information, _SOURCES, unit="bit"),
+        Metric(
+            "MI",
+            "Mutual information",
+            information.mutual_information,
+            _SOURCES,
+            needs_care=_COPY,
+            unit="bit",
+        ),
         Metric(
             "NMI",
             "Normalised mutual information",
             information.normalised_mutual_information,
             _SOURCES,
+            needs_care=_COPY,
         ),
         Metric(
             "CE",
@@ -138,7 +147,14 @@ METRICS: dict[str, Metric] = {
             _SOURCES,
             smallest_side=fidelity.SMALLEST_SIDE,
         ),
-        Metric("FMI", "Feature mutual information", features.fmi, _SOURCES, smallest_side=3),
+        Metric(
+            "FMI",
+            "Feature mutual information",
+            features.fmi,
+            _SOURCES,
+            needs_care=_COPY,
+            smallest_side=3,
+        ),
         Metric(
             "MSE",
             "Mean squared error to the sources",
