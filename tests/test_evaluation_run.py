@@ -18,7 +18,7 @@ from gifnet.errors import Cancelled
 from gifnet.evaluation import report, tables
 from gifnet.evaluation.datasets import Dataset, find_datasets
 from gifnet.evaluation.methods import Average, Classical, LaplacianPyramid, Maximum, Network
-from gifnet.evaluation.pictures import crop_of_most_detail, data_uri, difference
+from gifnet.evaluation.pictures import crop_of_most_detail, data_uri, difference, full_difference
 from gifnet.evaluation.run import Results, Row, Settings, run
 from gifnet.evaluation.store import Key, Store
 from gifnet.metrics import METRICS, evaluate
@@ -242,8 +242,13 @@ def test_the_crop_is_where_most_detail_is() -> None:
 
 def test_differences_are_red_and_blue() -> None:
     image = np.array([[100, 200, 0]], np.uint8)
-    shown = difference(image, np.full_like(image, 100))
+    grey = np.full_like(image, 100)
+    shown = difference(image, grey, 100)
     np.testing.assert_array_equal(shown[0], [[255, 255, 255], [178, 24, 43], [33, 102, 172]])
+    # Half as strong where the full colour stands for twice as much.
+    assert difference(image, grey, 200)[0, 1, 0] == round((255 + 178) / 2)
+    assert full_difference([grey], [grey]) == 16
+    assert full_difference([grey + 50], [grey, grey]) == 50
 
 
 def test_embedded_pictures_are_whole_or_small() -> None:

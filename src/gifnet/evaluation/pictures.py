@@ -13,8 +13,8 @@ from scipy.ndimage import sobel, uniform_filter
 from .pairs import Bytes, Window, grey
 
 CROP = 96
-#: Differences of so many grey levels, and more, have the full colour.
-FULL_DIFFERENCE = 48
+#: The full colour of a difference map stands for at least so many grey levels.
+_LEAST_DIFFERENCE = 16
 #: Pictures are embedded with at most so many pixels a side.
 _LONGEST = 640
 _QUALITY = 88
@@ -35,13 +35,23 @@ def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Window:
     return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
 
 
-def difference(image: Bytes, other: Bytes) -> Bytes:
+def full_difference(images: Sequence[Bytes], others: Sequence[Bytes]) -> int:
+    """Return how many grey levels the full colour of these images' difference maps stands for.
+
+    95 % of all differences in luminance are smaller.
+    """
+    planes = [grey(other).astype(np.float64) for other in others]
+    sizes = [np.abs(grey(image) - plane) for image in images for plane in planes]
+    return max(int(np.percentile(sizes, 95)), _LEAST_DIFFERENCE) if sizes else _LEAST_DIFFERENCE
+
+
+def difference(image: Bytes, other: Bytes, full: int) -> Bytes:
     """Return (H, W, 3): white where both agree, red where `image` is brighter, blue where darker.
 
-    By luminance; the colour is full at `FULL_DIFFERENCE` grey levels.
+    By luminance; the colour is full at `full` grey levels.
     """
     signed = grey(image).astype(np.float64) - grey(other)
-    strength = np.clip(np.abs(signed) / FULL_DIFFERENCE, 0, 1)[..., None]
+    strength = np.clip(np.abs(signed) / full, 0, 1)[..., None]
     red, blue = np.array([178.0, 24, 43]), np.array([33.0, 102, 172])
     colour = np.where((signed > 0)[..., None], red, blue)
     blended = 255 * (1 - strength) + colour * strength

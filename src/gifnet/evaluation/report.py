@@ -14,7 +14,7 @@ from . import tables
 from .datasets import Dataset
 from .page import SCRIPT, STYLE
 from .pairs import Bytes, Pair, Window, grey
-from .pictures import FULL_DIFFERENCE, crop_of_most_detail, data_uri, difference
+from .pictures import crop_of_most_detail, data_uri, difference, full_difference
 from .run import Enhanced, Results
 
 
@@ -189,22 +189,24 @@ def _strip(results: Results, dataset: Dataset, pair: Pair, titles: dict[str, str
     """Return a pair's pictures: sources, reference and methods, with crops and differences."""
     window = crop_of_most_detail([pair.first, pair.second])
     columns = [
-        _column(dataset.roles[0], pair.first, window, [], source=True),
-        _column(dataset.roles[1], pair.second, window, [], source=True),
+        _column(dataset.roles[0], pair.first, window),
+        _column(dataset.roles[1], pair.second, window),
     ]
     against = [(dataset.roles[0], pair.first), (dataset.roles[1], pair.second)]
     if pair.reference_picture is not None:
         role = dataset.roles[2]
-        columns.append(_column(role, pair.reference_picture, window, [], source=True))
+        columns.append(_column(role, pair.reference_picture, window))
         against = [(role, pair.reference_picture)]
-    for method in results.methods:
-        picture = results.pictures[dataset.name, pair.name, method.name]
-        columns.append(_column(titles[method.name], picture, window, against))
+    made = {m.name: results.pictures[dataset.name, pair.name, m.name] for m in results.methods}
+    full = full_difference(list(made.values()), [image for _, image in against])
+    columns += [
+        _column(titles[name], picture, window, against, full) for name, picture in made.items()
+    ]
     return (
         f'<h3 class="soft">{escape(pair.name)}</h3><p class="soft">Below each picture the framed '
         "square of most detail; below the methods their difference to "
         f"{' and to '.join(escape(name) for name, _ in against)}: red is brighter, blue darker, "
-        f"full colour at {FULL_DIFFERENCE} grey levels.</p>"
+        f"full colour at {full} grey levels.</p>"
         f'<div class="strip">{"".join(columns)}</div>'
     )
 
@@ -213,10 +215,10 @@ def _column(
     title: str,
     picture: Bytes,
     window: Window,
-    against: Sequence[tuple[str, Bytes]],
-    *,
-    source: bool = False,
+    against: Sequence[tuple[str, Bytes]] = (),
+    full: int = 0,
 ) -> str:
+    """Return a picture with its crop and its differences; a source, which has none, without."""
     name = escape(title)
     parts = [
         f"<figcaption>{name}</figcaption>",
@@ -226,8 +228,8 @@ def _column(
     for other, image in against:
         label = f"{name} − {escape(other)}"
         parts.append(f'<div class="rowname" title="{label}">− {escape(other)}</div>')
-        parts.append(_image(difference(picture, image), label))
-    return f'<figure class="{"source" if source else "method"}">{"".join(parts)}</figure>'
+        parts.append(_image(difference(picture, image, full), label))
+    return f'<figure class="{"method" if against else "source"}">{"".join(parts)}</figure>'
 
 
 def _image(image: Bytes, title: str, *, exact: bool = False) -> str:
@@ -267,10 +269,12 @@ def _enhancement(results: Results) -> str:
         )
     for (dataset, name), items in seen.items():
         before = items[0].before
+        full = full_difference([item.after for item in items], [before])
         window = crop_of_most_detail([before])
-        columns = [_column("before", before, window, [], source=True)]
+        columns = [_column("before", before, window)]
         columns += [
-            _column(titles[item.method], item.after, window, [("before", before)]) for item in items
+            _column(titles[item.method], item.after, window, [("before", before)], full)
+            for item in items
         ]
         strips.append(
             f'<h3 class="soft">{escape(dataset)}, {escape(name)}</h3>'
