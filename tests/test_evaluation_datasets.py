@@ -60,12 +60,21 @@ def test_roles_can_be_given(tmp_path: Path) -> None:
         find_datasets([tmp_path], roles=["left", "right"], task="x")
 
 
-def test_ambiguous_folders_are_refused(tmp_path: Path) -> None:
-    for role in ("pet", "mri", "near", "far"):
+@pytest.mark.parametrize("others", [("near", "far"), ("spect",), ("t1",)])
+def test_ambiguous_folders_are_refused(tmp_path: Path, others: tuple[str, ...]) -> None:
+    for role in ("pet", "mri", *others):
         save(tmp_path / role / "1.png", plane(0))
-    with pytest.raises(GifnetError, match="medical or mfif"):
+    with pytest.raises(GifnetError, match="several data sets"):
         find_datasets([tmp_path])
-    assert find_datasets([tmp_path], task="mfif")[0].roles == ("near", "far")
+    assert find_datasets([tmp_path], roles=["pet", "mri"])[0].roles == ("pet", "mri")
+    if others == ("near", "far"):
+        assert find_datasets([tmp_path], task="mfif")[0].roles == others
+
+
+def test_folders_without_images_are_no_sources(tmp_path: Path) -> None:
+    write_medical(tmp_path / "my_ct")
+    (tmp_path / "my_mri").mkdir()
+    assert [dataset.name for dataset in find_datasets([tmp_path])] == ["my_ct"]
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -75,10 +84,10 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "focus" / "far" / "scene1.png").unlink()
     with pytest.raises(GifnetError, match=r"far.* 1 pairs .*'scene1'"):
         find_datasets([tmp_path])
-    for role in ("ms", "pan"):
+    for role in ("left", "right"):
         (tmp_path / "empty" / role).mkdir(parents=True)
     with pytest.raises(GifnetError, match="no images"):
-        find_datasets([tmp_path / "empty"])
+        find_datasets([tmp_path / "empty"], roles=["left", "right"])
 
 
 def test_a_limit_spreads_over_the_pairs() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -38,6 +40,13 @@ def test_the_scale_does_not_matter() -> None:
             expected, abs=1e-4
         )
     assert list(evaluate(a, b, f, metrics=["scd", METRICS["EN"]])) == ["SCD", "EN"]
+
+
+def test_another_convention_is_another_function() -> None:
+    a, b, f = triple(1, 20, 20)
+    compute = partial(metrics.average_gradient, differences="central")
+    central = replace(METRICS["AG"], compute=compute)
+    assert evaluate(a, b, f, metrics=[central]) == {"AG": compute(f)}
 
 
 def test_colour_is_measured_by_its_luminance() -> None:

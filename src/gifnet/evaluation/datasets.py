@@ -163,7 +163,7 @@ def _given(
 
 def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
     """Return the task and the roles that sub-folders' names tell, the plainest names first."""
-    names = [child.name for child in children]
+    names = [child.name for child in children if any(map(is_readable, child.iterdir()))]
     matches: dict[str, tuple[str, str]] = {}
     for name, words in ROLE_WORDS.items():
         if task in (None, name):
@@ -172,13 +172,15 @@ def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, .
                 matches[name] = (pair[0], pair[1])
     if not matches:
         return None
-    if len(matches) > 1:
-        folder = str(children[0].parent)
+    name, roles = next(iter(matches.items()))
+    asked = [pair for known, pair in ROLE_WORDS.items() if task in (None, known)]
+    known_words = frozenset[str]().union(*(words for pair in asked for words in pair))
+    alike = [other for other in names if other.lower() in known_words and other not in roles]
+    if len(matches) > 1 or alike:
         raise InvalidInputError(
-            f"{folder!r} may be {' or '.join(matches)}, by its sub-folders {names}; tell with task "
-            "or roles (--task, --roles)."
+            f"{str(children[0].parent)!r} may be several data sets, by its sub-folders {names}; "
+            "name the sources with roles, or the task (--roles, --task)."
         )
-    (name, roles) = matches.popitem()
     reference = _one_of([other for other in names if other not in roles], REFERENCE_WORDS)
     return name, (*roles, reference) if reference else roles
 
