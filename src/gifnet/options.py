@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from .errors import InvalidInputError
+from .errors import InvalidInputError, require_choice
 from .models.registry import model_spec
 
 Range: TypeAlias = tuple[float, float]
@@ -104,11 +104,11 @@ class FuseOptions:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            _require("task", self.task, tuple(TASKS))
+            require_choice("task", self.task, tuple(TASKS))
         model_spec(self.model)
-        _require("chroma", self.chroma, CHROMA_CHOICES)
-        _require("precision", self.precision, PRECISION_CHOICES)
-        _require("statistics", self.statistics, STATISTICS_CHOICES)
+        require_choice("chroma", self.chroma, CHROMA_CHOICES)
+        require_choice("precision", self.precision, PRECISION_CHOICES)
+        require_choice("statistics", self.statistics, STATISTICS_CHOICES)
         if self.weights is not None:
             try:
                 object.__setattr__(self, "weights", os.fspath(self.weights))
@@ -161,8 +161,3 @@ def _plain(value: Any) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _require(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InvalidInputError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")

@@ -127,6 +127,21 @@ def load_weights(weights: str | Path | None, model: str) -> Weights:
     return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
 
 
+def identify(path: str | Path) -> str:
+    """Return the registry name of the model that a weights file belongs to.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable, or belongs to no known model.
+    """
+    path = Path(path).expanduser()
+    try:
+        return recognise(_parse(path.read_bytes(), str(path))[0])
+    except OSError as error:
+        raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
+
+
 def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
     path = spec.bundled_weights()
     if path is None:
