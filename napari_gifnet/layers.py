@@ -18,6 +18,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 #: The key of a result layer's metadata that tells how it was made.
 METADATA_KEY = "napari_gifnet"
+#: Within the record that goes into files: where the layer lies and how it is shown.
+PLACE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _SAMPLED_PIXELS = 2**20
