@@ -43,6 +43,8 @@ class Snapshot:
         pint units, one per axis.
     spatial : dict
         The keyword arguments that put a layer at the same place.
+    levels : tuple of array
+        All levels of a multiscale layer, the finest first; empty for other layers.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Snapshot:
     grid: Grid
     units: tuple[Any, ...]
     spatial: dict[str, Any]
+    levels: tuple[Any, ...] = ()
 
     @property
     def ndim(self) -> int:
@@ -83,7 +86,8 @@ def snapshot(layer: Image) -> Snapshot:
         **{key: spatial[key] for key in ("scale", "translate", "rotate", "shear", "affine")},
     )
     units = tuple(spatial.get("units", ("pixel",) * grid.ndim))
-    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial)
+    levels = tuple(layer.data) if layer.multiscale else ()
+    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial, levels)
 
 
 def _copied(value: Any) -> Any:
