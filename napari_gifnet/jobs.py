@@ -17,6 +17,7 @@ from gifnet.options import TASKS, FuseOptions
 from .estimate import Speeds, pixels_of
 from .layers import LayerData, Snapshot, mask_layer, result_layer
 from .pairs import Reference, as_array, like_first, prepare_pair
+from .warmup import few_pauses, import_torch
 
 if TYPE_CHECKING:
     from gifnet import Fuser
@@ -74,9 +75,11 @@ def _stop_if_asked(progress: ProgressCallback) -> None:
 def _loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) -> Fuser:
     """Import torch and read the weights step by step, so that a person can stop in between."""
     _stop_if_asked(progress)
+    import_torch()
     fuser = cache.get(options)
     for part in ("device", "weights"):
-        getattr(fuser, part)
+        with few_pauses():
+            getattr(fuser, part)
         _stop_if_asked(progress)
     return fuser
 
@@ -193,6 +196,7 @@ def device_in_words(device: str = "auto") -> str:
 
 def devices() -> list[str]:
     """Return the device names that can be chosen on this machine; imports torch."""
+    import_torch()
     import torch
 
     found = ["auto", "cpu"]
