@@ -58,7 +58,7 @@ def read_file(path: str) -> list[LayerData]:
     ReadError
         If the file cannot be read.
     """
-    return [as_layer(image) for image in read_images(path)]
+    return [as_layer(image) for image in _shown(path)]
 
 
 def read_folder(path: str) -> list[LayerData]:
@@ -69,7 +69,22 @@ def read_folder(path: str) -> list[LayerData]:
     ReadError
         If the folder holds no pair, or a file cannot be read.
     """
-    return [as_layer(image) for file in find_pair(path) for image in read_images(file)[:1]]
+    return [as_layer(image) for file in find_pair(path) for image in _shown(file)[:1]]
+
+
+def _shown(path: str | Path) -> list[ImageFile]:
+    images = read_images(path)
+    for image in images:
+        _require_numbers(path, image.data.dtype)
+    return images
+
+
+def _require_numbers(path: str | Path, dtype: Any) -> None:
+    if dtype.kind not in "biuf":
+        raise ReadError(
+            f"{path} holds values of type {dtype}, which image layers do not show. Save its "
+            "magnitude or its real part instead."
+        )
 
 
 def read_zarr(path: str) -> list[LayerData]:
@@ -81,6 +96,7 @@ def read_zarr(path: str) -> list[LayerData]:
         If it cannot be read.
     """
     image = read_ngff(path)
+    _require_numbers(path, image.levels[0].dtype)
     if image.levels[0].nbytes <= MEMORY_MAP_BYTES:
         return [as_layer(image, _samples_last(_in_memory(path, image), image.axes))]
     import dask.array as da
@@ -170,7 +186,20 @@ def _checked_place(place: dict[str, Any], ndim: int, rgb: bool) -> dict[str, Any
         values = place.get(key)
         if isinstance(values, list) and len(values) == ndim:
             found[key] = tuple(map(str, values))
+    found.update({k: place[k] for k in ("colormap", "blending") if isinstance(place.get(k), str)})
     if rgb:
         found.pop("contrast_limits", None)
-    found.update({k: place[k] for k in ("colormap", "blending") if isinstance(place.get(k), str)})
-    return found
+        found.pop("colormap", None)
+    return {key: value for key, value in found.items() if _suits(key, value, ndim)}
+
+
+def _suits(key: str, value: Any, ndim: int) -> bool:
+    """Tell whether napari takes a value, which it refuses in many ways."""
+    from napari.layers import Image
+
+    try:
+        probe = Image(np.zeros((2,) * ndim, np.float32), **{key: value})
+        probe.world_to_data((1.0,) * ndim)
+    except Exception:
+        return False
+    return True
