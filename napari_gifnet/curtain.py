@@ -40,7 +40,7 @@ class Curtain:
             arguments.update({key: getattr(right, key) for key in _SHOWN})
         self.layer = Image(
             right.data,
-            name=f"{right.name} (right of the curtain)",
+            name="Curtain",
             rgb=right.rgb,
             multiscale=right.multiscale,
             affine=right.affine.affine_matrix,

@@ -38,7 +38,7 @@ class Outline:
             axis_labels=tuple(overlap.reference.spatial.get("axis_labels", ("y", "x")))[-2:],
             face_color="transparent",
             edge_color="#ffb000",
-            edge_width=max(0.5, extent / 250),
+            edge_width=max(0.5, extent / 130),
             metadata={HELPER_KEY: True},
         )
         self._layers.append(self.layer)

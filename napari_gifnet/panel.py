@@ -199,9 +199,8 @@ class Panel(QWidget):
 
     def _show_facts(self) -> None:
         ready = not self.is_running and self.problem() is None
-        if ready:
-            self.info.setText(self.facts())
-        self.info.setVisible(ready)
+        self.info.setText(self.facts() if ready else "")
+        self.info.setVisible(bool(self.info.text()))
 
     def _on_preview_toggled(self, on: bool) -> None:
         self._on_preview_said("")
