@@ -49,6 +49,15 @@ def test_pixels_lie_where_they_belong(fake_fuser: Any) -> None:
     np.testing.assert_allclose(found.data_to_world((39.5, 39.5)), (145.5, 167.5))
 
 
+def test_a_view_of_all_is_averaged(fake_fuser: Any) -> None:
+    large, wide = ramp((1000, 2050)), ramp((500, 1025), scale=(2, 2), translate=(0.5, 0.5))
+    found = make(large, wide, Region((-0.5, -0.5), (999.5, 2049.5), 2.0))
+    assert found.data.shape == (250, 512)
+    for column in (0, 200, 510):
+        world = found.data_to_world((100, column))
+        assert found.data[100, column] == pytest.approx(world[1], abs=0.6)
+
+
 def test_large_and_multiscale_images_are_read_sparsely(fake_fuser: Any) -> None:
     class Counting(np.ndarray):
         read = 0
