@@ -61,11 +61,7 @@ class BlockWeights:
         gate: float = 1.0,
     ) -> BlockWeights:
         with torch.no_grad():
-<<<<<<< HEAD
             bias = folder.cast(block.position_bias()).contiguous()
-=======
-            bias = folder.cast(block.position_bias())
->>>>>>> metrics
         return cls(block.task(branch), folder, block.window, block.shift, bias, with_query, gate)
 
     @property
@@ -191,7 +187,6 @@ class BoundBlock:
             .unflatten(2, (-1, heads, self.inner // heads))
             .unflatten(1, (-1, window))
             .unflatten(0, (-1, window))
-<<<<<<< HEAD
             .permute(4, 0, 2, 5, 1, 3, 6)
         )
         return cut
@@ -205,28 +200,6 @@ class BoundBlock:
         """Write windows back into a map."""
         cut = self._cut(into)[0]
         cut.copy_(windows.view(cut.shape))
-=======
-            for source in sources
-        ]
-        results = [maps.new_empty((cover.height, cover.width, self.inner)) for _ in sources]
-        at_once = WINDOWS_AT_ONCE.get(maps.device.type, rows * cut[0].shape[2])
-        step = max(1, at_once // cut[0].shape[2])
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            query = None
-            for source, result in zip(cut, results, strict=True):
-                windows = source[part].permute(4, 0, 2, 5, 1, 3, 6)
-                shape = windows.shape[1:4]
-                stack = windows.reshape(len(windows), -1, window**2, self.inner // heads)
-                if query is None:
-                    query = stack[0]
-                attended = self._attention(query, stack[-2], stack[-1])
-                place = result[start * window : (start + step) * window]
-                place.unflatten(2, (heads, -1)).unflatten(1, (-1, window)).unflatten(
-                    0, (-1, window)
-                ).copy_(attended.view(*shape, window, window, -1).permute(0, 3, 1, 4, 2, 5))
-        return tuple(crop(result.permute(2, 0, 1)[None], cover, to) for result in results)
->>>>>>> metrics
 
     def _attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         bias = self.weights.bias
