@@ -91,7 +91,7 @@ class Source:
     @property
     def may_lack(self) -> bool:
         """Whether pixels may be missing: in floats, and where there is a mask."""
-        return self.dtype.kind == "f" or not isinstance(self.data, np.ndarray) or self.is_masked
+        return self.dtype.kind == "f" or self.is_masked or hasattr(self.data, "dask")
 
     @property
     def is_masked(self) -> bool:
