@@ -28,6 +28,7 @@ FLOORS = {
     "files": 3,
     "lazy": 3,
     "provenance": 3,
+    "registration": 3,
     "training": 3,
     "fusion": 4,
     "cli": 5,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .errors import GifnetError
     from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
     from .options import TASKS, FuseOptions
+    from .registration import misalignment, register
 
 _LAZY = {
     "FuseOptions": "options",
@@ -24,6 +25,8 @@ _LAZY = {
     "enhance": "fusion",
     "fuse": "fusion",
     "list_models": "fusion",
+    "misalignment": "registration",
+    "register": "registration",
 }
 
 __all__ = [
@@ -36,6 +39,8 @@ __all__ = [
     "enhance",
     "fuse",
     "list_models",
+    "misalignment",
+    "register",
 ]
 
 
