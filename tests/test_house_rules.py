@@ -31,8 +31,9 @@ FLOORS = {
     "registration": 3,
     "training": 3,
     "fusion": 4,
-    "cli": 5,
-    "__main__": 6,
+    "stack": 5,
+    "cli": 7,
+    "__main__": 8,
 }
 #: What belongs to napari's side alone.
 VIEWER = ("napari", "qtpy", "PyQt6", "PySide6", "npe2", "magicgui", "superqt", "app_model")

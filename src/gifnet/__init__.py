@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
     from .options import TASKS, FuseOptions
     from .registration import misalignment, register
+    from .stack import fuse_stack
 
 _LAZY = {
     "FuseOptions": "options",
@@ -24,6 +25,7 @@ _LAZY = {
     "TASKS": "options",
     "enhance": "fusion",
     "fuse": "fusion",
+    "fuse_stack": "stack",
     "list_models": "fusion",
     "misalignment": "registration",
     "register": "registration",
@@ -38,6 +40,7 @@ __all__ = [
     "__version__",
     "enhance",
     "fuse",
+    "fuse_stack",
     "list_models",
     "misalignment",
     "register",

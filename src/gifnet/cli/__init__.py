@@ -1,4 +1,4 @@
-"""The command line: ``gifnet fuse``, ``enhance``, ``info`` and ``train``.
+"""The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``info`` and ``train``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -17,6 +17,7 @@ from .._version import __version__
 from ..errors import GifnetError
 from .fuse import enhance, fuse
 from .info import info
+from .stack import stack
 from .terminal import Settings, one_line
 from .train import train_app
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(fuse)
 app.command()(enhance)
+app.command()(stack)
 app.command()(info)
 app.add_typer(train_app, name="train")
 

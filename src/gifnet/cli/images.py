@@ -97,5 +97,5 @@ def write_result(
     if data.ndim > rank:
         axes += "S"
     sources = [image.name for image in images]
-    description = {"sources": sources, **record}
+    description: dict[str, Any] = {"sources": sources, **record}
     write_image(path, data, axes=axes, scale=scale, units=units, description=description)
