@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .errors import GifnetError
     from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
     from .options import TASKS, FuseOptions
+    from .pansharpening import pansharpen
     from .registration import misalignment, register
     from .stack import fuse_stack
 
@@ -28,6 +29,7 @@ _LAZY = {
     "fuse_stack": "stack",
     "list_models": "fusion",
     "misalignment": "registration",
+    "pansharpen": "pansharpening",
     "register": "registration",
 }
 
@@ -43,6 +45,7 @@ __all__ = [
     "fuse_stack",
     "list_models",
     "misalignment",
+    "pansharpen",
     "register",
 ]
 

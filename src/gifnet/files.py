@@ -285,10 +285,10 @@ def write_image(
         save = _picture_writer(path, data, axes, record)
     else:
         raise WriteError(f"Cannot write {path}; use a name ending in .tif, .ome.tif, .png or .jpg.")
-    _write_atomically(path, save)
+    write_atomically(path, save)
 
 
-def _write_atomically(path: Path, save: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, save: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
     try:
         save(temporary)

@@ -1,4 +1,5 @@
-"""The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``info`` and ``train``.
+"""The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``pansharpen``,
+``batch``, ``info`` and ``train``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -15,8 +16,10 @@ import typer
 
 from .._version import __version__
 from ..errors import GifnetError
+from .batch import batch
 from .fuse import enhance, fuse
 from .info import info
+from .pansharpen import pansharpen
 from .stack import stack
 from .terminal import Settings, one_line
 from .train import train_app
@@ -32,6 +35,8 @@ app = typer.Typer(
 app.command()(fuse)
 app.command()(enhance)
 app.command()(stack)
+app.command()(pansharpen)
+app.command()(batch)
 app.command()(info)
 app.add_typer(train_app, name="train")
 
