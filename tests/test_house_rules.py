@@ -32,6 +32,7 @@ FLOORS = {
     "registration": 3,
     "training": 3,
     "fusion": 4,
+    "export": 4,
     "geotiff": 4,
     "pansharpening": 5,
     "stack": 5,

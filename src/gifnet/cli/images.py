@@ -37,14 +37,25 @@ def check_outputs(paths: list[Path], overwrite: bool) -> None:
     if len({path.resolve() for path in paths}) < len(paths):
         raise WriteError(f"The result and the mask are both {str(paths[0])!r}; name them apart.")
     for path in paths:
-        if path.exists() and not overwrite:
-            raise WriteError(
-                f"{str(path)!r} exists; pass --overwrite to replace it, or choose another name."
-            )
+        check_free(path, overwrite)
         if path.suffix.lower() not in _WRITABLE:
             raise WriteError(f"{str(path)!r} needs a name ending in {', '.join(_WRITABLE)}.")
-        if not path.parent.is_dir():
-            raise WriteError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Refuse a file that exists and may not be replaced, or a folder that does not exist.
+
+    Raises
+    ------
+    WriteError
+        Naming it.
+    """
+    if path.exists() and not overwrite:
+        raise WriteError(
+            f"{str(path)!r} exists; pass --overwrite to replace it, or choose another name."
+        )
+    if not path.parent.is_dir():
+        raise WriteError(f"The folder {str(path.parent)!r} does not exist; create it first.")
 
 
 def check_formats(output: Path, mask: Path | None, images: list[ImageFile], chroma: str) -> None:
