@@ -88,6 +88,15 @@ def test_missing_pixels_and_frames_take_no_part() -> None:
     assert error(register(moving, reference, kind="translation").transform, matrix) < 0.1
 
 
+def test_splines_do_not_wrap_around() -> None:
+    rng = np.random.default_rng(0)
+    image = np.where(rng.random(SHAPE) > 0.5, 255, 0).astype(np.uint8)
+    image[20:70, 20:70] = 255
+    moved = register(image, np.roll(image, 3, axis=0), kind="affine", order=3).image
+    inside = np.ma.getdata(moved)[30:60, 30:60]
+    assert inside.min() > 200
+
+
 def test_none_changes_nothing() -> None:
     image = SCENE(PIXELS)
     found = register(image, image, kind="none")

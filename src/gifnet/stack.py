@@ -315,6 +315,7 @@ def _aligned(
             reference.data,
             kind="none" if own else kind,
             channel_axis=-1 if source.coloured else None,
+            order=3,
         )
         aligned.append(source if own else dataclasses.replace(source, data=found.image))
         transforms.append(found.transform)

@@ -54,9 +54,7 @@ class BlockWeights:
     ) -> BlockWeights:
         with torch.no_grad():
             bias = folder.cast(block.position_bias())
-        return cls(
-            block.task(branch), folder, block.window, block.shift, bias, with_query, gate
-        )
+        return cls(block.task(branch), folder, block.window, block.shift, bias, with_query, gate)
 
     @property
     def reach(self) -> int:
@@ -88,9 +86,7 @@ class BlockWeights:
         maps = [(key, key_bias), (exact(task.value.weight), exact(task.value.bias))]
         if self.with_query:
             maps.insert(0, (query * scale, query_bias * scale))
-        padded = [
-            tuple(inner.pad(x, 0) for x in normalised(weight, bias)) for weight, bias in maps
-        ]
+        padded = [tuple(inner.pad(x, 0) for x in normalised(weight, bias)) for weight, bias in maps]
         weight, bias = (torch.cat(parts) for parts in zip(*padded, strict=True))
         stacked = Layout(tuple(range(len(bias))), len(bias))
 
@@ -173,12 +169,8 @@ class BoundBlock:
                 place = result[start * window : (start + step) * window]
                 place.unflatten(2, (heads, -1)).unflatten(1, (-1, window)).unflatten(
                     0, (-1, window)
-                ).copy_(
-                    attended.view(*shape, window, window, -1).permute(0, 3, 1, 4, 2, 5)
-                )
-        return tuple(
-            crop(result.permute(2, 0, 1)[None], cover, to) for result in results
-        )
+                ).copy_(attended.view(*shape, window, window, -1).permute(0, 3, 1, 4, 2, 5))
+        return tuple(crop(result.permute(2, 0, 1)[None], cover, to) for result in results)
 
     def _attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         bias = self.weights.bias

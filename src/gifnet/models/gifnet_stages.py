@@ -140,7 +140,13 @@ class _BoundInteraction:
             maps, at, to, bounds, keys_values=maps_auxiliary
         )
         out = self.main.finish(x, maps, attended, at, to, bounds)
-        return (out.add_(self.auxiliary.finish(x_auxiliary, maps_auxiliary, attended_auxiliary, at, to, bounds)),)
+        return (
+            out.add_(
+                self.auxiliary.finish(
+                    x_auxiliary, maps_auxiliary, attended_auxiliary, at, to, bounds
+                )
+            ),
+        )
 
 
 class DecodingStage:
