@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +20,16 @@ SHAPE = (40, 84)
 @pytest.fixture
 def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the network by one that takes the plane of greater local contrast."""
-    from gifnet.engine.run import Engine, Result
+    from gifnet.engine.run import Engine
+    from gifnet.models.regions import Region
 
-    def run(self: object, first: np.ndarray, second: np.ndarray, reporter: object) -> Result:
+    def run(self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any) -> None:
+        whole = Region.of(*shape)
+        first, second = source.read(whole)
         sharp = [gaussian_filter((p - gaussian_filter(p, 2)) ** 2, 2) for p in (first, second)]
         share = sharp[0] / (sharp[0] + sharp[1] + 1e-12)
         share = (share**4 / (share**4 + (1 - share) ** 4)).astype(np.float32)
-        return Result(share * first + (1 - share) * second, share)
+        sink.write(whole, share * first + (1 - share) * second, share)
 
     monkeypatch.setattr(Engine, "run", run)
 

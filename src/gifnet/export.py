@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .atomic import write_atomically
 from .errors import InvalidInputError, WriteError
-from .files import write_atomically
 from .models.registry import model_spec
 from .models.weights import build_model, load_weights
 
@@ -102,7 +102,7 @@ def export(
                 f"{_TOLERANCE:g}; nothing was written. Try other versions of torch and onnxscript."
             )
 
-    write_atomically(path, save)
+    write_atomically(path, save, hint="an export has some megabytes.")
     return difference[0] if check else None
 
 

@@ -17,8 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
+from .atomic import write_atomically
 from .errors import WriteError
-from .files import write_atomically
 from .geometry import Grid
 
 _SCALE, _TIEPOINT, _TRANSFORM = 33550, 33922, 34264
@@ -173,7 +173,7 @@ def write_geotiff(
             planarconfig="separate" if len(data) > 1 else None,
         )  # fmt: skip
 
-    write_atomically(path, save)
+    write_atomically(path, save, hint=".tif takes every kind of image.")
 
 
 def _place_tags(matrix: npt.NDArray[np.float64], half: float) -> list[tuple[Any, ...]]:

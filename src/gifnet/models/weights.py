@@ -76,11 +76,9 @@ def _some(names: list[str], limit: int = 3) -> str:
 
 
 def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    import torch
-
-    with torch.device("meta"):
-        module = MODELS[name].build()
-    return {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    # On the CPU: initialising on the meta device imports PyTorch's compiler, which takes seconds.
+    state = MODELS[name].build().state_dict()
+    return {key: tuple(value.shape) for key, value in state.items()}
 
 
 def load_weights(weights: str | Path | None, model: str) -> Weights:
@@ -125,6 +123,21 @@ def load_weights(weights: str | Path | None, model: str) -> Weights:
     if bad:
         raise WeightsError(f"The weights {source!r} are not finite in {_some(bad)}.")
     return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
+
+
+def identify(path: str | Path) -> str:
+    """Return the registry name of the model that a weights file belongs to.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable, or belongs to no known model.
+    """
+    path = Path(path).expanduser()
+    try:
+        return recognise(_parse(path.read_bytes(), str(path))[0])
+    except OSError as error:
+        raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
 
 
 def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
