@@ -94,6 +94,23 @@ def test_beyond_the_image_there_is_nothing() -> None:
     assert_array_equal(np.isfinite(result), inside)
 
 
+@pytest.mark.parametrize("holes", [False, True])
+def test_cubic_splines_keep_more_than_lines(holes: bool) -> None:
+    def waves(where: Grid) -> np.ndarray:
+        points = np.indices(where.shape) * where.pixel_size[0] + where.matrix[0, 2]
+        return np.sin(points[0] * 0.9) * np.cos(points[1] * 0.8)
+
+    fine, coarse = grid((60, 60)), Grid.from_parts((36, 36), scale=[1.7] * 2, translate=[0.35] * 2)
+    data = waves(coarse)
+    if holes:
+        data[:6] = np.nan
+    linear, cubic = (resample(data, coarse, fine, order=order) for order in (1, 3))
+    assert_array_equal(np.isnan(linear), np.isnan(cubic))
+    inner = (slice(18, 54), slice(6, 54))
+    errors = [np.abs(r - waves(fine))[inner].mean() for r in (linear, cubic)]
+    assert errors[1] < errors[0] / 3
+
+
 def test_whole_pixel_shifts_are_exact() -> None:
     rng = np.random.default_rng(0)
     data = rng.random((20, 24)).astype(np.float32)

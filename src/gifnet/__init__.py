@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .errors import GifnetError
     from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
     from .options import TASKS, FuseOptions
+    from .pansharpening import pansharpen
+    from .registration import misalignment, register
+    from .stack import fuse_stack
 
 _LAZY = {
     "FuseOptions": "options",
@@ -23,7 +26,11 @@ _LAZY = {
     "TASKS": "options",
     "enhance": "fusion",
     "fuse": "fusion",
+    "fuse_stack": "stack",
     "list_models": "fusion",
+    "misalignment": "registration",
+    "pansharpen": "pansharpening",
+    "register": "registration",
 }
 
 __all__ = [
@@ -35,7 +42,11 @@ __all__ = [
     "__version__",
     "enhance",
     "fuse",
+    "fuse_stack",
     "list_models",
+    "misalignment",
+    "pansharpen",
+    "register",
 ]
 
 

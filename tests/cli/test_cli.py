@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from cli_tools import SIDE, Outcome, Run, files, process, scene
+from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
 import gifnet
@@ -172,3 +173,25 @@ def test_progress_bar_on_a_terminal(
     shown = os.read(terminal[0], 100_000).decode()
     assert re.search(r"fusing: +\d+%.* \d+/27 ", shown)
     assert "out.png: gifnet on cpu" in shown
+
+
+# -- registration -------------------------------------------------------------------------------
+
+
+def test_register_aligns_the_second_and_records_how(
+    run: Run, tmp_path: Path, options: list[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    big = gaussian_filter(rng.random((90, 100)), 3)
+    big = ((big - big.min()) / np.ptp(big) * 4000).astype(np.uint16)
+    first, second, out = tmp_path / "a.tif", tmp_path / "b.tif", tmp_path / "out.tif"
+    write_image(first, big[8:72, 8:88], axes="YX", scale=(0.5, 0.5), units=("um", "um"))
+    write_image(second, big[3:67, 10:90], axes="YX")
+    assert run("fuse", first, second, "-o", out, "--register", "translation", *options).code == 0
+    (image,) = read_images(out)
+    assert image.scale == pytest.approx((0.5, 0.5))
+    record = image.metadata["gifnet"]["registration"]
+    assert (record["kind"], record["moving"], record["reference"]) == ("translation", "b", "a")
+    assert np.array(record["matrix"])[:2, 2] == pytest.approx([5, -2], abs=0.1)
+    assert run("fuse", first, second, "-o", out, "--register", "elastic").code == 2
+    assert run("fuse", first, second, "-o", out, "--register-by", "luck").code == 2

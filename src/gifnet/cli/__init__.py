@@ -1,4 +1,5 @@
-"""The command line: ``gifnet fuse``, ``enhance``, ``evaluate``, ``info`` and ``train``.
+"""The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``pansharpen``, ``batch``,
+``evaluate``, ``export``, ``info`` and ``train``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -15,9 +16,13 @@ import typer
 
 from .._version import __version__
 from ..errors import GifnetError
+from .batch import batch
 from .evaluate import evaluate
+from .export import export
 from .fuse import enhance, fuse
 from .info import info
+from .pansharpen import pansharpen
+from .stack import stack
 from .terminal import Settings, one_line
 from .train import train_app
 
@@ -31,7 +36,11 @@ app = typer.Typer(
 )
 app.command()(fuse)
 app.command()(enhance)
+app.command()(stack)
+app.command()(pansharpen)
+app.command()(batch)
 app.command()(evaluate)
+app.command()(export)
 app.command()(info)
 app.add_typer(train_app, name="train")
 

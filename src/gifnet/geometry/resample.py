@@ -26,9 +26,10 @@ def resample(
     reference: Grid,
     *,
     coloured: bool = False,
+    order: int = 1,
     tick: Callable[[], object] | None = None,
 ) -> Floats:
-    """Sample an image at the pixel centres of a reference grid, linearly.
+    """Sample an image at the pixel centres of a reference grid, linearly or by splines.
 
     An image whose pixels are smaller than the reference's is smoothed by a Gaussian first, so
     that fine texture does not alias. Missing pixels (NaN) take no part in sums.
@@ -42,6 +43,8 @@ def resample(
         lies on each of its planes.
     coloured : bool
         Whether the last axis holds channels.
+    order : int
+        Of the spline: 1 is linear, 3 cubic, which keeps more detail and may overshoot.
     tick : callable, optional
         Called between steps of about a million pixels; may raise to stop.
 
@@ -78,7 +81,7 @@ def resample(
         plane = _values(data[index] if index else data, dtype)
         for channel in np.ndindex(channels):
             _resample_block(
-                plane[(..., *channel)], plane_map, result[(*index, ..., *channel)], tick
+                plane[(..., *channel)], plane_map, result[(*index, ..., *channel)], order, tick
             )
     return result
 
@@ -150,7 +153,11 @@ def _inside(
 
 
 def _resample_block(
-    source: Floats, plane_map: Matrix, out: Floats, tick: Callable[[], object] | None
+    source: Floats,
+    plane_map: Matrix,
+    out: Floats,
+    order: int,
+    tick: Callable[[], object] | None,
 ) -> None:
     """Fill `out` with samples of `source`, leaving NaN where there is none."""
     from scipy.ndimage import affine_transform
@@ -161,6 +168,8 @@ def _resample_block(
         weights = (~missing).astype(source.dtype)
         source = np.where(missing, source.dtype.type(0), source)
     source, weights = _smooth(source, weights, plane_map)
+    if order > 1:
+        source = _coefficients(source, weights, order)
     linear, offset = plane_map[:-1, :-1], plane_map[:-1, -1]
     for rows, inside in _steps(plane_map, out.shape, source.shape):
         if tick is not None:
@@ -171,16 +180,29 @@ def _resample_block(
             "matrix": linear,
             "offset": offset + linear[:, 0] * rows.start,
             "output_shape": inside.shape,
-            "order": 1,
             "mode": "nearest",
         }
-        values = affine_transform(source, **arguments)
+        # Splines carry no weights: their missing pixels were filled instead.
+        values = affine_transform(source, order=order, prefilter=False, **arguments)
         keep = inside
         if weights is not None:
-            weight = affine_transform(weights, **arguments)
+            weight = affine_transform(weights, order=1, **arguments)
             keep = inside & (weight >= 0.5)
+        if weights is not None and order == 1:
             values = np.divide(values, weight, out=values, where=keep)
         out[rows] = np.where(keep, values, np.nan)
+
+
+def _coefficients(source: Floats, weights: Floats | None, order: int) -> Floats:
+    """Return the coefficients of a spline, missing pixels taking their nearest neighbours."""
+    from scipy.ndimage import distance_transform_edt, spline_filter
+
+    if weights is not None:
+        nearest = distance_transform_edt(weights < 0.5, return_distances=False, return_indices=True)
+        source = np.divide(source, weights, out=source.copy(), where=weights >= 0.5)
+        source = source[tuple(nearest)]
+    coefficients: Floats = spline_filter(source, order, output=source.dtype, mode="nearest")
+    return coefficients
 
 
 def _smooth(

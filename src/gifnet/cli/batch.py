@@ -1,0 +1,125 @@
+"""``gifnet batch``: folders of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import WriteError
+from ..options import FuseOptions
+from . import parameters as p
+from .images import Overwrite
+from .terminal import progress_bar
+
+if TYPE_CHECKING:
+    from ..batch import BatchItem, BatchResult
+
+_SUFFIXES = (".tif", ".ome.tif", ".png", ".jpg")
+
+
+def batch(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder that both patterns start from.")
+    ],
+    first: Annotated[
+        str,
+        typer.Option(
+            "--first",
+            metavar="PATTERN",
+            help="First sources: a sub-folder, or a name with one *, such as pet/*.tif or "
+            "*_pet.tif. What stands for the star is the pair's name.",
+        ),
+    ],
+    second: Annotated[
+        str, typer.Option("--second", metavar="PATTERN", help="Second sources, likewise.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The folder of the results.")
+    ],
+    suffix: Annotated[
+        str, typer.Option("--suffix", metavar="|".join(_SUFFIXES), help="Format of the results.")
+    ] = ".tif",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS|local",
+            help="Run on the workers of a dask.distributed scheduler.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    task: p.Task = p.DEFAULTS.task,
+    model: p.Model = p.DEFAULTS.model,
+    weights: p.Weights = p.DEFAULTS.weights,
+    device: p.Device = p.DEFAULTS.device,
+    precision: p.Precision = p.DEFAULTS.precision,
+    statistics: p.Statistics = p.DEFAULTS.statistics,
+    tile: p.Tile = str(p.DEFAULTS.tile),
+    value_range: p.ValueRanges = None,
+    channel_axis: p.ChannelAxis = str(p.DEFAULTS.channel_axis),
+    chroma: p.Chroma = p.DEFAULTS.chroma,
+) -> None:
+    """Fuse all pairs of files in folders; results that exist are skipped."""
+    if suffix not in _SUFFIXES:
+        raise typer.BadParameter(f"--suffix is {suffix!r}; use one of {', '.join(_SUFFIXES)}.")
+    options = FuseOptions(
+        task=task,
+        model=model,
+        weights=weights,
+        device=device,
+        precision=precision,
+        statistics=statistics,
+        tile=p.parse_tile(tile),
+        value_range=p.parse_value_range(value_range),
+        channel_axis=p.parse_channel_axis(channel_axis),
+        chroma=chroma,
+    )
+    from ..batch import match_pairs, run_batch
+
+    items = match_pairs(folder / first, folder / second, output, suffix)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"Cannot make the folder {str(output)!r}: {error.strerror}. Choose another."
+        ) from error
+    results: list[BatchResult] = []
+    with ExitStack() as bars:
+        whole = bars.enter_context(progress_bar("batch", "pair", len(items)))
+        part = bars.enter_context(progress_bar("pair", "tile"))
+
+        def on_item(number: int, count: int, item: BatchItem) -> Any:
+            if part is not None:
+                part.reset(0)
+                part.set_description(item.name)
+            return part
+
+        for result in run_batch(
+            items, options, overwrite=overwrite, on_item=on_item, scheduler=scheduler
+        ):
+            results.append(result)
+            if whole is not None:
+                whole.update()
+    typer.echo(summary(results))
+    if any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+def summary(results: Sequence[BatchResult]) -> str:
+    """Return a table of what became of each pair, and a line of totals."""
+    ordered = sorted(results, key=lambda result: result.item.name)
+    width = max(len(result.item.name) for result in ordered)
+    lines = [
+        f"{r.item.name:<{width}}  {r.status:<7}  {r.seconds:6.1f} s  {r.message}".rstrip()
+        for r in ordered
+    ]
+    counts = {
+        status: sum(result.status == status for result in ordered)
+        for status in ("done", "skipped", "failed")
+    }
+    lines.append(", ".join(f"{count} {status}" for status, count in counts.items()))
+    return "\n".join(lines)

@@ -1,0 +1,37 @@
+"""``gifnet export``: a network as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import parameters as p
+from .images import Overwrite, check_free
+from .terminal import say
+
+
+def export(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="The file, ending in .onnx or .pt2."),
+    ],
+    format: Annotated[
+        str, typer.Option("--format", metavar="onnx|torch-export", help="What to write.")
+    ] = "onnx",
+    check: Annotated[
+        bool,
+        typer.Option("--check/--no-check", help="Run the file on two sizes and compare."),
+    ] = True,
+    overwrite: Overwrite = False,
+    model: p.Model = p.DEFAULTS.model,
+    weights: p.Weights = p.DEFAULTS.weights,
+) -> None:
+    """Write a network for ONNX Runtime or PyTorch, for planes of any size."""
+    check_free(output, overwrite)
+    from ..export import export as write
+
+    difference = write(output, format=format, model=model, weights=weights, check=check)
+    found = "" if difference is None else f", within {difference:.1e} of PyTorch"
+    say(f"{output}: {model}{found}")

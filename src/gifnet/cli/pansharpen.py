@@ -1,0 +1,124 @@
+"""``gifnet pansharpen``: PAN and MS files in, sharp bands out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InvalidInputError, WriteError
+from ..options import FuseOptions
+from . import parameters as p
+from .images import Output, Overwrite, check_outputs, read_one
+from .terminal import progress_bar, say
+
+if TYPE_CHECKING:
+    from ..geotiff import Georeference
+
+_METHODS = ("gifnet", "brovey", "gram-schmidt")
+
+
+def pansharpen(
+    pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
+    ms: Annotated[Path, typer.Argument(help="The multispectral image, of any number of bands.")],
+    output: Output,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="|".join(_METHODS),
+            help="The network, band by band, or a classical method.",
+        ),
+    ] = "gifnet",
+    match_histograms: Annotated[
+        bool,
+        typer.Option(
+            "--match-histograms/--keep-histograms",
+            help="Give the coarse part of each band the histogram of the original.",
+        ),
+    ] = True,
+    overwrite: Overwrite = False,
+    model: p.Model = p.DEFAULTS.model,
+    weights: p.Weights = p.DEFAULTS.weights,
+    device: p.Device = p.DEFAULTS.device,
+    precision: p.Precision = p.DEFAULTS.precision,
+    statistics: p.Statistics = p.DEFAULTS.statistics,
+    tile: p.Tile = str(p.DEFAULTS.tile),
+    value_range: p.ValueRanges = None,
+) -> None:
+    """Sharpen multispectral bands with a panchromatic image.
+
+    GeoTIFFs of one reference system are placed by their tags; other files cover the same area.
+    """
+    if method not in _METHODS:
+        raise typer.BadParameter(f"--method is {method!r}; use one of {', '.join(_METHODS)}.")
+    check_outputs([output], overwrite)
+    if output.suffix.lower() not in (".tif", ".tiff"):
+        raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
+    images = [read_one(pan), read_one(ms)]
+    plane = images[0].data.squeeze()
+    if plane.ndim != 2:
+        raise InvalidInputError(f"{str(pan)!r} has axes {images[0].axes}; give one grey plane.")
+    bands = images[1].data
+    band_axis = bands.ndim - 1 if images[1].channel_axis is not None else 0
+    if bands.ndim not in (2, 3):
+        raise InvalidInputError(f"{str(ms)!r} has axes {images[1].axes}; give planes of bands.")
+    options = FuseOptions(
+        task="pansharpen",
+        model=model,
+        weights=weights,
+        device=device,
+        precision=precision,
+        statistics=statistics,
+        tile=p.parse_tile(tile),
+        value_range=p.parse_value_range(value_range),
+    )
+    import numpy as np
+
+    from ..geotiff import read_georeference, write_geotiff
+    from ..pansharpening import pansharpen as sharpen
+    from ..provenance import versions
+
+    began = time.perf_counter()
+    places = [read_georeference(pan), read_georeference(ms)]
+    coarse = bands.shape[:2] if band_axis == 2 else bands.shape[-2:]
+    grids = _grids(places, plane.shape, coarse)
+    with progress_bar("sharpening", "step") as bar:
+        result = sharpen(
+            plane,
+            bands,
+            method=method,
+            band_axis=band_axis if bands.ndim == 3 else 0,
+            pan_grid=grids[0],
+            ms_grid=grids[1],
+            match_histograms=match_histograms,
+            progress=bar,
+            options=options,
+        )
+    record: dict[str, Any] = {
+        "operation": "pansharpen",
+        "sources": [image.name for image in images],
+        "method": method,
+        "versions": versions(),
+    }
+    if method == "gifnet":
+        record |= {"options": options.to_dict(), "match_histograms": match_histograms}
+    # What the bands are is said by MS, where they now lie by PAN.
+    place = dataclasses.replace(places[0], tags={**places[0].tags, **places[1].tags})
+    if grids[0] is None and places[1].system != places[0].system:
+        place = dataclasses.replace(place, matrix=None)
+    layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
+    write_geotiff(output, np.ma.filled(layers, 0), place, record)
+    say(f"{output}: {method}, {time.perf_counter() - began:.1f} s")
+
+
+def _grids(places: list[Georeference], sharp: Any, coarse: Any) -> tuple[Any, Any]:
+    """Return both grids if both files tell them in one reference system, else none."""
+    systems = [place.system for place in places]
+    if systems[0] is None or systems[0] != systems[1]:
+        return None, None
+    grids = places[0].grid(sharp), places[1].grid(coarse)
+    return (None, None) if grids[0] is None or grids[1] is None else grids

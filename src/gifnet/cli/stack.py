@@ -1,0 +1,125 @@
+"""``gifnet stack``: the slices of a focus stack or exposure bracket into one file."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InvalidInputError
+from ..options import FuseOptions
+from . import parameters as p
+from .images import FORMATS, Output, Overwrite, check_formats, check_outputs, read_one
+from .images import write_result as write
+from .registering import check_registration
+from .terminal import progress_bar, say
+
+if TYPE_CHECKING:
+    from ..files import ImageFile
+
+
+def stack(
+    slices: Annotated[
+        list[Path],
+        typer.Argument(
+            help=f"The slices, neighbours in focus or exposure side by side ({FORMATS}); or one "
+            "file that holds them along Z."
+        ),
+    ],
+    output: Output,
+    depth: Annotated[
+        Path | None,
+        typer.Option(
+            "--depth",
+            metavar="OUT_DEPTH",
+            help="Also write the number of the slice that each pixel is taken from, from 0, as "
+            "a TIFF.",
+        ),
+    ] = None,
+    align: Annotated[
+        str,
+        typer.Option(
+            "--align",
+            metavar="none|translation|rigid|affine",
+            help="Register the slices to the reference slice first.",
+        ),
+    ] = "none",
+    reference: Annotated[
+        int | None,
+        typer.Option(
+            "--reference",
+            metavar="NUMBER",
+            help="The slice whose frame the result has, from 0; the middle one if left out.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    task: p.Task = p.DEFAULTS.task,
+    model: p.Model = p.DEFAULTS.model,
+    weights: p.Weights = p.DEFAULTS.weights,
+    device: p.Device = p.DEFAULTS.device,
+    precision: p.Precision = p.DEFAULTS.precision,
+    statistics: p.Statistics = p.DEFAULTS.statistics,
+    tile: p.Tile = str(p.DEFAULTS.tile),
+    value_range: p.ValueRanges = None,
+) -> None:
+    """Fuse a focus stack or an exposure bracket into one file."""
+    check_registration(align, "edges")
+    if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
+        raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
+    check_outputs([output] if depth is None else [output, depth], overwrite)
+    images = [read_one(path) for path in slices]
+    axes = images[0].axes.replace("S", "")
+    single = len(images) == 1
+    if single and len(axes) != 3:
+        raise InvalidInputError(
+            f"{str(slices[0])!r} has axes {images[0].axes}, not one of slices; give a file with a "
+            "Z axis, or several files."
+        )
+    if not single and any(len(image.axes.replace("S", "")) != 2 for image in images):
+        raise InvalidInputError("Several files are given, and not all of them hold one plane.")
+    shown = [_plane(images[0])] if single else images
+    check_formats(output, None, shown, "auto")
+    options = FuseOptions(
+        task=task,
+        model=model,
+        weights=weights,
+        device=device,
+        precision=precision,
+        statistics=statistics,
+        tile=p.parse_tile(tile),
+        value_range=p.parse_value_range(value_range),
+        channel_axis=-1 if images[0].channel_axis is not None else None,
+    )
+    from ..fusion import Fuser
+    from ..stack import StackFuser
+
+    began = time.perf_counter()
+    with Fuser(options) as fuser, progress_bar("fusing", "step") as bar:
+        fused = StackFuser(fuser).fuse(
+            images[0].data if single else [image.data for image in images],
+            align=align,
+            reference=reference,
+            progress=bar,
+        )
+        device_name = fuser.device
+    record = {**fused.provenance, "sources": [image.name for image in images]}
+    write(output, fused.image, shown, record)
+    if depth is not None:
+        write(depth, fused.depth, shown, record)
+    say(f"{output}: {model} on {device_name}, {time.perf_counter() - began:.1f} s")
+
+
+def _plane(image: ImageFile) -> ImageFile:
+    """Return the first slice of a file that holds a stack."""
+    return dataclasses.replace(
+        image,
+        data=image.data[0],
+        axes=image.axes[1:],
+        scale=image.scale[1:],
+        units=image.units[1:],
+        translate=image.translate[1:],
+        channel_names=(),
+    )

@@ -1,0 +1,88 @@
+"""Exposure fusion as OpenCV's photo module calls it; OpenCV itself is not needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InvalidInputError
+from .fusion import Fuser
+from .options import FuseOptions
+from .stack import StackFuser
+
+
+class MergeGIFNet:
+    """Merges exposures, or focal planes, as ``cv2.MergeMertens`` does; see `createMergeGIFNet`.
+
+    It keeps the network loaded between calls.
+    """
+
+    def __init__(self, options: FuseOptions | None = None, **overrides: Any):
+        self._fuser = Fuser(options, **overrides)
+        self._merger = StackFuser(self._fuser)
+
+    def process(
+        self, src: Sequence[npt.NDArray[Any]], times: Any = None, response: Any = None
+    ) -> npt.NDArray[np.float32]:
+        """Merge images.
+
+        Parameters
+        ----------
+        src : sequence of (H, W, 3) or (H, W) uint8 arrays
+            Two or more images of one size; colours in OpenCV's order, BGR. Neighbours in exposure
+            should be neighbours in the sequence.
+        times, response : any, optional
+            Taken because OpenCV's mergers take them; exposure fusion needs neither.
+
+        Returns
+        -------
+        (H, W, 3) or (H, W) float32 array
+            Values in [0, 1], BGR; times 255 it is what ``cv2.imwrite`` wants.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are fewer than two images, or they are not of one size and 8 bits.
+        """
+        images = [np.asarray(image) for image in src]
+        for number, image in enumerate(images):
+            if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in (
+                (), (1,), (3,)
+            ):  # fmt: skip
+                raise InvalidInputError(
+                    f"Image {number} has shape {image.shape} and type {image.dtype}; give 8-bit "
+                    "images, (H, W) or (H, W, 3), as cv2.imread returns them."
+                )
+        images = [image[..., 0] if image.shape[2:] == (1,) else image for image in images]
+        # BGR to RGB, for luminance; float32 keeps what the mean has beyond 8 bits.
+        rgb = [image[..., ::-1] if image.ndim == 3 else image for image in images]
+        unit = [image.astype(np.float32) / np.float32(255) for image in rgb]
+        coloured = any(image.ndim == 3 for image in unit)
+        self._fuser.options = dataclasses.replace(
+            self._fuser.options, channel_axis=-1 if coloured else None, value_range=(0.0, 1.0)
+        )
+        fused = self._merger.fuse(unit).image
+        result = fused[..., ::-1] if fused.ndim == 3 else fused
+        return np.ascontiguousarray(result, np.float32)
+
+
+def createMergeGIFNet(options: FuseOptions | None = None, **overrides: Any) -> MergeGIFNet:
+    """Return a merger that takes the place of ``cv2.createMergeMertens()``.
+
+    Parameters
+    ----------
+    options : FuseOptions, optional
+        For the network.
+    **overrides
+        Single options by name, as in `gifnet.fuse`.
+
+    Examples
+    --------
+    >>> merge = createMergeGIFNet()  # doctest: +SKIP
+    >>> cv2.imwrite("merged.png", (merge.process(images) * 255).round())  # doctest: +SKIP
+    """
+    return MergeGIFNet(options, **overrides)

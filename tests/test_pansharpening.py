@@ -1,0 +1,152 @@
+"""Pansharpening: grids, histograms, types, and the classical baselines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import gaussian_filter
+from skimage.registration import phase_cross_correlation
+
+from gifnet import pansharpen
+from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.geometry import Grid, resample
+from gifnet.pansharpening import with_histogram
+
+METHODS = ("gifnet", "brovey", "gram-schmidt")
+
+
+def scene(side: int = 96, bands: int = 3) -> np.ndarray:
+    """Bands that share their texture and differ in level and gain."""
+    rng = np.random.default_rng(0)
+    texture = gaussian_filter(rng.random((side, side)), 1.5)
+    texture = (texture - texture.min()) / np.ptp(texture)
+    smooth = gaussian_filter(rng.random((bands, side, side)), (0, 12, 12)) * 4
+    return 300 + 200 * np.arange(1, bands + 1)[:, None, None] * (texture + smooth)
+
+
+def degraded(bands: np.ndarray, grid: Grid) -> np.ndarray:
+    fine = Grid(bands.shape[1:], np.eye(3))
+    return np.stack([resample(band, fine, grid) for band in bands])
+
+
+def coarse_grid(side: int, ratio: float, shift: float = 0.0) -> Grid:
+    count = int((side - shift) / ratio)
+    return Grid.from_parts((count,) * 2, scale=[ratio] * 2, translate=[(ratio - 1) / 2 + shift] * 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("ratio", "shift"), [(2.0, 0.0), (4.0, 0.0), (1.7, 3.3)])
+def test_bands_lie_where_pan_lies(method: str, ratio: float, shift: float, seen: object) -> None:
+    truth = scene()
+    grid = coarse_grid(96, ratio, shift)
+    ms = degraded(truth, grid).astype(np.uint16)
+    pan = truth.mean(axis=0).astype(np.uint16)
+    result = pansharpen(pan, ms, method=method, pan_grid=Grid(pan.shape, np.eye(3)), ms_grid=grid)
+    assert result.dtype == np.uint16
+    assert result.shape == truth.shape
+    core = (slice(12, -12), slice(12, -12))
+    for band, wanted in zip(result, truth, strict=True):
+        band = np.ma.getdata(band).astype(np.float64)
+        shift_found = phase_cross_correlation(wanted[core], band[core], upsample_factor=100)[0]
+        assert np.abs(shift_found).max() < 0.05
+
+
+@pytest.mark.parametrize("method", ["brovey", "gram-schmidt"])
+def test_classical_methods_sharpen(method: str) -> None:
+    truth = scene()
+    ms = degraded(truth, coarse_grid(96, 4.0))
+    result = pansharpen(truth.mean(axis=0), ms, method=method)
+    cubic = np.stack(
+        [resample(b, coarse_grid(96, 4.0), Grid((96, 96), np.eye(3)), order=3) for b in ms]
+    )
+    assert np.abs(result - truth).mean() < 0.8 * np.abs(cubic - truth).mean()
+
+
+def test_without_grids_both_cover_one_area() -> None:
+    truth = scene()
+    ms = degraded(truth, coarse_grid(96, 4.0))
+    pan = truth.mean(axis=0)
+    fine = Grid(pan.shape, np.eye(3))
+    with_grids = pansharpen(pan, ms, method="brovey", pan_grid=fine, ms_grid=coarse_grid(96, 4.0))
+    assert_allclose(pansharpen(pan, ms, method="brovey"), with_grids)
+
+
+def test_brovey_keeps_the_angle_between_bands() -> None:
+    truth = scene()
+    ms = degraded(truth, coarse_grid(96, 4.0))
+    result = pansharpen(truth.mean(axis=0), ms, method="brovey")
+    fine = Grid((96, 96), np.eye(3))
+    cubic = np.stack([resample(b, coarse_grid(96, 4.0), fine, order=3) for b in ms])
+    ratio = result / cubic
+    assert_allclose(ratio - ratio[:1], 0, atol=1e-9)
+
+
+def test_the_network_sees_band_and_pan_in_their_own_ranges(
+    seen: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    truth = scene(48)
+    pansharpen(truth[0] * 7, degraded(truth, coarse_grid(48, 2.0)), device="cpu")
+    assert len(seen) == 3
+    for planes in seen:
+        for plane in planes:
+            assert (plane.min(), plane.max()) == pytest.approx((0, 1))
+
+
+def test_histogram_of_the_coarse_part_is_the_bands() -> None:
+    rng = np.random.default_rng(1)
+    band = gaussian_filter(rng.random((64, 64)), 2) * 1000
+    fused = band * 0.4 + 80
+    assert_allclose(with_histogram(fused, band).mean(), band.mean(), rtol=0.01)
+    assert_allclose(with_histogram(fused, band).std(), band.std(), rtol=0.05)
+    fused[3, 4] = np.nan
+    assert np.isnan(with_histogram(fused, band)).sum() == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_axes_types_and_missing_pixels(method: str, seen: object) -> None:
+    ms = np.moveaxis(degraded(scene(48), coarse_grid(48, 2.0)), 0, -1)
+    pan = scene(48).mean(axis=0)
+    pan[5:9, 5:9] = np.nan
+    result = pansharpen(pan, ms.astype(np.float32), band_axis=-1, method=method)
+    assert (result.shape, result.dtype) == ((48, 48, 3), np.float32)
+    assert_array_equal(np.isnan(result), np.broadcast_to(np.isnan(pan)[..., None], result.shape))
+    whole = pansharpen(pan, ms[..., 0].astype(np.uint16), method=method)
+    assert whole.shape == (48, 48)
+    assert_array_equal(np.ma.getmaskarray(whole), np.isnan(pan))
+
+
+def test_progress_and_cancelling(seen: object) -> None:
+    calls: list[tuple[int, int]] = []
+    ms = np.random.default_rng(0).random((2, 16, 16))
+    pansharpen(ms[0], ms, progress=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (4, 4)
+    with pytest.raises(Cancelled):
+        pansharpen(ms[0], ms, progress=lambda done, total: False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"method": "magic"}, "gifnet, brovey, gram-schmidt"),
+        ({"pan": np.zeros((2, 8, 8))}, "give one plane"),
+        ({"ms": np.zeros((2, 2, 8, 8))}, "give bands"),
+        ({"pan_grid": Grid((16, 16), np.eye(3))}, "Only one of"),
+        ({"pan": np.full((16, 16), np.nan)}, "no pixel in common"),
+        (
+            {
+                "pan_grid": Grid((16, 16), np.eye(3)),
+                "ms_grid": Grid.from_parts((8, 8), translate=[99, 0]),
+            },
+            "do not overlap",
+        ),
+        ({"pan_grid": Grid((9, 9), np.eye(3)), "ms_grid": Grid((8, 8), np.eye(3))}, "own grid"),
+    ],
+)
+def test_what_cannot_be_sharpened_is_refused(
+    change: dict[str, object], words: str, seen: object
+) -> None:
+    rng = np.random.default_rng(0)
+    arguments = {"pan": rng.random((16, 16)), "ms": rng.random((2, 8, 8)), **change}
+    with pytest.raises(InvalidInputError, match=words):
+        pansharpen(arguments.pop("pan"), arguments.pop("ms"), **arguments)
