@@ -1,4 +1,4 @@
-"""The Compare widget: a curtain between a source and a result."""
+"""The Compare widget: a curtain between a source and a result, and the result's quality."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .choices import Choice, LayerWatch, choose, follow
 from .curtain import Curtain
 from .layers import METADATA_KEY
 from .pickers import LayerBox
+from .quality import find_result
+from .quality_panel import QualityPanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -19,7 +21,7 @@ _STEPS = 1000
 
 
 class CompareWidget(QWidget):
-    """Compare two layers by drawing a curtain from one to the other.
+    """Compare two layers by drawing a curtain from one to the other, and measure the result.
 
     Parameters
     ----------
@@ -39,6 +41,7 @@ class CompareWidget(QWidget):
         self.slider.setValue(_STEPS // 2)
         self.slider.setToolTip("Where the edge is.")
         self.note = QLabel(wordWrap=True)
+        self.quality = QualityPanel(napari_viewer)
         self._choice: Choice = (None, None)
         self._picked = False
         self.curtain: Curtain | None = None
@@ -61,6 +64,7 @@ class CompareWidget(QWidget):
         layout.addWidget(self.button)
         layout.addWidget(self.slider)
         layout.addWidget(self.note)
+        layout.addWidget(self.quality)
         layout.addStretch(1)
         self.setMinimumWidth(260)
 
@@ -101,6 +105,8 @@ class CompareWidget(QWidget):
         ready = None not in self._choice
         self.button.setEnabled(ready)
         self.note.setText("" if ready else "Open two image layers to compare.")
+        chosen = [layer for layer in self._choice if layer is not None]
+        self.quality.show_result(find_result(chosen), images)
         if self.curtain is None:
             return
         if not self.curtain.is_up or before != self._choice:

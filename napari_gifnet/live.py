@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from gifnet.errors import GifnetError
@@ -13,7 +12,9 @@ from gifnet.errors import GifnetError
 from .estimate import Speeds
 from .jobs import FuserCache, FusionJob
 from .pairs import choose_reference
-from .preview import PreviewJob, RangeCache, Region, side_for
+from .preview import PreviewJob, side_for
+from .sampling import RangeCache
+from .view import Region, camera, region_in_view
 from .worker import Outcome, Runner, notify
 
 if TYPE_CHECKING:
@@ -103,38 +104,9 @@ class LivePreview(QObject):
         self._timer.start(_DEBOUNCE_MS)
 
     def region(self, job: FusionJob) -> Region:
-        """Return what is in view, in pixels of the reference.
-
-        Raises
-        ------
-        GifnetError
-            If layers cannot be compared, or the view shows no part of the reference.
-        """
+        """Return what is in view, in pixels of the reference; see `region_in_view`."""
         index = choose_reference(job.first, job.second, job.reference)
-        fixed = (job.first, job.second)[index]
-        viewer = self._viewer
-        shown = tuple(viewer.dims.displayed)
-        if viewer.dims.ndisplay != 2 or shown != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
-            raise GifnetError("The preview needs the 2-D view of the last two axes.")
-        zoom, centre = float(camera(viewer).zoom), np.asarray(camera(viewer).center)[-2:]
-        height, width = canvas_size(viewer)
-        half = np.array([height, width]) / (2 * zoom)
-        # The world's leading axes that the reference lacks do not concern it.
-        point = np.asarray(viewer.dims.point, float)[-fixed.ndim :]
-        corners = [
-            [*point[:-2], centre[0] + rows * half[0], centre[1] + columns * half[1], 1.0]
-            for rows in (-1, 1)
-            for columns in (-1, 1)
-        ]
-        found = np.array(corners) @ np.linalg.inv(fixed.grid.matrix)[:-1].T
-        sides = np.array(fixed.grid.shape)
-        low = np.maximum(found[:, -2:].min(axis=0), -0.5)
-        high = np.minimum(found[:, -2:].max(axis=0), sides[-2:] - 0.5)
-        if (high - low < 2).any():
-            raise GifnetError("No part of the layers is in view.")
-        leading = np.rint(found[0, :-2]).clip(0, sides[:-2] - 1).astype(int)
-        step = 1 / (zoom * float(fixed.grid.pixel_size[-2:].max()))
-        return Region(tuple(low), tuple(high), step, tuple(map(int, leading)))
+        return region_in_view(self._viewer, (job.first, job.second)[index])
 
     def _begin(self) -> None:
         if not self.is_on or self._runner.is_running:
@@ -206,17 +178,3 @@ class LivePreview(QObject):
 
 def _units(data: Any) -> tuple[Any, ...]:
     return tuple(data[1]["units"])
-
-
-def camera(viewer: Any) -> Any:
-    """Return the viewer's camera."""
-    scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
-    return viewer.camera if scene is None else scene.camera
-
-
-def canvas_size(viewer: Any) -> tuple[int, int]:
-    """Return the canvas' height and width on the screen in pixels."""
-    canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved it
-    size = canvas.size if canvas is not None else viewer._canvas_size
-    height, width = (max(1, int(side)) for side in size)
-    return height, width

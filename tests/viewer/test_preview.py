@@ -14,8 +14,9 @@ from gifnet.options import FuseOptions
 from napari_gifnet.estimate import Speeds
 from napari_gifnet.jobs import FuserCache
 from napari_gifnet.layers import snapshot
-from napari_gifnet.live import camera, canvas_size
-from napari_gifnet.preview import PreviewJob, RangeCache, Region, side_for
+from napari_gifnet.preview import PreviewJob, side_for
+from napari_gifnet.sampling import RangeCache
+from napari_gifnet.view import Region, camera, canvas_size
 
 
 def ramp(shape: tuple[int, int], **place: Any) -> Any:
