@@ -67,6 +67,8 @@ class Engine:
 
     def tile_size(self, height: int, width: int) -> int:
         """Return the side of the tiles for a plane, 0 for the whole plane at once."""
+        if not self.spec.tiled:
+            return 0
         if self.tile != "auto":
             size = int(self.tile)
             return 0 if size >= max(height, width) else size
@@ -117,7 +119,7 @@ class Engine:
     def _smaller(self, size: int, shape: tuple[int, ...], error: Exception) -> int:
         size = size or max(shape)
         smaller = size // 2 // self.spec.window * self.spec.window
-        if smaller < SMALLEST_TILE:
+        if smaller < SMALLEST_TILE or not self.spec.tiled:
             raise DeviceError(
                 f"Tiles of {size} pixels do not fit the memory of {self.device}: "
                 f"{str(error).splitlines()[0]}. Free memory or use another device."

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WeightsError, WriteError
-from . import keymap
-from .registry import MODELS, ModelSpec, model_spec
+from . import keymap, keymap_efrufn
+from .registry import COMPANIONS, MODELS, ModelSpec, model_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,13 +54,14 @@ def recognise(state: Mapping[str, Tensor]) -> str:
         If they belong to no known model.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    for name in MODELS:
-        if shapes == _expected_shapes(name):
+    known = {name: _expected_shapes(name) for name in (*MODELS, *COMPANIONS)}
+    for name, expected in known.items():
+        if shapes == expected:
             return name
-    gifnet = _expected_shapes("gifnet-cvpr")
-    missing = sorted(set(gifnet) - set(shapes))
-    unexpected = sorted(set(shapes) - set(gifnet))
-    wrong = sorted(k for k in set(gifnet) & set(shapes) if gifnet[k] != shapes[k])
+    nearest = known[max(known, key=lambda name: len(shapes.items() & known[name].items()))]
+    missing = sorted(set(nearest) - set(shapes))
+    unexpected = sorted(set(shapes) - set(nearest))
+    wrong = sorted(k for k in set(nearest) & set(shapes) if nearest[k] != shapes[k])
     raise WeightsError(
         f"The weights belong to no known model ({', '.join(MODELS)}). Beside the nearest one "
         f"they lack {_some(missing)}, add {_some(unexpected)} and differ in the shape of "
@@ -79,11 +80,13 @@ def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
     import torch
 
     with torch.device("meta"):
-        module = MODELS[name].build()
+        module = COMPANIONS[name]() if name in COMPANIONS else MODELS[name].build()
     return {key: tuple(value.shape) for key, value in module.state_dict().items()}
 
 
-def load_weights(weights: str | Path | None, model: str) -> Weights:
+def load_weights(
+    weights: str | Path | None, model: str, task: str | None = None
+) -> Weights:
     """Load weights for a model.
 
     Parameters
@@ -92,16 +95,17 @@ def load_weights(weights: str | Path | None, model: str) -> Weights:
         None for the bundled weights, or a path to a safetensors file or to an authors'
         checkpoint (a pickled state dict, loaded without running any code in it).
     model : str
-        The registry name.
+        The registry name, or "color-net".
+    task : str, optional
+        Which of a model's bundled weights, where it has some for every task.
 
     Raises
     ------
     WeightsError
         If the file is missing, unreadable, or belongs to another model.
     """
-    spec = model_spec(model)
     if weights is None:
-        data, source = _bundled(spec)
+        data, source = _bundled(model_spec(model), task)
     else:
         path = Path(weights).expanduser()
         source = str(path)
@@ -127,15 +131,20 @@ def load_weights(weights: str | Path | None, model: str) -> Weights:
     return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
 
 
-def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
-    path = spec.bundled_weights()
-    if path is None:
-        with_weights = [s.name for s in MODELS.values() if s.bundled_weights() is not None]
+def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
+    path = spec.bundled_weights(task)
+    if path is not None:
+        return path.read_bytes(), f"bundled:{spec.bundled_name(task)}"
+    if spec.tasks():
         raise WeightsError(
-            f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
-            f"the authors' checkpoint. Models with bundled weights: {with_weights}."
+            f"Model {spec.name!r} has weights of its own for every task, and none for task {task!r}: "
+            f"pass task=, one of {list(spec.tasks())}, or weights=PATH."
         )
-    return path.read_bytes(), f"bundled:{spec.bundled}"
+    with_weights = [s.name for s in MODELS.values() if s.bundled_weights() or s.tasks()]
+    raise WeightsError(
+        f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
+        f"the authors' checkpoint. Models with bundled weights: {with_weights}."
+    )
 
 
 def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -173,12 +182,15 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
         isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
     ):
         raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
-    return keymap.translate(state) if keymap.is_published(state) else dict(state)
+    for published in (keymap, keymap_efrufn):
+        if published.is_published(state):
+            return published.translate(state)
+    return dict(state)
 
 
 def build_model(weights: Weights, model: str) -> nn.Module:
     """Return the model with the weights in it, in evaluation mode on the CPU."""
-    module = model_spec(model).build()
+    module = COMPANIONS[model]() if model in COMPANIONS else model_spec(model).build()
     module.load_state_dict(weights.state)
     return module.eval().requires_grad_(False)
 
