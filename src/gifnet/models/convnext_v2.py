@@ -23,7 +23,8 @@ class GlobalResponseNorm(nn.Module):
         # Sums of squares over a megapixel need float32.
         norm = torch.linalg.vector_norm(x.float(), dim=(1, 2), keepdim=True)
         relative = (norm / (norm.mean(dim=-1, keepdim=True) + 1e-6)).to(x.dtype)
-        return self.gamma * (x * relative) + self.beta + x
+        normalised: Tensor = self.gamma * (x * relative) + self.beta + x
+        return normalised
 
 
 class ConvNeXtV2Block(nn.Module):

@@ -45,7 +45,8 @@ def _mix(points: list[Tensor], values: list[Tensor], regularisation: float) -> T
     eye = torch.eye(products.shape[-1], device=products.device, dtype=products.dtype)
     weights = torch.linalg.solve(products / size + regularisation * eye, torch.ones_like(eye[0]))
     weights = weights / weights.sum(dim=1, keepdim=True)
-    return (weights[:, None] @ stacked)[:, 0]
+    mixed: Tensor = (weights[:, None] @ stacked)[:, 0]
+    return mixed
 
 
 @torch.no_grad()

@@ -84,9 +84,7 @@ def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in module.state_dict().items()}
 
 
-def load_weights(
-    weights: str | Path | None, model: str, task: str | None = None
-) -> Weights:
+def load_weights(weights: str | Path | None, model: str, task: str | None = None) -> Weights:
     """Load weights for a model.
 
     Parameters
@@ -137,8 +135,8 @@ def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
         return path.read_bytes(), f"bundled:{spec.bundled_name(task)}"
     if spec.tasks():
         raise WeightsError(
-            f"Model {spec.name!r} has weights of its own for every task, and none for task {task!r}: "
-            f"pass task=, one of {list(spec.tasks())}, or weights=PATH."
+            f"Model {spec.name!r} has weights of its own for every task, and none for task "
+            f"{task!r}: pass task=, one of {list(spec.tasks())}, or weights=PATH."
         )
     with_weights = [s.name for s in MODELS.values() if s.bundled_weights() or s.tasks()]
     raise WeightsError(
@@ -182,9 +180,10 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
         isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
     ):
         raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
-    for published in (keymap, keymap_efrufn):
-        if published.is_published(state):
-            return published.translate(state)
+    if keymap.is_published(state):
+        return keymap.translate(state)
+    if keymap_efrufn.is_published(state):
+        return keymap_efrufn.translate(state)
     return dict(state)
 
 

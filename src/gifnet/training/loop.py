@@ -12,7 +12,7 @@ import dataclasses
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 from ..errors import TrainingError
 from ..models.weights import save_weights
-from .data import Scene, read_scene
 from .losses import ssim
 from .settings import RunSettings, learning_rate_factor
 
@@ -255,18 +254,8 @@ class Trainer(ABC, Generic[Network, Settings]):
 
 
 @torch.no_grad()
-def score_triplets(
-    scenes: list[Scene],
-    fuse: Callable[[Tensor, Tensor], Tensor],
-    fabric: Fabric,
-) -> dict[str, float]:
-    """Return the mean PSNR (dB) and SSIM of fused triplets to their ground truth, in 8 bits."""
-    return score_pairs([read_scene(scene) for scene in scenes], fuse, fabric)
-
-
-@torch.no_grad()
 def score_pairs(
-    scenes: list[tuple[Any, ...]], fuse: Callable[[Tensor, Tensor], Tensor], fabric: Fabric
+    scenes: Iterable[tuple[Any, ...]], fuse: Callable[[Tensor, Tensor], Tensor], fabric: Fabric
 ) -> dict[str, float]:
     """Return the mean PSNR (dB) and SSIM of fused uint8 pairs to a third plane, in 8 bits."""
     scores = []

@@ -17,10 +17,10 @@ from ..models.heads import Fused
 from ..models.registry import model_spec
 from ..models.weights import load_weights
 from .config import TrainingConfig
-from .data import Batch, JointDataset
+from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
 from .information import InformationMeasure, make_information_measure
-from .loop import OnStep, Trainer, score_triplets
+from .loop import OnStep, Trainer, score_pairs
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
 from .revive import revive_dead_channels
 
@@ -164,7 +164,9 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
     def validate(self, limit: int | None = None) -> dict[str, float]:
         """Return the mean PSNR (dB) and SSIM on the held-back triplets, or nothing."""
         scenes = self.dataset.validation_triplets[:limit]
-        return score_triplets(scenes, lambda a, b: self.result(a, b).image, self.fabric)
+        return score_pairs(
+            map(read_scene, scenes), lambda a, b: self.result(a, b).image, self.fabric
+        )
 
 
 def _blend(fused: Fused, pair: tuple[Tensor, Tensor], count: int) -> Tensor | None:
