@@ -1,0 +1,246 @@
+"""GIFNet folded for inference, as three stages.
+
+The same function as `GIFNet.forward` with DP as the main branch, with less to compute:
+
+- the auxiliary branch ends after block 0, and there has no queries of its own;
+- a normalisation whose two scalars are known goes into the 1 x 1 convolution after it, and
+  its rescaling into the projection;
+- the gate's lambda goes into the auxiliary branch's last convolution;
+- the branch's last 3 x 3 convolution and the decoder's first 1 x 1 one become one, and so do
+  the decoder's second 1 x 1 and first 3 x 3 one.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from .attention_stage import BlockWeights, BoundBlock
+from .blocks import ReflectConv
+from .folding import Convolution, Folder, exact
+from .gifnet import GIFNet, other
+from .heads import Fused
+from .regions import Region, convolved, crop, reflect
+from .stages import BoundStage, Known, Pipeline, Planes
+
+MAIN = "dp"
+AUXILIARY = other("dp")
+
+
+class Encoder:
+    """The shared dense encoder on a region of the image."""
+
+    radius = 3
+
+    def __init__(self, model: GIFNet, folder: Folder):
+        convs = [cast(nn.Conv2d, conv) for conv in model.encoder.convs]
+        groups = [convs[0].in_channels]
+        self.convs: list[Convolution] = []
+        for conv in convs:
+            inputs, outputs = folder.layout(*groups), folder.layout(conv.out_channels)
+            self.convs.append(folder.layer(conv, inputs, outputs))
+            groups.append(conv.out_channels)
+        self.layout = folder.layout(*groups)
+        self.dtype = folder.dtype
+        self.plane_padding = folder.layout(groups[0]).size - groups[0]
+
+    def __call__(self, planes: Planes, to: Region, image: Region) -> Tensor:
+        at = to.grown(self.radius, image)
+        features = planes(at).to(self.dtype)
+        if self.plane_padding:
+            zeros = features.new_zeros((1, self.plane_padding, at.height, at.width))
+            features = torch.cat((features, zeros), dim=1)
+        features = features.contiguous(memory_format=torch.channels_last)
+        for conv in self.convs:
+            new = conv(features, at, image).relu_()
+            shrunk = convolved(at, 1, image)
+            features = torch.cat((crop(features, at, shrunk), new), dim=1)
+            at = shrunk
+        return crop(features, at, to)
+
+
+class EmbeddingStage:
+    """Planes to the inputs of block 0: the main and the auxiliary branch's."""
+
+    name = "embedding"
+
+    def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
+        self.encoder = encoder
+        self.multiple = model.size_multiple
+        width = model.encoder.channels
+        layout = folder.layout(width)
+        self.convs = [
+            folder.layer(cast(ReflectConv, model.embed[branch]), encoder.layout, layout)
+            for branch in (MAIN, AUXILIARY)
+        ]
+        self.channels = 2 * layout.size
+        self.measured = (width, width)
+
+    def bounds(self, image: Region) -> Region:
+        return image.padded_to(self.multiple)
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return to
+
+    def bind(self, known: Known) -> BoundStage:
+        return self
+
+    def __call__(
+        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+    ) -> tuple[Tensor, ...]:
+        bounds = self.bounds(image)
+        at = to.grown(1, bounds)
+        known = at.mirrored(image)
+        features = reflect(self.encoder(planes, known, image), known, at, image)
+        return tuple(
+            crop(conv(features, at, bounds), convolved(at, 1, bounds), to) for conv in self.convs
+        )
+
+
+class InteractionStage:
+    """Block 0 of both branches and the cross-fusion gate: the input of block 1."""
+
+    name = "interaction"
+
+    def __init__(self, model: GIFNet, folder: Folder):
+        self.multiple = model.size_multiple
+        block = model.blocks[0]
+        layout = folder.layout(model.encoder.channels)
+        self.main = BlockWeights.of(block, MAIN, folder)
+        self.auxiliary = BlockWeights.of(
+            block, AUXILIARY, folder, with_query=False, gate=float(exact(model.gate[MAIN]))
+        )
+        self.channels = layout.size
+        self.measured = (model.encoder.channels,)
+
+    def bounds(self, image: Region) -> Region:
+        return image.padded_to(self.multiple)
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return self.main.reads(to, self.bounds(image))
+
+    def bind(self, known: Known) -> BoundStage:
+        main, auxiliary = known[0]
+        return _BoundInteraction(self, self.main.bind(main), self.auxiliary.bind(auxiliary))
+
+
+class _BoundInteraction:
+    def __init__(self, stage: InteractionStage, main: BoundBlock, auxiliary: BoundBlock):
+        self.stage, self.main, self.auxiliary = stage, main, auxiliary
+
+    def __call__(
+        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+    ) -> tuple[Tensor, ...]:
+        bounds, at = self.stage.bounds(image), self.stage.reads(to, image)
+        x, x_auxiliary = inputs
+        maps, maps_auxiliary = self.main.project_in(x), self.auxiliary.project_in(x_auxiliary)
+        attended, attended_auxiliary = self.main.attend(
+            maps, at, to, bounds, keys_values=maps_auxiliary
+        )
+        out = self.main.finish(x, maps, attended, at, to, bounds)
+        return (out.add_(self.auxiliary.finish(x_auxiliary, maps_auxiliary, attended_auxiliary, at, to, bounds)),)
+
+
+class DecodingStage:
+    """Block 1 of the main branch and the global decoder: the fused image."""
+
+    name = "decoding"
+    channels = 0
+    measured: tuple[int, ...] = ()
+
+    def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
+        self.multiple = model.size_multiple
+        self.encoder, self.head = encoder, model.head
+        self.block = BlockWeights.of(model.blocks[1], MAIN, folder)
+        width = model.encoder.channels
+        mix_in, mix_out = (cast(nn.Conv2d, model.decoder.mix[i]) for i in (0, 2))
+        convs = [conv for conv in model.decoder.convs if isinstance(conv, nn.Conv2d)]
+        layout = folder.layout(width)
+        # mix_in(cat(features, unembed(x))): a 1 x 1 share of the features, a 3 x 3 one of x.
+        weight = exact(mix_in.weight)
+        of_features, of_branch = weight[:, :width], weight[:, width:, 0, 0]
+        unembed = model.unembed
+        self.of_features = folder.convolution(of_features, None, encoder.layout, layout)
+        self.of_branch = folder.convolution(
+            torch.einsum("om,mikl->oikl", of_branch, exact(unembed.weight)),
+            of_branch @ exact(unembed.bias),
+            layout,
+            layout,
+        )
+        first = torch.einsum(
+            "omkl,mi->oikl", exact(convs[0].weight), exact(mix_out.weight)[:, :, 0, 0]
+        )
+        outputs = folder.layout(convs[0].out_channels)
+        self.convs = [folder.convolution(first, exact(convs[0].bias), layout, outputs)]
+        for conv in convs[1:]:
+            inputs, outputs = outputs, folder.layout(conv.out_channels)
+            self.convs.append(folder.layer(conv, inputs, outputs))
+
+    def bounds(self, image: Region) -> Region:
+        return image
+
+    def padded(self, image: Region) -> Region:
+        """Return the bounds of block 1."""
+        return image.padded_to(self.multiple)
+
+    def decoded(self, to: Region, image: Region) -> Region:
+        """Return where the decoder's convolutions need their input."""
+        return to.grown(len(self.convs), image)
+
+    def reads(self, to: Region, image: Region) -> Region:
+        bounds = self.padded(image)
+        return self.block.reads(self.decoded(to, image).grown(1, bounds), bounds)
+
+    def bind(self, known: Known) -> BoundStage:
+        return _BoundDecoding(self, self.block.bind(known[1][0]))
+
+
+class _BoundDecoding:
+    def __init__(self, stage: DecodingStage, block: BoundBlock):
+        self.stage, self.block = stage, block
+
+    def __call__(
+        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+    ) -> Fused:
+        stage, block = self.stage, self.block
+        bounds, read = stage.padded(image), stage.reads(to, image)
+        at = stage.decoded(to, image)
+        branch_at = at.grown(1, bounds)
+        (x,) = inputs
+        maps = block.project_in(x)
+        (attended,) = block.attend(maps, read, branch_at, bounds)
+        x = block.finish(x, maps, attended, read, branch_at, bounds)
+        x = crop(stage.of_branch(x, branch_at, bounds), convolved(branch_at, 1, bounds), at)
+        x = x + stage.of_features.pointwise(stage.encoder(planes, at, image))
+        for conv in stage.convs:
+            x = conv(x.relu_(), at, image)
+            at = convolved(at, 1, image)
+        first, second = planes(to).split(1, dim=1)
+        raw = crop(x, at, to)[:, : stage.head.channels]
+        fused: Fused = stage.head(raw.float(), first, second)
+        return fused
+
+
+def gifnet_pipeline(
+    model: nn.Module, device: torch.device, dtype: torch.dtype, *, multiple: int = 1
+) -> Pipeline:
+    """Fold a trained GIFNet.
+
+    Parameters
+    ----------
+    model : GIFNet
+        Not changed; with either head.
+    multiple : int
+        Pad channels to multiples of this: 8 suits tensor cores, 1 the CPU.
+    """
+    assert isinstance(model, GIFNet)
+    folder = Folder(device, dtype, multiple)
+    encoder = Encoder(model, folder)
+    stages = (
+        EmbeddingStage(model, folder, encoder),
+        InteractionStage(model, folder),
+        DecodingStage(model, folder, encoder),
+    )
+    return Pipeline(stages, model.window, device, dtype)
