@@ -102,8 +102,11 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
     WeightsError
         If the file is missing, unreadable, or belongs to another model.
     """
+    spec = None if model in COMPANIONS else model_spec(model)
     if weights is None:
-        data, source = _bundled(model_spec(model), task)
+        if spec is None:
+            raise WeightsError(f"No weights are bundled for {model!r}: give a path.")
+        data, source = _bundled(spec, task)
     else:
         path = Path(weights).expanduser()
         source = str(path)
