@@ -1,6 +1,8 @@
-"""Open napari, load every sample, fuse it with the widget, and save screenshots.
+"""A tour through every widget on the samples: one screenshot a step.
 
     python examples/tour.py FOLDER [--weights FILE] [--sample KEY ...] [--side PIXELS]
+
+Besides the screenshots, FOLDER gets a saved result and the script that "Copy as script" gives.
 
 Without --weights the bundled weights are used. A display is needed; on a machine without one:
 ``xvfb-run -a -s "-screen 0 1600x1000x24" python examples/tour.py FOLDER``.
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtWidgets import QApplication
 
 TASKS = {
@@ -40,10 +43,27 @@ def wait_for(widget: Any) -> float:
     return time.monotonic() - start
 
 
-def shoot(viewer: napari.Viewer, path: Path) -> None:
-    spend(1)
-    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
-    print(path)
+class Camera:
+    """Takes numbered screenshots of a viewer's whole window."""
+
+    def __init__(self, viewer: napari.Viewer, folder: Path):
+        self._viewer, self._folder, self._count = viewer, folder, 0
+
+    def shoot(self, name: str) -> None:
+        spend(0.7)
+        self._count += 1
+        path = self._folder / f"{self._count:02d}-{name}.png"
+        self._viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+        print(path, flush=True)
+
+
+def wait_for_preview(widget: Any) -> None:
+    """Let the window work until the preview rests."""
+    resting = 0
+    while resting < 8:
+        spend(0.1)
+        busy = widget.preview.is_running or widget.preview.layer is None
+        resting = 0 if busy else resting + 1
 
 
 def crop(viewer: napari.Viewer, side: int) -> None:
@@ -74,31 +94,98 @@ def main() -> None:
 
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
+    camera = Camera(viewer, arguments.folder)
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
     fuse.advanced.weights.line.setText(arguments.weights or "")
+    camera.shoot("empty")
     for key in arguments.sample or TASKS:
         viewer.layers.clear()
         viewer.open_sample("napari-gifnet", key)
         if arguments.side:
             crop(viewer, arguments.side)
         fuse.task.value = TASKS[key]
-        fuse.mask.setChecked(True)
-        shoot(viewer, arguments.folder / f"{key}-before.png")
+        camera.shoot(f"{key}-opened")
         if problem := fuse.problem():
             raise SystemExit(problem)
         fuse.run()
         print(f"{key}: {wait_for(fuse):.1f} s")
-        shoot(viewer, arguments.folder / f"{key}-after.png")
-
+        camera.shoot(f"{key}-fused")
+    compare(viewer, camera)
+    look_ahead(viewer, camera, fuse)
+    refuse(viewer, camera, fuse)
+    save(viewer, camera, arguments.folder, fuse)
     fuse.advanced.section.expand(animate=False)
-    _, enhance = viewer.window.add_plugin_dock_widget("napari-gifnet", "Enhance")
-    enhance.advanced.weights.line.setText(arguments.weights or "")
-    enhance.layer = viewer.layers[1]
-    shoot(viewer, arguments.folder / "enhance-before.png")
-    enhance.run()
-    print(f"enhance: {wait_for(enhance):.1f} s")
-    shoot(viewer, arguments.folder / "enhance-after.png")
+    camera.shoot("advanced")
+    fuse.advanced.section.collapse(animate=False)
+    viewer.window.remove_dock_widget(fuse)
+    enhance(viewer, camera, arguments.weights or "")
     viewer.close()
+
+
+def compare(viewer: napari.Viewer, camera: Camera) -> None:
+    """Draw the curtain between a source and the result."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare")
+    widget.button.click()
+    camera.shoot("curtain")
+    widget.slider.setValue(250)
+    camera.shoot("curtain-moved")
+    widget.close_curtain()
+    viewer.window.remove_dock_widget(widget)
+
+
+def look_ahead(viewer: napari.Viewer, camera: Camera, fuse: Any) -> None:
+    """Show the overlap's outline, and the preview of a part of the image."""
+    viewer.layers.remove(viewer.layers[-1])
+    place = np.array(viewer.layers[0].translate)
+    size = np.ptp(viewer.layers[0].extent.world, axis=0)
+    viewer.layers[0].translate = place + 0.3 * size
+    viewer.reset_view()
+    fuse.outline_button.setChecked(True)
+    camera.shoot("overlap")
+    viewer.layers[0].translate = place
+    fuse.outline_button.setChecked(False)
+    viewer.reset_view()
+    fuse.preview_box.setChecked(True)
+    wait_for_preview(fuse)
+    camera.shoot("preview")
+    viewer.scene.camera.zoom *= 3
+    wait_for_preview(fuse)
+    camera.shoot("preview-zoomed")
+    fuse.preview_box.setChecked(False)
+    viewer.reset_view()
+
+
+def refuse(viewer: napari.Viewer, camera: Camera, fuse: Any) -> None:
+    """Move a layer out of the other's way, and see what the widget says."""
+    place = np.array(viewer.layers[0].translate)
+    viewer.layers[0].translate = place + 1e5
+    camera.shoot("no-overlap")
+    viewer.layers[0].translate = place
+
+
+def save(viewer: napari.Viewer, camera: Camera, folder: Path, fuse: Any) -> None:
+    """Save a result, reopen it, and copy the run as a script."""
+    fuse.mask.setChecked(True)
+    fuse.run()
+    wait_for(fuse)
+    path = folder / "result.ome.tif"
+    viewer.layers[-1].save(str(path), plugin="napari-gifnet")
+    viewer.open(path, plugin="napari-gifnet")
+    fuse.copy_script()
+    (folder / "script.py").write_text(QApplication.clipboard().text(), encoding="utf-8")
+    camera.shoot("saved-reopened-and-copied")
+    viewer.layers.remove(viewer.layers[-1])
+
+
+def enhance(viewer: napari.Viewer, camera: Camera, weights: str) -> None:
+    """Enhance one layer."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-gifnet", "Enhance")
+    widget.advanced.weights.line.setText(weights)
+    widget.layer = viewer.layers[1]
+    camera.shoot("enhance")
+    widget.run()
+    print(f"enhance: {wait_for(widget):.1f} s")
+    camera.shoot("enhanced")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .curtain import HELPER_KEY
+
 Layer = Any
 Choice = tuple[Layer | None, Layer | None]
+
+#: What of a layer decides how it is listed and where it lies.
+_WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def follow(layers: Sequence[Layer], choice: Choice) -> Choice:
@@ -32,7 +37,9 @@ def choose(choice: Choice, slot: int, layer: Layer) -> Choice:
 
 
 class LayerWatch:
-    """Calls back whenever image layers come, go, move or change their names.
+    """Calls back whenever image layers come, go, move, or change their names, places or pixels.
+
+    Layers that only help looking, such as previews, do not count.
 
     Parameters
     ----------
@@ -49,26 +56,45 @@ class LayerWatch:
         self._emitters = [events.inserted, events.removed, events.reordered]
         for emitter in self._emitters:
             emitter.connect(self._on_change)
-        self._watch_names()
+        self._watched: list[Layer] = []
+        self._follow()
 
     def images(self) -> list[Layer]:
         """Return the image layers, in the order of the viewer's list."""
         from napari.layers import Image
 
-        return [layer for layer in self._layers if isinstance(layer, Image)]
+        return [
+            layer
+            for layer in self._layers
+            if isinstance(layer, Image) and HELPER_KEY not in layer.metadata
+        ]
 
     def close(self, *_: object) -> None:
         """Stop calling back."""
         for emitter in self._emitters:
             emitter.disconnect(self._on_change)
-        for layer in self._layers:
-            layer.events.name.disconnect(self._on_change)
-        self._emitters = []
+        for layer in self._watched:
+            self._unwatch(layer)
+        self._emitters, self._watched = [], []
 
-    def _watch_names(self) -> None:
-        for layer in self.images():
-            layer.events.name.connect(self._on_change)
+    def _follow(self) -> None:
+        images = self.images()
+        for layer in self._watched:
+            if layer not in images:
+                self._unwatch(layer)
+        for layer in images:
+            if layer not in self._watched:
+                for name in _WATCHED:
+                    getattr(layer.events, name).connect(self._on_change)
+        self._watched = images
 
-    def _on_change(self, event: object = None) -> None:
-        self._watch_names()
+    def _unwatch(self, layer: Layer) -> None:
+        for name in _WATCHED:
+            getattr(layer.events, name).disconnect(self._on_change)
+
+    def _on_change(self, event: Any = None) -> None:
+        layer = getattr(event, "value", None)
+        if HELPER_KEY in getattr(layer, "metadata", ()):
+            return
+        self._follow()
         self._changed()

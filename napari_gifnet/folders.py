@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from pathlib import Path
 
 from gifnet.errors import ReadError
 from gifnet.files import is_readable
-
-#: How files and folders of the first and the second source are called, for each task.
-ROLE_WORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    task: (frozenset(first.split()), frozenset(second.split()))
-    for task, first, second in (
-        ("ivif", "infrared ir thermal lwir", "visible vis vi rgb"),
-        ("nir", "nir nearinfrared", "visible vis vi rgb"),
-        ("medical", "pet spect ct fdg", "mri mr t1 t2 flair"),
-        ("mfif", "near nearfocus foreground sourcea", "far farfocus background sourceb"),
-        ("meif", "over overexposed oe bright long", "under underexposed ue dark short"),
-        ("pansharpen", "ms multispectral lrms mul", "pan panchromatic"),
-    )
-}
+from gifnet.roles import ROLE_WORDS, words_of
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -67,15 +53,8 @@ def find_pair(folder: str | Path) -> tuple[Path, Path]:
 def _by_role(names: dict[Path, str]) -> tuple[Path, Path] | None:
     pairs = set()
     for first_words, second_words in ROLE_WORDS.values():
-        first = [file for file, name in names.items() if _words(name) & first_words]
-        second = [file for file, name in names.items() if _words(name) & second_words]
+        first = [file for file, name in names.items() if words_of(name) & first_words]
+        second = [file for file, name in names.items() if words_of(name) & second_words]
         if len(first) == len(second) == 1 and first != second:
             pairs.add((first[0], second[0]))
     return pairs.pop() if len(pairs) == 1 else None
-
-
-def _words(name: str) -> set[str]:
-    words = re.findall(r"[a-z]+\d*|\d+", name.lower())
-    # "near-focus" also counts as "nearfocus", "T1" as "t1", "ir2" as "ir".
-    joined = {a + b for a, b in pairwise(words)}
-    return {*words, *joined, *(word.rstrip("0123456789") for word in words)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ import numpy as np
 from gifnet.errors import Cancelled
 from gifnet.options import TASKS, FuseOptions
 
+from .estimate import Speeds, pixels_of
 from .layers import LayerData, Snapshot, mask_layer, result_layer
 from .pairs import Reference, as_array, like_first, prepare_pair
+from .warmup import few_pauses, import_torch
 
 if TYPE_CHECKING:
     from gifnet import Fuser
@@ -29,10 +32,16 @@ def role_names(task: str | None) -> tuple[str, str]:
 class FuserCache:
     """Keeps the last model loaded, so that a second run starts at once.
 
-    It belongs to one widget, whose runs never overlap.
+    It belongs to one `Runner`, whose runs never overlap.
+
+    Parameters
+    ----------
+    speeds : Speeds, optional
+        Where to note how fast runs are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, speeds: Speeds | None = None) -> None:
+        self.speeds = speeds or Speeds()
         self._key: tuple[object, ...] | None = None
         self._fuser: Fuser | None = None
 
@@ -66,9 +75,11 @@ def _stop_if_asked(progress: ProgressCallback) -> None:
 def _loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) -> Fuser:
     """Import torch and read the weights step by step, so that a person can stop in between."""
     _stop_if_asked(progress)
+    import_torch()
     fuser = cache.get(options)
     for part in ("device", "weights"):
-        getattr(fuser, part)
+        with few_pauses():
+            getattr(fuser, part)
         _stop_if_asked(progress)
     return fuser
 
@@ -100,7 +111,10 @@ class FusionJob:
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
         )
         fuser = _loaded(cache, options, progress)
+        began = time.perf_counter()
         found = fuser.fuse(pair.first, pair.second, return_mask=self.want_mask, progress=progress)
+        seconds = time.perf_counter() - began
+        cache.speeds.note(self.options, pixels_of(pair.reference), seconds)
         fused, mask = found if self.want_mask else (found, None)
         fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
         record = self._record(fuser, pair.reference)
@@ -121,6 +135,12 @@ class FusionJob:
         ]
         record = fuser.provenance()
         record.update(operation="fuse", sources=sources, reference=reference.name)
+        # The options above are what the network was given; this is what was asked for.
+        record["request"] = {
+            "options": self.options.to_dict(),
+            "grid": self.reference,
+            "mask": self.want_mask,
+        }
         return record
 
 
@@ -140,10 +160,14 @@ class EnhancementJob:
         axis = -1 if self.image.rgb else None
         options = dataclasses.replace(self.options, task=None, channel_axis=axis)
         fuser = _loaded(cache, options, progress)
-        result = fuser.enhance(as_array(self.image.data), progress=progress)
+        data = as_array(self.image.data)
+        began = time.perf_counter()
+        result = fuser.enhance(data, progress=progress)
+        cache.speeds.note(self.options, pixels_of(self.image), time.perf_counter() - began)
         record = fuser.provenance()
         source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
         record.update(operation="enhance", sources=[source], reference=self.image.name)
+        record["request"] = {"options": self.options.to_dict()}
         rgb = result.ndim == self.image.ndim + 1
         name = f"Enhanced {self.image.name}"
         return [result_layer(result, name, self.image, record, rgb=rgb)]
@@ -172,6 +196,7 @@ def device_in_words(device: str = "auto") -> str:
 
 def devices() -> list[str]:
     """Return the device names that can be chosen on this machine; imports torch."""
+    import_torch()
     import torch
 
     found = ["auto", "cpu"]

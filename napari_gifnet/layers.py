@@ -18,6 +18,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 #: The key of a result layer's metadata that tells how it was made.
 METADATA_KEY = "napari_gifnet"
+#: Within the record that goes into files: where the layer lies and how it is shown.
+PLACE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _SAMPLED_PIXELS = 2**20
@@ -41,6 +43,8 @@ class Snapshot:
         pint units, one per axis.
     spatial : dict
         The keyword arguments that put a layer at the same place.
+    levels : tuple of array
+        All levels of a multiscale layer, the finest first; empty for other layers.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Snapshot:
     grid: Grid
     units: tuple[Any, ...]
     spatial: dict[str, Any]
+    levels: tuple[Any, ...] = ()
 
     @property
     def ndim(self) -> int:
@@ -81,7 +86,8 @@ def snapshot(layer: Image) -> Snapshot:
         **{key: spatial[key] for key in ("scale", "translate", "rotate", "shear", "affine")},
     )
     units = tuple(spatial.get("units", ("pixel",) * grid.ndim))
-    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial)
+    levels = tuple(layer.data) if layer.multiscale else ()
+    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial, levels)
 
 
 def _copied(value: Any) -> Any:

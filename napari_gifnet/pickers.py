@@ -64,7 +64,7 @@ class ValueBox(QComboBox):
 def _position(values: Sequence[Any], value: Any) -> int:
     """Find a value by identity for layers, by equality for plain values."""
     for index, candidate in enumerate(values):
-        if candidate is value or (isinstance(value, str) and candidate == value):
+        if candidate is value or (isinstance(value, str | int) and candidate == value):
             return index
     return -1
 

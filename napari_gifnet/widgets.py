@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
 
+from gifnet.errors import GifnetError
 from gifnet.options import TASKS
 
 from .advanced import HELP
 from .choices import Choice, choose, follow
 from .jobs import EnhancementJob, FusionJob, role_names
 from .layers import snapshot
+from .outline import Outline
+from .overlap import find_overlap
 from .panel import Panel
 from .pickers import LayerBox, ValueBox
 
@@ -57,8 +60,14 @@ class FuseWidget(Panel):
             "Adds a hidden layer that tells for every pixel how much of it comes from the first "
             "layer (1) and how much from the second (0)."
         )
+        self.outline_button = QPushButton("Show overlap", checkable=True)
+        self.outline_button.setToolTip("Draws the outline of what both layers cover.")
+        self._outline = Outline(napari_viewer.layers)
         self._choice: Choice = (None, None)
         self._fill_form()
+        self.outline_button.toggled.connect(self._show_outline)
+        self.grid.chosen.connect(self.refresh)
+        self.destroyed.connect(self._outline.hide)
         self.task.currentIndexChanged.connect(self._show_roles)
         self.swap_button.clicked.connect(self.swap)
         self.boxes[0].chosen.connect(lambda layer: self._choose(0, layer))
@@ -81,6 +90,7 @@ class FuseWidget(Panel):
         grid.addWidget(self.swap_button, 1, 2, 2, 1)
         grid.addWidget(QLabel("Result grid"), 3, 0)
         grid.addWidget(self.grid, 3, 1, 1, 2)
+        grid.addWidget(self.outline_button, 4, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         self.form.addLayout(grid)
         self.form.addWidget(self.mask)
@@ -112,7 +122,47 @@ class FuseWidget(Panel):
         """Return why the widget cannot run now, or None if it can."""
         if self.first is None or self.second is None:
             return "Open two image layers to fuse."
-        return super().problem()
+        if problem := super().problem():
+            return problem
+        try:
+            self._overlap()
+        except GifnetError as error:
+            return str(error)
+        return None
+
+    def facts(self) -> str:
+        """Return the result's grid, the overlap, and an estimate of a large run."""
+        overlap = self._overlap()
+        sources = (overlap.reference, overlap.moving)
+        options = self.advanced.options(self.task.value)
+        estimate = self.forecast.text(overlap.reference, sources, options)
+        return " ".join(filter(None, (overlap.in_words(), estimate)))
+
+    def sources(self) -> tuple[Any, ...]:
+        """Return the two layers to fuse."""
+        return self.first, self.second
+
+    def preview_job(self) -> FusionJob:
+        """Return the fusion to preview."""
+        if self.first is None or self.second is None:
+            raise GifnetError("Open two image layers to fuse.")
+        return self.make_job()
+
+    def refresh(self, *_: object) -> None:
+        """Tell how things stand, and draw the outline anew."""
+        super().refresh()
+        self.outline_button.setEnabled(self.problem() is None)
+        if self.outline_button.isChecked():
+            self._show_outline(True)
+
+    def _overlap(self) -> Any:
+        return find_overlap(snapshot(self.first), snapshot(self.second), self.grid.value)
+
+    def _show_outline(self, on: bool) -> None:
+        if on and self.problem() is None:
+            self._outline.show(self._overlap())
+        else:
+            self._outline.hide()
 
     def make_job(self) -> FusionJob:
         """Return the fusion to do, with both layers as they are now."""
@@ -177,6 +227,22 @@ class EnhanceWidget(Panel):
     def make_job(self) -> EnhancementJob:
         """Return the enhancement to do, with the layer as it is now."""
         return EnhancementJob(snapshot(self.layer), self.advanced.options())
+
+    def preview_job(self) -> FusionJob:
+        """Return the fusion of the layer with itself, which is what enhancing means."""
+        if self.layer is None:
+            raise GifnetError("Open an image layer to enhance.")
+        image = snapshot(self.layer)
+        return FusionJob(image, image, self.advanced.options(), "first")
+
+    def sources(self) -> tuple[Any, ...]:
+        """Return the layer to enhance."""
+        return (self.layer,)
+
+    def facts(self) -> str:
+        """Return an estimate of a large run."""
+        image = snapshot(self.layer)
+        return self.forecast.text(image, (image,), self.advanced.options())
 
     def show_layers(self, layers: list[Any]) -> None:
         """Offer these image layers, the newest one first chosen."""

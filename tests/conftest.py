@@ -41,14 +41,17 @@ def seen(
     monkeypatch: pytest.MonkeyPatch, random_weights: Path
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Replace the network by the mean of both planes; collects the planes it was given."""
-    from gifnet.engine.run import Engine, Result
+    from gifnet.engine.run import Engine
+    from gifnet.models.regions import Region
 
     calls: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def run(self: Any, first: np.ndarray, second: np.ndarray, reporter: Any) -> Any:
+    def run(self: Any, source: Any, sink: Any, shape: tuple[int, int], reporter: Any) -> None:
+        whole = Region.of(*shape)
+        first, second = source.read(whole)
         calls.append((first.copy(), second.copy()))
-        reporter.advance(self.units(*first.shape))
-        return Result((first + second) / 2, np.full(first.shape, 0.25, np.float32))
+        reporter.advance(self.units(*shape))
+        sink.write(whole, (first + second) / 2, np.full(shape, 0.25, np.float32))
 
     monkeypatch.setattr(Engine, "run", run)
     monkeypatch.setattr(

@@ -248,9 +248,10 @@ def test_progress_and_cancel(seen):
     calls = []
     stack = image((4, 8, 8))
     fuse(stack, stack.copy(), progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    with pytest.raises(Cancelled, match="2 of 4"):
-        fuse(stack, stack.copy(), progress=lambda done, total: done < 2)
+    total = calls[-1][1]
+    assert calls == [(total * (i + 1) // 4, total) for i in range(4)]
+    with pytest.raises(Cancelled, match=f"{total // 2} of {total}"):
+        fuse(stack, stack.copy(), progress=lambda done, total: done < total // 2)
 
 
 def test_tqdm_is_a_progress(seen):
@@ -258,7 +259,7 @@ def test_tqdm_is_a_progress(seen):
 
     with tqdm(disable=True) as bar:
         fuse(image((4, 8, 8)), image((4, 8, 8)), progress=bar)
-    assert bar.total == 4
+    assert bar.n == bar.total > 0
 
 
 def test_fuser_keeps_its_model_and_releases_it(random_weights):

@@ -24,14 +24,19 @@ FLOORS = {
     "geometry": 2,
     "engine": 2,
     "options": 2,
+    "roles": 1,
     "tiff_metadata": 2,
+    "atomic": 2,
     "files": 3,
+    "ngff": 3,
     "lazy": 3,
     "provenance": 3,
     "training": 3,
+    "metrics": 3,
     "fusion": 4,
-    "cli": 5,
-    "__main__": 6,
+    "evaluation": 5,
+    "cli": 6,
+    "__main__": 7,
 }
 #: What belongs to napari's side alone.
 VIEWER = ("napari", "qtpy", "PyQt6", "PySide6", "npe2", "magicgui", "superqt", "app_model")

@@ -107,7 +107,7 @@ def test_known_moments_replace_those_of_the_image(
     torch.testing.assert_close(streamed.mask, direct.mask, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.tiled])
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.fold])
 def test_the_halo_of_the_registry_hides_the_rest_of_the_image(name: str) -> None:
     torch.manual_seed(3)
     spec = model_spec(name)
@@ -264,7 +264,7 @@ def test_padding_reflects_right_and_bottom_only() -> None:
 # -- the registry ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.tiled])
+@pytest.mark.parametrize("name", [name for name, spec in MODELS.items() if spec.fold])
 def test_the_registry_describes_what_it_builds(name: str) -> None:
     spec = model_spec(name)
     network = spec.build()
@@ -284,12 +284,3 @@ def test_the_published_head_has_the_papers_number_of_parameters() -> None:
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(InvalidInputError, match="no model 'resnet'"):
         model_spec("resnet")
-
-
-def test_models_that_are_not_tiled_take_any_plane_whole() -> None:
-    from gifnet.engine.run import Engine
-
-    spec = model_spec("efrufn")
-    assert not spec.tiled
-    engine = Engine(spec.build(), spec, torch.device("cpu"), torch.float32, tile=16)
-    assert engine.tile_size(5000, 5000) == 0

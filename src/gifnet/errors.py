@@ -34,5 +34,25 @@ class TrainingError(GifnetError, RuntimeError):
     """Training cannot start or go on (data, configuration or checkpoint)."""
 
 
+class GifnetWarning(UserWarning):
+    """Something was done in another way than asked for, and the result stands."""
+
+
 class Cancelled(GifnetError):
     """The caller asked to stop; nothing was written."""
+
+
+class MissingPackageError(GifnetError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+def require_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Refuse an option's value that is not one of those allowed.
+
+    Raises
+    ------
+    InvalidInputError
+        With the option's name, the value and what may be chosen.
+    """
+    if value not in allowed:
+        raise InvalidInputError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")

@@ -7,7 +7,6 @@ Pillow. Files are written under a temporary name and renamed when they are compl
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import tiff_metadata
+from .atomic import write_atomically
 from .errors import ReadError, WriteError
 
 Array = npt.NDArray[Any]
@@ -48,8 +48,8 @@ class ImageFile:
     units : tuple of str
         Units of `scale` such as "um" or "s"; "pixel" where unknown.
     translate : tuple of float
-        World position of the first pixel's centre, one per axis except S, in `units`; other
-        than 0 for GeoTIFF only, whose northing is negated so that rows run downwards.
+        World position of the first pixel's centre, one per axis except S, in `units`. The
+        northing of a GeoTIFF is negated, so that rows run downwards.
     channel_names : tuple of str
         Names along axis C, empty if there are none.
     metadata : dict
@@ -245,6 +245,7 @@ def write_image(
     axes: str,
     scale: Sequence[float] | None = None,
     units: Sequence[str] | None = None,
+    translate: Sequence[float] | None = None,
     description: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one image, under its name only when the file is complete.
@@ -260,6 +261,9 @@ def write_image(
         tifffile's letters, one per axis; S, RGB(A) samples, last.
     scale, units : sequence, optional
         Pixel sizes and their units, one per axis except S.
+    translate : sequence, optional
+        World position of the first pixel's centre in `units`, one per axis except S; kept by
+        TIFF, by OME-TIFF along X, Y and Z only.
     description : mapping, optional
         A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
 
@@ -274,58 +278,43 @@ def write_image(
     sized = len(axes.replace("S", ""))
     scale = (1.0,) * sized if scale is None else tuple(float(s) for s in scale)
     units = ("pixel",) * sized if units is None else tuple(map(tiff_metadata.unit_name, units))
-    if len(scale) != sized or len(units) != sized:
-        raise WriteError(f"scale {scale} and units {units} need {sized} values for axes {axes!r}.")
+    origin = (0.0,) * sized if translate is None else tuple(float(t) for t in translate)
+    if {len(scale), len(units), len(origin)} != {sized}:
+        raise WriteError(
+            f"scale {scale}, units {units} and translate {origin} need {sized} values for axes "
+            f"{axes!r}."
+        )
+    place = tiff_metadata.Place(axes, data.shape, scale, units, origin)
     record = None if description is None else dict(description)
     suffix = path.suffix.lower()
     save: Callable[[Path], None]
     if suffix in (".tif", ".tiff"):
-        save = _tiff_writer(path, data, axes, scale, units, record)
+        save = _tiff_writer(path, data, place, record)
     elif suffix in (".png", ".jpg", ".jpeg"):
         save = _picture_writer(path, data, axes, record)
     else:
         raise WriteError(f"Cannot write {path}; use a name ending in .tif, .ome.tif, .png or .jpg.")
-    _write_atomically(path, save)
-
-
-def _write_atomically(path: Path, save: Callable[[Path], None]) -> None:
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
-    try:
-        save(temporary)
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, Exception) and not isinstance(error, WriteError):
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise WriteError(
-                f"Cannot write {path}: {reason or error}. Give a folder that exists and can be "
-                "written to, with space for the file; .tif takes every kind of image."
-            ) from error
-        raise
+    write_atomically(path, save, hint=".tif takes every kind of image.")
 
 
 def _tiff_writer(
-    path: Path,
-    data: Array,
-    axes: str,
-    scale: tuple[float, ...],
-    units: tuple[str, ...],
-    record: dict[str, Any] | None,
+    path: Path, data: Array, place: tiff_metadata.Place, record: dict[str, Any] | None
 ) -> Callable[[Path], None]:
     import tifffile
 
-    options: dict[str, Any] = {"photometric": "rgb" if axes.endswith("S") else "minisblack"}
-    if axes.endswith("S") and data.shape[-1] == 4:
+    coloured = place.axes.endswith("S")
+    options: dict[str, Any] = {"photometric": "rgb" if coloured else "minisblack"}
+    if coloured and data.shape[-1] == 4:
         options["extrasamples"] = ["unassalpha"]
     if path.stem.lower().endswith(".ome"):
         options["ome"] = True
-        options["metadata"] = tiff_metadata.ome(axes, scale, units, record)
-    elif data.nbytes < _IMAGEJ_BYTES and tiff_metadata.imagej_suits(data.dtype, axes, units):
+        options["metadata"] = tiff_metadata.ome(place, record)
+    elif data.nbytes < _IMAGEJ_BYTES and tiff_metadata.imagej_suits(data.dtype, place):
         options["imagej"] = True
-        options.update(tiff_metadata.imagej(axes, scale, units, record))
+        options.update(tiff_metadata.imagej(place, record))
         data = data.astype(data.dtype.newbyteorder(">"), copy=False)
     else:
-        options.update(tiff_metadata.shaped(axes, scale, units, record))
+        options.update(tiff_metadata.shaped(place, record))
 
     def save(temporary: Path) -> None:
         tifffile.imwrite(temporary, data, **options)

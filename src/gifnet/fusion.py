@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .errors import InvalidInputError
-from .imaging.missing import both_lack, fill_pair, share_of_data
+from .imaging.canvas import Canvas, CanvasPlane, PlanePair
 from .imaging.request import Request, make_request
-from .imaging.result import FusedPlane, finish_plane
 from .models.registry import MODELS, model_spec
 from .options import FuseOptions
 from .progress import Progress, Reporter
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from .engine.run import Engine
+    from .models.stages import Pipeline
     from .models.weights import Weights
 
 
@@ -57,6 +57,7 @@ class Fuser:
             unknown = sorted(set(overrides) - set(known))
             raise InvalidInputError(f"Unknown options {unknown}; known are {known}.") from None
         self._module: Any = None
+        self._pipelines: dict[tuple[torch.device, torch.dtype], Pipeline] = {}
         self._weights: Weights | None = None
         self._device: torch.device | None = None
         self._dtype: torch.dtype | None = None
@@ -85,6 +86,7 @@ class Fuser:
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
         device, self._module, self._weights = self._device, None, None
+        self._pipelines.clear()
         if device is not None and device.type == "cuda":
             import torch
 
@@ -97,7 +99,13 @@ class Fuser:
         return make_record(self.options, self.weights, self._resolved_device(), self._dtype)
 
     def fuse(
-        self, first: Any, second: Any, *, return_mask: bool = False, progress: Progress = None
+        self,
+        first: Any,
+        second: Any,
+        *,
+        return_mask: bool = False,
+        out: Any = None,
+        progress: Progress = None,
     ) -> Any:
         """Fuse two images; see `gifnet.fuse`."""
         spec = model_spec(self.options.model)
@@ -107,13 +115,13 @@ class Fuser:
                 f"Model {spec.name!r} has no mask; use one of {masked}, or return_mask=False."
             )
         request = self._request(first, second)
-        result, mask = self._run(request, return_mask, Reporter(progress))
+        result, mask = self._run(request, return_mask, Reporter(progress), out)
         return (result, mask) if return_mask else result
 
-    def enhance(self, image: Any, *, progress: Progress = None) -> Any:
+    def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
         request = self._request(image, image)
-        return self._run(request, False, Reporter(progress))[0]
+        return self._run(request, False, Reporter(progress), out)[0]
 
     def _request(self, first: Any, second: Any) -> Request:
         options = self.options
@@ -131,68 +139,53 @@ class Fuser:
     def _engine(self, request: Request) -> Engine:
         from .engine.device import resolve_precision
         from .engine.run import Engine
-        from .models.weights import build_model
 
         device = self._resolved_device()
         eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
-        self._dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
-        if self._module is None:
-            import torch
-
-            module = build_model(self.weights, self.options.model)
-            self._module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
+        self._dtype = dtype
         return Engine(
-            self._module,
+            self._pipeline(device, dtype),
             model_spec(self.options.model),
-            device,
-            self._dtype,
-            self.options.tile,
-            self.options.statistics,
+            tile=self.options.tile,
+            statistics=self.options.statistics,
+            memory=self.options.memory,
+            tf32=self.options.precision == "tf32",
+            fallback=None if device.type == "cpu" else self._on_cpu,
         )
 
-    def _run(self, request: Request, want_mask: bool, reporter: Reporter) -> tuple[Any, Any]:
+    def _pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
+        """Return the network ready to run, made once for each number format."""
+        if self._module is None:
+            from .models.weights import build_model
+
+            self._module = build_model(self.weights, self.options.model)
+        if (device, dtype) not in self._pipelines:
+            spec = model_spec(self.options.model)
+            self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)
+        return self._pipelines[device, dtype]
+
+    def _on_cpu(self) -> Pipeline:
+        import torch
+
+        return self._pipeline(torch.device("cpu"), torch.float32)
+
+    def _run(
+        self, request: Request, want_mask: bool, reporter: Reporter, out: Any = None
+    ) -> tuple[Any, Any]:
         engine = self._engine(request)
-        if request.is_lazy:
+        if request.is_lazy and out is None:
             from .lazy import fuse_lazily
 
-            return fuse_lazily(
-                request,
-                want_mask,
-                lambda index: _fuse_plane(request, engine, index, Reporter(None)),
-            )
+            return fuse_lazily(request, want_mask, engine)
         shape = request.shape
-        result = np.empty(shape + request.channels, request.first.dtype)
-        shares = np.empty(shape, np.float32) if want_mask else None
-        lacking = np.zeros(shape, bool) if request.is_masked else None
+        canvas = Canvas.of(request, out, want_mask)
         reporter.expect(int(np.prod(shape[:-2])) * engine.units(*shape[-2:]))
         for index in request.indices():
-            plane = _fuse_plane(request, engine, index, reporter)
-            result[index] = plane.image
-            if lacking is not None and plane.lacking is not None:
-                lacking[index] = plane.lacking
-            if shares is not None:
-                shares[index] = plane.share
-        if lacking is not None:
-            spread = lacking[..., None] if request.coloured else lacking
-            return np.ma.MaskedArray(result, np.broadcast_to(spread, result.shape)), shares
-        return result, shares
-
-
-def _fuse_plane(
-    request: Request, engine: Engine, index: tuple[int, ...], reporter: Reporter
-) -> FusedPlane:
-    first, second = request.planes(index)
-    fused = engine.run(
-        *fill_pair(first.luminance, second.luminance, first.valid, second.valid), reporter
-    )
-    image = finish_plane(request, fused.image, first, second)
-    lacking = both_lack(first.valid, second.valid)
-    if lacking is not None and image.dtype.kind == "f":
-        image[lacking] = np.nan
-    share = None
-    if fused.mask is not None:
-        share = share_of_data(fused.mask, first.valid, second.valid)
-    return FusedPlane(image, share, lacking)
+            request.require_data(index)
+            pair = PlanePair(request, index)
+            engine.run(pair, CanvasPlane(canvas, pair), (shape[-2], shape[-1]), reporter)
+        return canvas.result(), canvas.share
 
 
 def fuse(
@@ -206,11 +199,13 @@ def fuse(
     precision: str = "auto",
     statistics: str = "exact",
     tile: int | Literal["auto"] = "auto",
+    memory: int | Literal["auto"] = "auto",
     value_range: Any = "auto",
     channel_axis: int | Literal["auto"] | None = "auto",
     chroma: str = "auto",
     progress: Progress = None,
     return_mask: bool = False,
+    out: Any = None,
 ) -> Any:
     """Fuse two images of one scene into one.
 
@@ -218,7 +213,7 @@ def fuse(
     ----------
     first, second : array
         (..., H, W), or with an RGB(A) axis. Booleans, integers and floats of any byte order;
-        NumPy, masked or dask arrays, or anything with ``__array__``. Heights and widths are
+        NumPy, masked, dask or zarr arrays, or anything with ``__array__``. Heights and widths are
         equal; leading axes (Z, T, C) broadcast and are fused plane by plane. The network is
         not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
         over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
@@ -230,12 +225,15 @@ def fuse(
         A .safetensors file or an authors' checkpoint; the bundled weights if left out.
     device : str
         "auto", "cpu", "cuda", "cuda:N" or "mps".
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "tf32", "bfloat16", "float16"}
         "auto" is bfloat16 for 8-bit pairs where the hardware has it, float32 otherwise.
     statistics : {"exact", "sampled"}
         How the whole-image statistics of a tiled image are found.
     tile : int or "auto"
         Side of the tiles in pixels, a multiple of 8; 0 for none.
+    memory : int or "auto"
+        Bytes that the network's features may take. An image whose features fit is computed in
+        one piece, which is faster; the result is the same.
     value_range : "auto", "dtype", (low, high), or a pair of these
         What maps to the network's [0, 1]. "auto" is the type's range for uint8, and each
         source's finite minimum and maximum over the whole stack otherwise.
@@ -248,6 +246,10 @@ def fuse(
         stop.
     return_mask : bool
         Return the first source's share of every pixel as well.
+    out : array, optional
+        Where the result is written, part by part: of the result's shape and type, such as a
+        NumPy memory map or a zarr array. It is also what is returned, and incomplete if the
+        run is cancelled. Sources and result then never need to be in memory as a whole.
 
     Returns
     -------
@@ -277,10 +279,10 @@ def fuse(
     """
     fuser = Fuser(
         task=task, model=model, weights=weights, device=device, precision=precision,
-        statistics=statistics, tile=tile, value_range=value_range, channel_axis=channel_axis,
-        chroma=chroma,
+        statistics=statistics, tile=tile, memory=memory, value_range=value_range,
+        channel_axis=channel_axis, chroma=chroma,
     )  # fmt: skip
-    return fuser.fuse(first, second, return_mask=return_mask, progress=progress)
+    return fuser.fuse(first, second, return_mask=return_mask, out=out, progress=progress)
 
 
 def enhance(
@@ -292,10 +294,12 @@ def enhance(
     precision: str = "auto",
     statistics: str = "exact",
     tile: int | Literal["auto"] = "auto",
+    memory: int | Literal["auto"] = "auto",
     value_range: Any = "auto",
     channel_axis: int | Literal["auto"] | None = "auto",
     chroma: str = "auto",
     progress: Progress = None,
+    out: Any = None,
 ) -> Any:
     """Enhance one image as the fusion of it with itself, F(X, X) (paper, Eq. 2).
 
@@ -308,9 +312,10 @@ def enhance(
     """
     fuser = Fuser(
         model=model, weights=weights, device=device, precision=precision, statistics=statistics,
-        tile=tile, value_range=value_range, channel_axis=channel_axis, chroma=chroma,
+        tile=tile, memory=memory, value_range=value_range, channel_axis=channel_axis,
+        chroma=chroma,
     )  # fmt: skip
-    return fuser.enhance(image, progress=progress)
+    return fuser.enhance(image, out=out, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,138 @@
-"""Lazy in, lazy out: dask sources give a dask result, computed plane by plane."""
+"""Lazy in, lazy out: dask sources give a dask result, computed tile by tile.
+
+The graph holds a task for every tile and pass, so any dask scheduler can run it, also over
+several machines; a pass waits for the moments that the one before it has measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .engine.moments import MomentSum
+from .engine.passes import measured_stages
+from .engine.run import Engine
+from .imaging.canvas import Canvas, CanvasPlane, PlanePair
+from .imaging.missing import FILL_REACH
 from .imaging.request import Request
-from .imaging.result import FusedPlane
+from .models.regions import Region
+from .models.stages import Known
+from .progress import Reporter
 
 
-def fuse_lazily(
-    request: Request, want_mask: bool, fuse_plane: Callable[[tuple[int, ...]], FusedPlane]
-) -> tuple[Any, Any]:
-    """Return the fused image and, if wanted, the share, as dask arrays of one plane a chunk.
+@dataclass(frozen=True)
+class _TileTask:
+    """What a task knows: everything but the pixels."""
 
-    Nothing is computed but the value ranges, which the request already holds. A plane that
-    neither source covers is NaN there in floats, and the first source's least value otherwise:
+    request: Request  # without its arrays
+    tile: Region
+    reads: Region
+    image: Region
+
+    def pair(self, first: Any, second: Any) -> PlanePair:
+        one = replace(self.request.first, data=first)
+        two = one if second is None else replace(self.request.second, data=second)
+        request = replace(self.request, first=one, second=two)
+        return PlanePair(request, (), (self.reads.top, self.reads.left))
+
+    def fuse(self, engine: Engine, first: Any, second: Any) -> tuple[Any, Any]:
+        """Fuse a plane of a single tile: nothing is computed twice."""
+        pair = self.pair(first, second)
+        pair.request.require_data(())
+        canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
+        shape = (self.image.height, self.image.width)
+        engine.run(pair, CanvasPlane(canvas, pair), shape, Reporter(None))
+        return self._filled(canvas.image, canvas.lacking), canvas.share
+
+    def _filled(self, image: Any, lacking: Any) -> Any:
+        if lacking is not None and image.dtype.kind != "f":
+            image[lacking] = self.request.output_limits[0]
+        return image
+
+    def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:
+        return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
+
+    def render(self, engine: Engine, known: Known, first: Any, second: Any) -> tuple[Any, Any]:
+        pair = self.pair(first, second)
+        fused, mask = engine.render_tile(pair, self.tile, self.image, known)
+        image, share, lacking = pair.finish(self.tile, fused, mask)
+        return self._filled(image, lacking), share
+
+
+def _join(known: Known, parts: Sequence[Sequence[MomentSum]]) -> Known:
+    """Add the moments of a pass, summed over its tiles, to those known."""
+    totals = [MomentSum() for _ in parts[0]]
+    for part in parts:
+        for total, some in zip(totals, part, strict=True):
+            total.join(some)
+    return [*known, [total.result() for total in totals]]
+
+
+def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any, Any]:
+    """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
+
+    Nothing is computed but the value ranges, which the request already holds. A pixel that
+    neither source covers is NaN in floats, and the first source's least value otherwise:
     dask has no masked results of its own.
     """
     import dask.array as da
     from dask.delayed import delayed
 
-    leading, plane_shape = request.shape[:-2], request.shape[-2:]
+    leading = request.shape[:-2]
+    image = Region.of(*request.shape[-2:])
+    bare = replace(
+        request,
+        first=replace(request.first, data=None),
+        second=replace(request.second, data=None),
+    )
+    shared_engine = delayed(engine, traverse=False)
 
-    def compute(index: tuple[int, ...]) -> tuple[Any, Any]:
-        plane = fuse_plane(index)
-        if plane.lacking is not None and plane.image.dtype.kind != "f":
-            plane.image[plane.lacking] = request.output_limits[0]
-        return plane.image, plane.share
+    def lazy(both: Any, height: int, width: int) -> tuple[Any, Any]:
+        size, dtype = (height, width), np.dtype(request.first.dtype)
+        return (
+            da.from_delayed(both[0], size + request.channels, dtype),
+            da.from_delayed(both[1], size, np.float32),
+        )
 
-    tasks = [delayed(compute, nout=2, pure=False)(index) for index in request.indices()]
+    def task(tile: Region, index: tuple[int, ...]) -> tuple[_TileTask, Any, Any]:
+        reads = tile.grown(engine.spec.halo + FILL_REACH, image)
+        first, second = request.arrays(index, reads.slices)
+        return _TileTask(bare, tile, reads, image), first, second
 
-    def assemble(part: int, shape: tuple[int, ...], dtype: Any) -> Any:
-        planes = [da.from_delayed(task[part], shape, dtype) for task in tasks]
-        return da.stack(planes).reshape(leading + shape) if leading else planes[0]
+    def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+        what = _TileTask(bare, image, image, image)
+        first, second = request.arrays(index, image.slices)
+        both = delayed(what.fuse, nout=2, pure=False)(shared_engine, first, second)
+        return lazy(both, image.height, image.width)
 
-    image = assemble(0, plane_shape + request.channels, request.first.dtype)
-    share = assemble(1, plane_shape, np.float32) if want_mask else None
-    return image, share
+    def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+        known: Any = ()
+        for _ in measured_stages(engine.pipeline):
+            parts = []
+            for tile in engine.measured(image):
+                what, first, second = task(tile, index)
+                parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
+            known = delayed(_join, pure=False)(known, parts)
+        rows: list[list[tuple[Any, Any]]] = []
+        for tile in engine.tiles(image):
+            what, first, second = task(tile, index)
+            both = delayed(what.render, nout=2, pure=False)(shared_engine, known, first, second)
+            if tile.left == 0:
+                rows.append([])
+            rows[-1].append(lazy(both, tile.height, tile.width))
+        return tuple(
+            da.concatenate([da.concatenate([x[part] for x in row], axis=1) for row in rows])
+            for part in (0, 1)
+        )
+
+    plane = whole_plane if len(engine.tiles(image)) == 1 else tiled_plane
+    planes = [plane(index) for index in request.indices()]
+
+    def stack(part: int) -> Any:
+        found = [both[part] for both in planes]
+        return da.stack(found).reshape(leading + found[0].shape) if leading else found[0]
+
+    return stack(0), stack(1) if want_mask else None

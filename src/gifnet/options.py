@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from .errors import InvalidInputError
+from .errors import InvalidInputError, require_choice
 from .models.registry import model_spec
 
 Range: TypeAlias = tuple[float, float]
@@ -43,7 +43,7 @@ TASKS: dict[str, Task] = {
 }
 
 CHROMA_CHOICES = ("auto", "first", "second", "blend", "none")
-PRECISION_CHOICES = ("auto", "float32", "bfloat16", "float16")
+PRECISION_CHOICES = ("auto", "float32", "tf32", "bfloat16", "float16")
 STATISTICS_CHOICES = ("exact", "sampled")
 
 
@@ -72,7 +72,8 @@ class FuseOptions:
     precision: str = _option(
         "auto",
         "Number format of the network: auto (bfloat16 for 8-bit images where the hardware has "
-        "it, float32 otherwise), float32, bfloat16 or float16 (not on the CPU).",
+        "it, float32 otherwise), float32, tf32 (CUDA: float32 with products rounded to 10 bits), "
+        "bfloat16 or float16 (not on the CPU).",
     )
     statistics: str = _option(
         "exact",
@@ -81,6 +82,11 @@ class FuseOptions:
     )
     tile: int | Literal["auto"] = _option(
         "auto", "Side of the tiles in pixels, a multiple of 8; auto chooses, 0 turns tiling off."
+    )
+    memory: int | Literal["auto"] = _option(
+        "auto",
+        "Bytes that the network's features may take: with more, larger images are computed in one "
+        "piece, which is faster. The result is the same.",
     )
     value_range: ValueRange = _option(
         "auto",
@@ -98,11 +104,11 @@ class FuseOptions:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            _require("task", self.task, tuple(TASKS))
+            require_choice("task", self.task, tuple(TASKS))
         model_spec(self.model)
-        _require("chroma", self.chroma, CHROMA_CHOICES)
-        _require("precision", self.precision, PRECISION_CHOICES)
-        _require("statistics", self.statistics, STATISTICS_CHOICES)
+        require_choice("chroma", self.chroma, CHROMA_CHOICES)
+        require_choice("precision", self.precision, PRECISION_CHOICES)
+        require_choice("statistics", self.statistics, STATISTICS_CHOICES)
         if self.weights is not None:
             try:
                 object.__setattr__(self, "weights", os.fspath(self.weights))
@@ -111,7 +117,7 @@ class FuseOptions:
                     f"weights is {self.weights!r}; give a path, or None for the bundled weights."
                 ) from None
         object.__setattr__(self, "device", str(self.device))  # takes a torch.device too
-        for name in ("tile", "channel_axis"):
+        for name in ("tile", "memory", "channel_axis"):
             value = getattr(self, name)
             if hasattr(value, "__index__") and not isinstance(value, bool):
                 object.__setattr__(self, name, operator.index(value))
@@ -120,6 +126,12 @@ class FuseOptions:
         ):
             raise InvalidInputError(
                 f"tile is {self.tile!r}; use 'auto', a side in pixels, or 0 for no tiles."
+            )
+        if self.memory != "auto" and (
+            isinstance(self.memory, bool) or not isinstance(self.memory, int) or self.memory < 0
+        ):
+            raise InvalidInputError(
+                f"memory is {self.memory!r}; use 'auto' or a number of bytes, such as 2 * 1024**3."
             )
         axis = self.channel_axis
         if axis not in ("auto", None) and (isinstance(axis, bool) or not isinstance(axis, int)):
@@ -149,8 +161,3 @@ def _plain(value: Any) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _require(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InvalidInputError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")

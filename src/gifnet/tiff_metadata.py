@@ -50,6 +50,21 @@ def unit_name(text: str | None) -> str:
     return _UNITS.get(str(text or "").strip().lower(), "pixel")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an image to be written lies: a value per axis except S, `shape` with it."""
+
+    axes: str
+    shape: tuple[int, ...]
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+    translate: tuple[float, ...]
+
+    @property
+    def named(self) -> str:
+        return self.axes.replace("S", "")
+
+
 @dataclass
 class Description:
     """What a file says about one series, a value per axis except S."""
@@ -101,12 +116,17 @@ def series_length(series: Any, axes: str, axis: str) -> int:
     return int(series.shape[series.axes.index(letter)]) if axis in axes else 0
 
 
-def _size(value: object, unit: str | None) -> tuple[float, str] | None:
+def _number(value: object) -> float | None:
     try:
-        size = float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
-    return (size, unit_name(unit)) if math.isfinite(size) and size > 0 else None
+    return number if math.isfinite(number) else None
+
+
+def _size(value: object, unit: str | None) -> tuple[float, str] | None:
+    size = _number(value)
+    return (size, unit_name(unit)) if size is not None and size > 0 else None
 
 
 def _keep(sizes: dict[str, tuple[float, str]], axis: str, size: tuple[float, str] | None) -> None:
@@ -138,6 +158,13 @@ def _read_ome(xml: str, index: int) -> _Found:
         _keep(found.sizes, axis, _size(pixels.get(key), pixels.get(f"{key}Unit", "um")))
     interval = _size(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
     _keep(found.sizes, "T", interval)
+    if (plane := pixels.find("{*}Plane")) is not None:
+        for axis in "XYZ":
+            # Stages without a known unit count in "reference frames", which place nothing.
+            given = _UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
+            position = _number(plane.get(f"Position{axis}"))
+            if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
+                found.origin[axis] = position
     names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
     if all(names):
         found.channel_names = tuple(str(name) for name in names)
@@ -174,6 +201,8 @@ def _read_other(tif: Any, series: Any) -> _Found:
             named = str(shaped["axes"]).replace("S", "")
             for axis, size, unit in zip(named, shaped["scale"], shaped["units"], strict=True):
                 _keep(found.sizes, axis, _size(size, unit))
+            for axis, position in zip(named, shaped.get("translate", ()), strict=False):
+                found.origin[axis] = _number(position) or 0.0
             found.record = shaped.get("gifnet")
     return found
 
@@ -205,13 +234,11 @@ def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
         }
 
 
-def ome(
-    axes: str, scale: tuple[float, ...], units: tuple[str, ...], record: dict[str, Any] | None
-) -> dict[str, Any]:
-    """Return tifffile's OME metadata for the sizes and the provenance record."""
+def ome(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
+    """Return tifffile's OME metadata for the place and the provenance record."""
     # OME has no word for a plain sequence of pages; Q stands for any other axis.
-    metadata: dict[str, Any] = {"axes": axes.replace("I", "Q")}
-    for axis, size, unit in zip(axes.replace("S", ""), scale, units, strict=True):
+    metadata: dict[str, Any] = {"axes": place.axes.replace("I", "Q")}
+    for axis, size, unit in zip(place.named, place.scale, place.units, strict=True):
         if axis in "XYZ" and unit != "pixel":
             metadata[f"PhysicalSize{axis}"] = size
             metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
@@ -221,29 +248,47 @@ def ome(
         elif axis == "T" and unit != "pixel":
             metadata["TimeIncrement"] = size
             metadata["TimeIncrementUnit"] = unit.replace("us", "µs")
+    if any(place.translate):
+        metadata["Plane"] = _positions(place)
     if record is not None:
         metadata["Description"] = json.dumps({"gifnet": record})
     return metadata
 
 
-def imagej_suits(dtype: np.dtype[Any], axes: str, units: tuple[str, ...]) -> bool:
-    """Tell whether ImageJ's dialect keeps this type, these axes and these units."""
+def _positions(place: Place) -> dict[str, list[Any]]:
+    """Return the stage positions of every plane, the last leading axis running fastest."""
+    leading = [axis for axis in place.named if axis not in "YX"]
+    shape = tuple(place.shape[place.axes.index(axis)] for axis in leading)
+    planes = list(np.ndindex(shape))
+    positions: dict[str, list[Any]] = {}
+    for axis, size, unit, origin in zip(
+        place.named, place.scale, place.units, place.translate, strict=True
+    ):
+        if axis not in "XYZ":
+            continue
+        steps = [index[leading.index(axis)] if axis == "Z" else 0 for index in planes]
+        positions[f"Position{axis}"] = [origin + step * size for step in steps]
+        positions[f"Position{axis}Unit"] = [unit.replace("um", "µm")] * len(planes)
+    return positions
+
+
+def imagej_suits(dtype: np.dtype[Any], place: Place) -> bool:
+    """Tell whether ImageJ's dialect keeps this type and this place."""
+    axes = place.axes
     if dtype.name not in _IMAGEJ_TYPES or [a for a in _IMAGEJ_ORDER if a in axes] != list(axes):
         return False
-    if "S" in axes and dtype != np.uint8:
+    if ("S" in axes and dtype != np.uint8) or any(place.translate):
         return False
-    by_axis = dict(zip(axes.replace("S", ""), units, strict=True))
+    by_axis = dict(zip(place.named, place.units, strict=True))
     space = {by_axis[axis] for axis in "ZYX" if axis in by_axis}
     return len(space) == 1 and by_axis.get("T", "s") in ("s", "pixel")
 
 
-def imagej(
-    axes: str, scale: tuple[float, ...], units: tuple[str, ...], record: dict[str, Any] | None
-) -> dict[str, Any]:
+def imagej(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for ImageJ's dialect."""
-    named = axes.replace("S", "")
-    size, unit = dict(zip(named, scale, strict=True)), dict(zip(named, units, strict=True))
-    metadata: dict[str, Any] = {"axes": axes, "unit": unit["X"].replace("um", "micron")}
+    size = dict(zip(place.named, place.scale, strict=True))
+    unit = dict(zip(place.named, place.units, strict=True))
+    metadata: dict[str, Any] = {"axes": place.axes, "unit": unit["X"].replace("um", "micron")}
     if "Z" in size:
         metadata["spacing"] = size["Z"]
     if unit.get("T") == "s":
@@ -253,19 +298,23 @@ def imagej(
     return {"metadata": metadata, "resolution": (1 / size["X"], 1 / size["Y"])}
 
 
-def shaped(
-    axes: str, scale: tuple[float, ...], units: tuple[str, ...], record: dict[str, Any] | None
-) -> dict[str, Any]:
+def shaped(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for tifffile's own JSON description."""
-    metadata: dict[str, Any] = {"axes": axes, "scale": list(scale), "units": list(units)}
+    metadata: dict[str, Any] = {
+        "axes": place.axes,
+        "scale": list(place.scale),
+        "units": list(place.units),
+    }
+    if any(place.translate):
+        metadata["translate"] = list(place.translate)
     if record is not None:
         metadata["gifnet"] = record
     arguments: dict[str, Any] = {"metadata": metadata}
-    named = axes.replace("S", "")
-    metres = [_METRES.get(units[named.index(axis)]) for axis in "XY"]
+    named = place.named
+    metres = [_METRES.get(place.units[named.index(axis)]) for axis in "XY"]
     if metres[0] and metres[1]:
         per_cm = [
-            0.01 / (m * scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
+            0.01 / (m * place.scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
         ]
         arguments.update(resolution=tuple(per_cm), resolutionunit="CENTIMETER")
     return arguments

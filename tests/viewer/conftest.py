@@ -35,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(line))
 
 
+@pytest.fixture(autouse=True)
+def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the person at this machine has set out of the tests."""
+    from napari_gifnet import settings
+
+    monkeypatch.setattr(settings, "load", settings.Settings)
+
+
 class FakeFuser:
     """Averages two images tile by tile, slowly if asked; stands in for `gifnet.Fuser`."""
 

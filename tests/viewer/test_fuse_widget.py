@@ -193,14 +193,16 @@ def test_damaged_weights_give_one_notification(
     assert len(viewer.layers) == 2
 
 
-def test_layers_that_do_not_meet(
-    viewer: Any, fuse_widget: Any, fake_fuser: Any, notifications: list[Any], run: Any
-) -> None:
+def test_layers_that_do_not_meet(viewer: Any, fuse_widget: Any) -> None:
     first, _ = add_pair(viewer)
+    assert fuse_widget.run_button.isEnabled()
     first.translate = (1000, 1000)
-    run(fuse_widget)
-    assert "do not overlap" in notifications[0].message
-    assert len(viewer.layers) == 2
+    assert not fuse_widget.run_button.isEnabled()
+    assert "do not overlap" in fuse_widget.status.text()
+    first.translate = (10.5, 20.5)
+    assert fuse_widget.run_button.isEnabled()
+    first.units = ("pixel", "pixel")
+    assert "cannot be converted" in fuse_widget.run_button.toolTip()
 
 
 def test_choices_follow_the_viewer(viewer: Any, fuse_widget: Any) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``gifnet fuse``, ``enhance``, ``info`` and ``train``.
+"""The command line: ``gifnet fuse``, ``enhance``, ``evaluate``, ``info`` and ``train``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -15,6 +15,7 @@ import typer
 
 from .._version import __version__
 from ..errors import GifnetError
+from .evaluate import evaluate
 from .fuse import enhance, fuse
 from .info import info
 from .terminal import Settings, one_line
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(fuse)
 app.command()(enhance)
+app.command()(evaluate)
 app.command()(info)
 app.add_typer(train_app, name="train")
 

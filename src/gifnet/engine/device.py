@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DeviceError
 
@@ -45,7 +47,7 @@ def resolve_precision(
 
     Parameters
     ----------
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "tf32", "bfloat16", "float16"}
         "auto" is bfloat16 for 8-bit images where the hardware multiplies it, float32
         otherwise: bfloat16's error is about that of 8-bit rounding.
     eight_bit : bool
@@ -54,7 +56,8 @@ def resolve_precision(
     Raises
     ------
     DeviceError
-        For float16 on the CPU, which has no such arithmetic and is up to 1000 times slower.
+        For float16 on the CPU, which has no such arithmetic and is up to 1000 times slower,
+        and for TF32 anywhere but on CUDA devices.
     """
     import torch
 
@@ -65,12 +68,40 @@ def resolve_precision(
             "precision is 'float16', which the CPU emulates at a thousandth of the speed; use "
             "'bfloat16' or 'float32'."
         )
+    if precision == "tf32" and device.type != "cuda":
+        raise DeviceError(
+            f"precision is 'tf32', which only CUDA devices have, not {device}; use 'float32' or "
+            "'bfloat16'."
+        )
     formats = {
         "float32": torch.float32,
+        "tf32": torch.float32,
         "bfloat16": torch.bfloat16,
         "float16": torch.float16,
     }
     return formats[precision]
+
+
+@contextmanager
+def float32_products(device: torch.device, *, tf32: bool) -> Iterator[None]:
+    """Say how CUDA multiplies float32 numbers meanwhile: in full, or rounded to TF32's 10 bits.
+
+    PyTorch rounds in convolutions unless told otherwise, which costs three digits.
+    """
+    import torch
+
+    if device.type != "cuda":
+        yield
+        return
+    settings: list[Any] = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
+    before = [setting.fp32_precision for setting in settings]
+    for setting in settings:
+        setting.fp32_precision = "tf32" if tf32 else "ieee"
+    try:
+        yield
+    finally:
+        for setting, value in zip(settings, before, strict=True):
+            setting.fp32_precision = value
 
 
 def _has_bfloat16(device: torch.device) -> bool:

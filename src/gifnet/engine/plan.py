@@ -1,80 +1,25 @@
-"""Tile plans as data: which part of an image a tile reads and which part it answers for."""
+"""Tile plans as data: which part of an image is computed at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import pairwise
 
 from ..errors import InvalidInputError
+from ..models.regions import Region
+from ..models.stages import Pipeline
 
 
-@dataclass(frozen=True)
-class Span:
-    """A half-open range of pixels along one axis: what is read, and the core within it."""
-
-    read_start: int
-    read_stop: int
-    start: int
-    stop: int
-
-    @property
-    def read(self) -> slice:
-        return slice(self.read_start, self.read_stop)
-
-    @property
-    def core(self) -> slice:
-        return slice(self.start, self.stop)
-
-    @property
-    def inner(self) -> slice:
-        """The core, counted from the start of what is read."""
-        return slice(self.start - self.read_start, self.stop - self.read_start)
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A rectangle of the plan."""
-
-    rows: Span
-    columns: Span
-
-    @property
-    def read(self) -> tuple[slice, slice]:
-        return self.rows.read, self.columns.read
-
-    @property
-    def core(self) -> tuple[slice, slice]:
-        return self.rows.core, self.columns.core
-
-    @property
-    def inner(self) -> tuple[slice, slice]:
-        return self.rows.inner, self.columns.inner
-
-
-def spans(length: int, size: int, halo: int) -> list[Span]:
-    """Cut an axis into cores of `size` pixels, each read with a halo on both sides."""
-    return [
-        Span(
-            max(0, start - halo), min(length, start + size + halo), start, min(length, start + size)
-        )
-        for start in range(0, length, size)
-    ]
-
-
-def plan_tiles(height: int, width: int, *, size: int, halo: int, window: int) -> tuple[Tile, ...]:
+def plan_tiles(image: Region, size: int, window: int) -> tuple[Region, ...]:
     """Return the tiles of an image, row by row.
 
-    Cores do not overlap and cover the image. Every read starts on the image's own window
-    grid, and ends on it or at the image's border, so a network sees the same windows and
-    reflects the same borders as it would on the whole image.
+    Tiles do not overlap and cover the image. Every tile starts on the image's own grid of
+    windows. What a tile reads beyond its region follows from the model's stages.
 
     Parameters
     ----------
-    height, width : int
-        Of the image, in pixels.
     size : int
-        Side of the cores in pixels, a multiple of `window`; 0 for one tile.
-    halo : int
-        Context in pixels around a core, a multiple of `window`.
+        Greatest side of the tiles in pixels, a multiple of `window`; 0 for one tile.
     window : int
         Spacing of the window grid in pixels.
 
@@ -84,10 +29,51 @@ def plan_tiles(height: int, width: int, *, size: int, halo: int, window: int) ->
         If the size is no multiple of the window.
     """
     if size == 0:
-        return (Tile(Span(0, height, 0, height), Span(0, width, 0, width)),)
-    if size < window or size % window or halo % window:
+        return (image,)
+    if size < window or size % window:
         raise InvalidInputError(
             f"tile is {size} pixels; use a multiple of the model's window of {window} pixels."
         )
-    rows, columns = spans(height, size, halo), spans(width, size, halo)
-    return tuple(Tile(row, column) for row in rows for column in columns)
+    return tuple(steps(image, size, window, 0))
+
+
+def steps(region: Region, size: int, window: int, shift: int) -> Iterator[Region]:
+    """Cut a region into parts of at most `size` a side, on a grid of windows.
+
+    Parameters
+    ----------
+    shift : int
+        The grid begins this many pixels above and left of the image.
+    """
+    for top, bottom in _cuts(region.top, region.bottom, size, window, shift):
+        for left, right in _cuts(region.left, region.right, size, window, shift):
+            yield Region(top, left, bottom, right)
+
+
+def _cuts(start: int, stop: int, size: int, window: int, shift: int) -> list[tuple[int, int]]:
+    """Cut a range into nearly equal parts, which end on the grid."""
+    origin = (start + shift) // window * window - shift
+    parts = -(-(stop - origin) // size)
+    step = -(-(stop - origin) // parts // window) * window
+    edges = [start, *range(origin + step, stop, step), stop]
+    return list(pairwise(edges))
+
+
+def reaching(tile: Region, image: Region, bounds: Region) -> Region:
+    """Return a tile with what a stage's bounds add beyond the image's bottom and right."""
+    return Region(
+        tile.top,
+        tile.left,
+        bounds.bottom if tile.bottom == image.bottom else tile.bottom,
+        bounds.right if tile.right == image.right else tile.right,
+    )
+
+
+def stage_regions(pipeline: Pipeline, last: int, tile: Region, image: Region) -> list[Region]:
+    """Return the region of every stage up to `last` that a tile of that stage needs."""
+    region = reaching(tile, image, pipeline.stages[last].bounds(image))
+    regions = [region]
+    for stage in reversed(pipeline.stages[1 : last + 1]):
+        region = stage.reads(region, image)
+        regions.insert(0, region)
+    return regions

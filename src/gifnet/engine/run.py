@@ -7,39 +7,39 @@ and a last pass writes pixels; see `docs/architecture.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import math
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
-from ..errors import DeviceError
+from ..errors import DeviceError, GifnetWarning
+from ..models.regions import Region
 from ..models.registry import ModelSpec
-from ..models.swin import Moments
+from ..models.stages import Known, Pipeline
 from ..progress import Reporter
+from .device import float32_products
+from .features import bytes_per_pixel
 from .moments import MomentSum
-from .plan import Tile, plan_tiles
+from .passes import Passes, count_steps, measured_stages
+from .plan import plan_tiles
+from .planes import Arrays, Plane, Sink, Source, Window
+from .threads import Workers, cpu_threads
 
-Plane = npt.NDArray[np.float32]
+Result = TypeVar("Result")
 
-#: Planes up to this many pixels run in one piece; larger ones in tiles of `AUTO_TILE`. On the
-#: CPU a tile takes a few seconds at most, so that progress shows and a cancel is heeded.
-AUTO_WHOLE = {"cpu": 256 * 256, "mps": 512 * 512, "cuda": 1024 * 1024}
-AUTO_TILE = {"cpu": 192, "mps": 512, "cuda": 768}
+#: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
+STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
+#: Bytes of maps between stages.
+AUTO_MEMORY = {"cpu": 400 << 20, "mps": 1 << 30, "cuda": 8 << 30}
 SMALLEST_TILE = 64
-#: How many tiles sampled statistics look at.
-SAMPLED_TILES = 16
-
-
-@dataclass(frozen=True)
-class Result:
-    """A fused plane and the first source's share, (H, W) float32 each."""
-
-    image: Plane
-    mask: Plane | None
+#: Sampled statistics look at this many places of this side.
+SAMPLES = 16
+SAMPLE_SIDE = 192
 
 
 @dataclass(frozen=True)
@@ -48,170 +48,237 @@ class Engine:
 
     Attributes
     ----------
-    module : nn.Module
-        On its device, in evaluation mode.
+    pipeline : Pipeline
+        On its device, in its number format.
     spec : ModelSpec
-    device : torch.device
-    dtype : torch.dtype
-        The number format of the network.
     tile : int or "auto"
+        Greatest side of the tiles in pixels; 0 for the whole plane at once.
     statistics : {"exact", "sampled"}
+    memory : int or "auto"
+        Bytes of maps between the model's stages. An image whose maps fit is one tile, and
+        nothing is computed twice; otherwise tiles are as large as it allows.
+    step : int
+        Side in pixels of what is computed at once; 0 for what suits the device.
+    tf32 : bool
+        Whether CUDA may round float32 products to 10 bits.
+    fallback : callable, optional
+        Makes the pipeline to go on with when not even small tiles fit the device.
     """
 
-    module: nn.Module
+    pipeline: Pipeline
     spec: ModelSpec
-    device: torch.device
-    dtype: torch.dtype
     tile: Any = "auto"
     statistics: str = "exact"
+    memory: Any = "auto"
+    step: int = 0
+    tf32: bool = False
+    fallback: Callable[[], Pipeline] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.pipeline.device
 
     def tile_size(self, height: int, width: int) -> int:
-        """Return the side of the tiles for a plane, 0 for the whole plane at once."""
-        if not self.spec.tiled:
+        """Return the greatest side of the tiles of a plane, 0 for one tile."""
+        if self.spec.fold is None:
             return 0
         if self.tile != "auto":
             size = int(self.tile)
             return 0 if size >= max(height, width) else size
-        if height * width <= AUTO_WHOLE[self.device.type]:
+        memory = AUTO_MEMORY[self.device.type] if self.memory == "auto" else int(self.memory)
+        area = memory // bytes_per_pixel(self.pipeline)
+        bounds = self.pipeline.stages[0].bounds(Region.of(height, width))
+        if bounds.area <= area:
             return 0
-        return AUTO_TILE[self.device.type]
+        window = self.pipeline.window
+        side = (math.isqrt(area) - 2 * self.spec.halo) // window * window
+        return max(SMALLEST_TILE // window * window, side)
+
+    def tiles(self, image: Region) -> tuple[Region, ...]:
+        """Return the tiles of an image."""
+        size = self.tile_size(image.height, image.width)
+        return plan_tiles(image, size, self.pipeline.window)
+
+    def measured(self, image: Region) -> tuple[Region, ...]:
+        """Return the tiles that statistics are measured on."""
+        tiles = self.tiles(image)
+        # In a single tile nothing is computed twice, and sampling would save nothing.
+        if self.statistics == "exact" or len(tiles) == 1:
+            return tiles
+        places = plan_tiles(image, SAMPLE_SIDE, self.pipeline.window)
+        if len(places) <= SAMPLES:
+            return places
+        # Evenly spaced along the rows, so that rows and columns both vary.
+        picks = np.linspace(0, len(places) - 1, SAMPLES).round().astype(int)
+        return tuple(places[i] for i in picks)
 
     def units(self, height: int, width: int) -> int:
-        """Return how many units of progress a plane takes."""
-        return self._units(self._plan((height, width), self.tile_size(height, width)))
+        """Return how many units of progress a plane takes: steps, over all passes."""
+        height, width = (max(side, self.spec.minimum_side) for side in (height, width))
+        image = Region.of(height, width)
+        tiles, keep = self.tiles(image), self._keeps(image)
 
-    def run(self, first: Plane, second: Plane, reporter: Reporter) -> Result:
-        """Fuse two (H, W) planes in [0, 1].
+        def count(tile: Region) -> list[int]:
+            return count_steps(self.pipeline, tile, image, self._step, keep=keep)
 
-        Out of memory, the tiles are halved and the plane starts again.
+        measured = (sum(count(tile)[:-1]) for tile in self.measured(image))
+        return sum(measured) + sum(count(tile)[-1] for tile in tiles)
+
+    def _keeps(self, image: Region) -> bool:
+        return len(self.tiles(image)) == 1
+
+    @property
+    def _step(self) -> int:
+        if self.spec.fold is None:
+            return 1 << 30
+        return self.step or STEP[self.device.type]
+
+    @property
+    def _threads(self) -> int:
+        return cpu_threads() if self.device.type == "cpu" and self.spec.fold is not None else 1
+
+    def run(self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter) -> None:
+        """Fuse the two (H, W) planes of a source.
+
+        Out of memory, the tiles are halved and the plane starts again; if not even small
+        tiles fit the device, it starts again on the CPU, with a warning.
 
         Raises
         ------
         DeviceError
-            If even the smallest tiles do not fit the device's memory.
+            If even the smallest tiles do not fit the CPU's memory.
         Cancelled
             If the reporter says so.
         """
-        height, width = first.shape
-        side = self.spec.minimum_side
-        padding = ((0, max(0, side - height)), (0, max(0, side - width)))
-        if np.any(padding):
-            first, second = (np.pad(plane, padding, mode="symmetric") for plane in (first, second))
-        size = self.tile_size(*first.shape)
+        height, width = shape
+        if min(shape) < self.spec.minimum_side:
+            self._run_small(source, sink, shape, reporter)
+            return
+        image, engine = Region.of(height, width), self
         while True:
-            done = reporter.done
+            done, planned = reporter.done, engine.units(height, width)
             try:
-                result = self._run(first, second, size, reporter)
-                break
+                with float32_products(engine.device, tf32=self.tf32):
+                    for _ in engine.stream(source, sink, image):
+                        reporter.advance()
+                return
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise
-                planned = self._units(self._plan(first.shape, size))
-                size = self._smaller(size, first.shape, error)
+                engine = engine._smaller(image, error)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             # What was done for nothing, and what the finer plan adds.
-            finer = self._units(self._plan(first.shape, size))
-            reporter.expect(reporter.done - done + finer - planned)
-        crop = (slice(0, height), slice(0, width))
-        return Result(result.image[crop], None if result.mask is None else result.mask[crop])
+            reporter.expect(reporter.done - done + engine.units(height, width) - planned)
 
-    def _smaller(self, size: int, shape: tuple[int, ...], error: Exception) -> int:
-        size = size or max(shape)
-        smaller = size // 2 // self.spec.window * self.spec.window
-        if smaller < SMALLEST_TILE or not self.spec.tiled:
-            raise DeviceError(
-                f"Tiles of {size} pixels do not fit the memory of {self.device}: "
-                f"{str(error).splitlines()[0]}. Free memory or use another device."
-            ) from error
-        return smaller
-
-    def _plan(self, shape: tuple[int, ...], size: int) -> tuple[Tile, ...]:
+    def _run_small(
+        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+    ) -> None:
+        """Fuse planes smaller than the network takes, padded symmetrically."""
         height, width = shape
-        return plan_tiles(height, width, size=size, halo=self.spec.halo, window=self.spec.window)
+        side, whole = self.spec.minimum_side, Region.of(height, width)
+        padding = ((0, max(0, side - height)), (0, max(0, side - width)))
+        first, second = (np.pad(x, padding, mode="symmetric") for x in source.read(whole))
+        padded = Arrays(first, second)
+        self.run(padded, padded, first.shape, reporter)
+        mask = None if padded.mask is None else padded.mask[whole.slices]
+        sink.write(whole, padded.image[whole.slices], mask)
 
-    def _units(self, plan: Sequence[Tile]) -> int:
-        if len(plan) == 1:
-            return 1
-        return len(plan) + self.spec.statistics_stages * len(self._measured(plan))
+    def _smaller(self, image: Region, error: Exception) -> Engine:
+        """Return an engine that needs less memory."""
+        longest = max(image.height, image.width)
+        size = self.tile_size(image.height, image.width) or longest
+        half = size // 2 // max(1, self.pipeline.window) * self.pipeline.window
+        if half >= SMALLEST_TILE:
+            return replace(self, tile=half)
+        reason = str(error).splitlines()[0]
+        if self.fallback is None:
+            raise DeviceError(
+                f"Tiles of {size} pixels do not fit the memory of {self.device}: {reason}. Free "
+                "memory or use another device."
+            ) from error
+        warnings.warn(
+            f"Tiles of {size} pixels do not fit the memory of {self.device} ({reason}); going on "
+            "with the CPU.",
+            GifnetWarning,
+            stacklevel=4,
+        )
+        return replace(self, pipeline=self.fallback(), tile="auto", memory="auto", fallback=None)
 
-    def _measured(self, plan: Sequence[Tile]) -> Sequence[Tile]:
-        """Return the tiles that statistics are measured on."""
-        if self.statistics == "exact" or len(plan) <= SAMPLED_TILES:
-            return plan
-        # Evenly spaced along the diagonal order, so that rows and columns both vary.
-        picks = np.linspace(0, len(plan) - 1, SAMPLED_TILES).round().astype(int)
-        return [plan[i] for i in picks]
+    def stream(self, source: Source, sink: Sink, image: Region) -> Iterator[None]:
+        """Fuse planes step by step, yielding after each; closing the generator stops.
 
-    def _run(self, first: Plane, second: Plane, size: int, reporter: Reporter) -> Result:
-        plan = self._plan(first.shape, size)
-        image = np.empty(first.shape, np.float32)
-        mask = np.empty(first.shape, np.float32) if self.spec.has_mask else None
-        known: list[tuple[Moments, ...]] | None = None
-        if len(plan) > 1:
-            known = []
-            for _ in range(self.spec.statistics_stages):
-                known.append(self._measure(first, second, plan, known, reporter))
-        for tile in plan:
-            fused = self._call(self.module, first, second, tile, known)
-            image[tile.core] = _to_numpy(fused.image, tile)
-            if mask is not None:
-                mask[tile.core] = _to_numpy(fused.mask, tile)
-            reporter.advance()
-        return Result(image, mask)
+        Parameters
+        ----------
+        image : Region
+            All of both planes.
+        """
+        tiles = self.tiles(image)
+        with self._passes(source, image, keep=self._keeps(image)) as (window, passes):
+            for index in measured_stages(self.pipeline):
+                sums = [MomentSum() for _ in self.pipeline.stages[index].measured]
+                for tile in window.over(self.measured(image)):
+                    parts = yield from passes.measure(tile)
+                    for total, part in zip(sums, parts, strict=True):
+                        total.join(part)
+                passes.finish_pass([total.result() for total in sums])
+            for tile in window.over(tiles):
+                sink.write(tile, *(yield from passes.render(tile)))
 
-    def _measure(
-        self,
-        first: Plane,
-        second: Plane,
-        plan: Sequence[Tile],
-        known: Sequence[Sequence[Moments]],
-        reporter: Reporter,
-    ) -> tuple[Moments, ...]:
-        """Return the moments of the next stage over the cores of the tiles."""
-        height, width = first.shape
-        sums: list[MomentSum] = []
-        for tile in self._measured(plan):
-            observe: Callable[..., Any] = self.module.observe  # type: ignore[assignment]
-            observed = self._call(observe, first, second, tile, known)
-            sums = sums or [MomentSum() for _ in observed]
-            rows, columns = tile.inner
-            # What a network pads beyond the border belongs to the last tile's core.
-            rows = slice(rows.start, None if tile.rows.stop == height else rows.stop)
-            columns = slice(columns.start, None if tile.columns.stop == width else columns.stop)
-            for total, activation in zip(sums, observed, strict=True):
-                total.add(activation[:, :, rows, columns])
-            reporter.advance()
-        return tuple(total.result(self.device) for total in sums)
+    def measure_tile(
+        self, source: Source, tile: Region, image: Region, known: Known
+    ) -> list[MomentSum]:
+        """Return what a tile adds to the moments of the next stage after those known."""
+        with self._passes(source, image, known=known) as (window, passes):
+            window.hold(tile)
+            return _drain(passes.measure(tile))
 
-    def _call(
-        self,
-        function: Callable[..., Any],
-        first: Plane,
-        second: Plane,
-        tile: Tile,
-        known: Sequence[Sequence[Moments]] | None,
-    ) -> Any:
-        planes = [
-            torch.from_numpy(np.ascontiguousarray(plane[tile.read]))[None, None].to(self.device)
-            for plane in (first, second)
-        ]
-        reduced = self.dtype != torch.float32
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, self.dtype, enabled=reduced),
-        ):
-            return function(*planes, known)
+    def render_tile(
+        self, source: Source, tile: Region, image: Region, known: Known
+    ) -> tuple[Plane, Plane | None]:
+        """Return the fused plane of a tile and its mask, the moments of all stages known."""
+        with self._passes(source, image, known=known) as (window, passes):
+            window.hold(tile)
+            return _drain(passes.render(tile))
+
+    @contextmanager
+    def _passes(
+        self, source: Source, image: Region, *, keep: bool = False, known: Known = ()
+    ) -> Iterator[tuple[Window, Passes]]:
+        margin = self.spec.halo if self.spec.fold else max(image.height, image.width)
+        window = Window(source, image, margin, self.device, ahead=self.device.type == "cuda")
+        workers = Workers(self._threads)
+        try:
+            yield (
+                window,
+                Passes(
+                    self.pipeline,
+                    image,
+                    window,
+                    step=self._step,
+                    workers=workers,
+                    keep=keep,
+                    known=known,
+                ),
+            )
+        finally:
+            workers.close()
+            window.close()
 
 
-def _to_numpy(x: Tensor, tile: Tile) -> Plane:
-    plane: Plane = x[0, 0, *tile.inner].float().cpu().numpy()
-    return plane
+def _drain(steps: Generator[None, None, Result]) -> Result:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
 
 
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    # PyTorch's CPU allocator raises a plain RuntimeError.
-    text = str(error)
-    return "not enough memory" in text or "can't allocate memory" in text
+    # The CPU's allocator raises a plain RuntimeError.
+    text = str(error).lower()
+    return "not enough memory" in text or "out of memory" in text

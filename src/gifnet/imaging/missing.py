@@ -6,6 +6,9 @@ import numpy as np
 
 from .source import Mask, Plane
 
+#: How far in pixels a pixel without data looks for one with data.
+FILL_REACH = 64
+
 
 def fill_pair(
     first: Plane, second: Plane, valid_first: Mask | None, valid_second: Mask | None
@@ -13,7 +16,9 @@ def fill_pair(
     """Fill both luminance planes where they lack data.
 
     A pixel that one source lacks is taken from the other, so that their fusion is that
-    other source; a pixel that both lack takes the nearest pixel with data.
+    other source; a pixel that both lack takes the nearest pixel with data, and 0 where that is
+    further away than `FILL_REACH`. So a part of a plane, that much larger on all sides, is
+    filled as in the whole plane.
     """
     if valid_first is None and valid_second is None:
         return first, second
@@ -26,9 +31,11 @@ def fill_pair(
     if lacking.any():
         from scipy.ndimage import distance_transform_edt
 
-        rows, columns = distance_transform_edt(lacking, return_distances=False, return_indices=True)
-        filled_first = filled_first[rows, columns]
-        filled_second = filled_second[rows, columns]
+        if lacking.all():
+            return np.zeros_like(first), np.zeros_like(second)
+        distance, (rows, columns) = distance_transform_edt(lacking, return_indices=True)
+        filled_first = np.where(distance > FILL_REACH, 0, filled_first[rows, columns])
+        filled_second = np.where(distance > FILL_REACH, 0, filled_second[rows, columns])
     return filled_first, filled_second
 
 

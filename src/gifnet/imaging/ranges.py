@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy.typing as npt
 from ..errors import InvalidInputError
 
 Range: TypeAlias = tuple[float, float]
+#: Numbers that are read from a file at a time.
+_SLAB = 1 << 25
 RangeSpec: TypeAlias = Literal["auto", "dtype"] | Range
 
 
@@ -25,7 +29,7 @@ def dtype_range(dtype: npt.DTypeLike) -> Range:
 def finite_range(array: Any) -> Range:
     """Return the least and greatest finite value of an array.
 
-    Lazy arrays are reduced block by block; masked values do not count.
+    Lazy arrays are reduced block by block, those in files slab by slab; masked values do not count.
 
     Raises
     ------
@@ -39,17 +43,32 @@ def finite_range(array: Any) -> Range:
         low, high = da.compute(da.nanmin(blank), da.nanmax(blank))
         low, high = float(low), float(high)
     else:
-        values = array.compressed() if isinstance(array, np.ma.MaskedArray) else array
-        if values.dtype.kind == "f":
-            finite = np.isfinite(values)
-            if not finite.all():
-                values = values[finite]
-        if not values.size:
-            raise InvalidInputError("An image has no finite value, so it has no value range.")
-        low, high = float(values.min()), float(values.max())
+        found = [ends for ends in map(_extremes, _parts(array)) if ends is not None]
+        low = min((ends[0] for ends in found), default=np.nan)
+        high = max((ends[1] for ends in found), default=np.nan)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise InvalidInputError("An image has no finite value, so it has no value range.")
     return low, high
+
+
+def _parts(array: Any) -> Iterator[npt.NDArray[Any]]:
+    """Yield all of an array: as it is in memory, slab by slab from a file."""
+    if isinstance(array, np.ndarray):
+        yield array
+        return
+    rows = max(1, _SLAB * array.shape[0] // max(1, math.prod(array.shape)))
+    for start in range(0, array.shape[0], rows):
+        yield np.asarray(array[start : start + rows])
+
+
+def _extremes(values: npt.NDArray[Any]) -> Range | None:
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.compressed()
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        if not finite.all():
+            values = values[finite]
+    return (float(values.min()), float(values.max())) if values.size else None
 
 
 def resolve_range(array: Any, spec: RangeSpec) -> Range:

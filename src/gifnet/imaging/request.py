@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from .ranges import Range, dtype_range, resolve_range, split_range_spec
-from .source import Source, SourcePlane, read_sources
+from .source import WHOLE, Part, Source, SourcePlane, read_sources
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,31 @@ class Request:
 
     @property
     def is_masked(self) -> bool:
-        return isinstance(self.first.data, np.ma.MaskedArray)
+        return self.first.is_masked
 
     def indices(self) -> Iterator[tuple[int, ...]]:
         """Yield the index of every plane."""
         yield from np.ndindex(self.shape[:-2])
 
-    def planes(self, index: tuple[int, ...]) -> tuple[SourcePlane, SourcePlane]:
-        """Return both sources' planes at an index of the result."""
-        first = self.first.plane(_broadcast_index(self.first.shape, index), self.limits[0])
+    def planes(self, index: tuple[int, ...], part: Part = WHOLE) -> tuple[SourcePlane, SourcePlane]:
+        """Return both sources' planes at an index of the result, or a part of them."""
+        first = self.first.plane(_broadcast_index(self.first.shape, index), self.limits[0], part)
         if self.second is self.first:
             return first, first
-        second = self.second.plane(_broadcast_index(self.second.shape, index), self.limits[1])
-        return first, second
+        place = _broadcast_index(self.second.shape, index)
+        return first, self.second.plane(place, self.limits[1], part)
+
+    def arrays(self, index: tuple[int, ...], part: Part) -> tuple[Any, Any]:
+        """Return both sources' arrays of a part of a plane; None for a second that is the first."""
+        first = self.first.array(_broadcast_index(self.first.shape, index), part)
+        if self.second is self.first:
+            return first, None
+        return first, self.second.array(_broadcast_index(self.second.shape, index), part)
+
+    def require_data(self, index: tuple[int, ...]) -> None:
+        """Refuse planes without a single finite pixel, with an `InvalidInputError`."""
+        for source in (self.first, self.second):
+            source.require_data(_broadcast_index(source.shape, index))
 
 
 def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int, ...]:

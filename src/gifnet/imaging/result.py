@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,25 +13,6 @@ from .request import Request
 from .source import SourcePlane
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class FusedPlane:
-    """One finished plane.
-
-    Attributes
-    ----------
-    image : (H, W) or (H, W, C) array
-        In the first image's type and range.
-    share : (H, W) float32 or None
-        The first source's share.
-    lacking : (H, W) bool or None
-        Where neither source has data; None where that is nowhere.
-    """
-
-    image: Array
-    share: npt.NDArray[np.float32] | None
-    lacking: npt.NDArray[np.bool_] | None
 
 
 def finish_plane(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,11 @@ from .ranges import Range, normalise
 Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+#: Rows and columns of a plane.
+Part: TypeAlias = tuple[slice, slice]
+WHOLE: Part = (slice(None), slice(None))
+#: A plane is searched for data in parts of this side.
+_LOOK = 2048
 #: napari guesses RGB(A) from this many pixels a side on
 _RGB_SIDE = 30
 
@@ -47,7 +52,7 @@ class Source:
     Attributes
     ----------
     data : array
-        (..., H, W) or (..., H, W, C) with 3 or 4 channels; NumPy, masked or dask.
+        (..., H, W) or (..., H, W, C) with 3 or 4 channels; NumPy, masked, dask or zarr.
     coloured : bool
         Whether the last axis holds RGB(A).
     name : str
@@ -75,31 +80,65 @@ class Source:
     @property
     def intensities(self) -> Any:
         """What a value range is measured on: everything but alpha."""
-        return self.data[..., :3] if self.has_alpha else self.data
+        if not self.has_alpha:
+            return self.data
+        if is_stored(self.data):  # whose slices would be read at once
+            import dask.array as da
 
-    def plane(self, index: tuple[int, ...], limits: Range) -> SourcePlane:
-        """Return the plane at an index of the leading axes.
+            return da.from_array(self.data)[..., :3]
+        return self.data[..., :3]
 
-        Raises
-        ------
-        InvalidInputError
-            If the plane has no finite pixel.
-        """
-        values = self.data[index] if index else self.data
+    @property
+    def may_lack(self) -> bool:
+        """Whether pixels may be missing: in floats, and where there is a mask."""
+        return self.dtype.kind == "f" or not isinstance(self.data, np.ndarray) or self.is_masked
+
+    @property
+    def is_masked(self) -> bool:
+        return isinstance(self.data, np.ma.MaskedArray)
+
+    def array(self, index: tuple[int, ...], part: Part) -> Any:
+        """Return a part of a plane as it is stored, lazy if the source is."""
+        return self.data[(*index, *part)]
+
+    def _values(self, index: tuple[int, ...], part: Part) -> tuple[npt.NDArray[Any], Any]:
+        """Return the values of a part of a plane, and its alpha."""
+        values = self.array(index, part)
         if hasattr(values, "dask"):
             values = values.compute()  # np.asarray would drop a mask
         if not isinstance(values, np.ma.MaskedArray):
             values = np.asarray(values)
-        alpha = None
-        if self.has_alpha:
-            alpha, values = np.ma.getdata(values[..., 3]), values[..., :3]
+        if not self.has_alpha:
+            return values, None
+        return values[..., :3], np.ma.getdata(values[..., 3])
+
+    def require_data(self, index: tuple[int, ...]) -> None:
+        """Refuse a plane without a single finite pixel.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none.
+        """
+        if not self.may_lack:
+            return
+        height, width = self.shape[-2:]
+        for top in range(0, height, _LOOK):
+            for left in range(0, width, _LOOK):
+                part = (slice(top, top + _LOOK), slice(left, left + _LOOK))
+                valid = self._valid(self._values(index, part)[0])
+                if valid is None or valid.any():
+                    return
+        where = f" at plane {index}" if index else ""
+        raise InvalidInputError(
+            f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
+            "Leave the plane out or fill it first."
+        )
+
+    def plane(self, index: tuple[int, ...], limits: Range, part: Part = WHOLE) -> SourcePlane:
+        """Return a part of the plane at an index of the leading axes, by default all of it."""
+        values, alpha = self._values(index, part)
         valid = self._valid(values)
-        if valid is not None and not valid.any():
-            where = f" at plane {index}" if index else ""
-            raise InvalidInputError(
-                f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
-                "Leave the plane out or fill it first."
-            )
         values = normalise(np.ma.getdata(values), limits)
         if not self.coloured:
             return SourcePlane(values, None, alpha, valid)
@@ -119,8 +158,14 @@ class Source:
         return valid
 
 
+def is_stored(image: Any) -> bool:
+    """Whether an image lies in a file, such as zarr's and HDF5's arrays, and is read by parts."""
+    needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
+    return not isinstance(image, np.ndarray) and all(hasattr(image, name) for name in needed)
+
+
 def as_array(image: Any, name: str) -> Any:
-    """Return an image as a NumPy, masked or dask array of numbers.
+    """Return an image as a NumPy, masked, dask or zarr array of numbers.
 
     Raises
     ------
@@ -132,7 +177,7 @@ def as_array(image: Any, name: str) -> Any:
         raise InvalidInputError(
             f"The {name} image is {type(image).__name__} {_short(image)}, not an array.{hint}"
         )
-    if not (isinstance(image, np.ndarray) or hasattr(image, "dask")):
+    if not (isinstance(image, np.ndarray) or hasattr(image, "dask") or is_stored(image)):
         try:
             image = np.asarray(image)
         except Exception as error:
@@ -229,7 +274,13 @@ def _explicit(arrays: dict[str, Any], axis: int) -> tuple[Source, ...]:
             or array.shape[axis] not in (3, 4)
         ):
             return None
-        moved = array if axis in (-1, array.ndim - 1) else _move_last(array, axis)
+        last = axis in (-1, array.ndim - 1)
+        if not last and not hasattr(array, "transpose"):
+            raise InvalidInputError(
+                f"The {name} image has its channels at axis {axis} of shape {tuple(array.shape)}; "
+                "wrap it with dask.array.from_zarr or read it into memory first."
+            )
+        moved = array if last else _move_last(array, axis)
         return Source(moved, True, name)
 
     candidates = {name: coloured(name, array) for name, array in arrays.items()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from .folding import Convolution, Folder, Layout, exact
 from .regions import Region, convolved, crop, reflect
@@ -16,8 +16,16 @@ from .swin import Moments, TaskBlock
 if TYPE_CHECKING:
     from .gifnet import Branch, InteractionBlock
 
-#: Attention runs on this many windows at a time, whose logits then stay in the cache.
-WINDOWS_AT_ONCE = {"cpu": 64}
+#: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
+#: what these hand on to each other stays in a core's cache.
+BYTES_AT_ONCE = 3 << 18
+
+
+def _rows_at_once(x: Tensor) -> int:
+    """Return how many rows of a map are taken through a row of operations at a time."""
+    if x.device.type != "cpu":
+        return x.shape[-2]
+    return max(1, BYTES_AT_ONCE // (x.shape[1] * x.shape[-1] * x.element_size()))
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,8 @@ class BlockWeights:
         gate: float = 1.0,
     ) -> BlockWeights:
         with torch.no_grad():
-            bias = folder.cast(block.position_bias())
-        return cls(
-            block.task(branch), folder, block.window, block.shift, bias, with_query, gate
-        )
+            bias = folder.cast(block.position_bias()).contiguous()
+        return cls(block.task(branch), folder, block.window, block.shift, bias, with_query, gate)
 
     @property
     def reach(self) -> int:
@@ -85,25 +91,25 @@ class BlockWeights:
         query, key = exact(task.query_key.weight).chunk(2)
         query_bias, key_bias = exact(task.query_key.bias).chunk(2)
         scale = (channels // heads) ** -0.5
-        maps = [(key, key_bias), (exact(task.value.weight), exact(task.value.bias))]
+        maps = [(key, key_bias)]
         if self.with_query:
             maps.insert(0, (query * scale, query_bias * scale))
-        padded = [
-            tuple(inner.pad(x, 0) for x in normalised(weight, bias)) for weight, bias in maps
-        ]
+        padded = [tuple(inner.pad(x, 0) for x in normalised(weight, bias)) for weight, bias in maps]
         weight, bias = (torch.cat(parts) for parts in zip(*padded, strict=True))
         stacked = Layout(tuple(range(len(bias))), len(bias))
+        value = normalised(exact(task.value.weight), exact(task.value.bias))
 
         rescale = exact(norm.to_rescale.weight).flatten() * std + exact(norm.to_rescale.bias)
         rebias = exact(norm.to_rebias.weight).flatten() * mean + exact(norm.to_rebias.bias)
         project_weight = exact(task.project.weight) * rescale[:, None, None, None]
         project_bias = exact(task.project.bias) * rescale + rebias
-        widen, narrow = task.mlp[0], task.mlp[2]
+        widen, narrow = (cast(nn.Conv2d, task.mlp[i]) for i in (0, 2))
         hidden = folder.layout(widen.out_channels)
         return BoundBlock(
             self,
             inner.size,
             folder.convolution(weight, bias, outer, stacked),
+            folder.convolution(*value, outer, inner),
             folder.depthwise(exact(task.local.weight), exact(task.local.bias), inner),
             folder.convolution(project_weight, project_bias, inner, outer),
             folder.convolution(exact(widen.weight), exact(widen.bias), outer, hidden),
@@ -125,60 +131,75 @@ class BoundBlock:
 
     weights: BlockWeights
     inner: int
-    qkv: Convolution
+    query_key: Convolution
+    value: Convolution
     local: Convolution
     project: Convolution
     widen: Convolution
     narrow: Convolution
 
-    def project_in(self, x: Tensor) -> Tensor:
-        """Return the query (if any), key and value maps, stacked along the channels."""
-        return self.qkv.pointwise(x)
-
     def attend(
         self,
-        maps: Tensor,
+        x: Tensor,
+        values: Tensor,
         at: Region,
         to: Region,
         bounds: Region,
-        keys_values: Tensor | None = None,
+        auxiliary: tuple[BoundBlock, Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, ...]:
-        """Return window attention on a region; also of other keys and values with its queries."""
-        window, heads = self.weights.window, self.weights.bias.shape[0]
+        """Return window attention on a region.
+
+        Parameters
+        ----------
+        x, values : (1, C, H, W) tensors on `at`
+            The block's input, and its values.
+        auxiliary : (block, x, values), optional
+            Another branch, which this one's queries look at as well.
+        """
+        window = self.weights.window
         cover = to.windows(window, self.weights.shift)
-        sources = [maps] if keys_values is None else [maps, keys_values]
-        rows = cover.height // window
-        # NHWC, cut into windows: (rows, window, columns, window, maps, heads, depth)
-        cut = [
-            reflect(source, at, cover, bounds)
-            .permute(0, 2, 3, 1)[0]
+        branches = [(self, x, values), auxiliary] if auxiliary else [(self, x, values)]
+        padded = [
+            (
+                block,
+                reflect(inputs, at, cover, bounds),
+                reflect(v, at, cover, bounds),
+            )
+            for block, inputs, v in branches
+        ]
+        results = [_empty(values, cover) for _ in branches]
+        step = max(1, _rows_at_once(results[0]) // window) * window
+        for start in range(0, cover.height, step):
+            band = slice(start, start + step)
+            query = None
+            for (block, inputs, v), result in zip(padded, results, strict=True):
+                *queries, key = block._windows(block.query_key.pointwise(inputs[:, :, band]))
+                query = queries[0] if query is None else query
+                (value,) = block._windows(v[:, :, band])
+                self._join(self._attention(query, key, value), result[:, :, band])
+        return tuple(crop(result, cover, to) for result in results)
+
+    def _cut(self, x: Tensor) -> Tensor:
+        """View a map as (maps, rows, columns, heads, window, window, depth)."""
+        heads, window = self.weights.bias.shape[0], self.weights.window
+        cut: Tensor = (
+            x.permute(0, 2, 3, 1)[0]
             .unflatten(2, (-1, heads, self.inner // heads))
             .unflatten(1, (-1, window))
             .unflatten(0, (-1, window))
-            for source in sources
-        ]
-        results = [maps.new_empty((cover.height, cover.width, self.inner)) for _ in sources]
-        at_once = WINDOWS_AT_ONCE.get(maps.device.type, rows * cut[0].shape[2])
-        step = max(1, at_once // cut[0].shape[2])
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            query = None
-            for source, result in zip(cut, results, strict=True):
-                windows = source[part].permute(4, 0, 2, 5, 1, 3, 6)
-                shape = windows.shape[1:4]
-                stack = windows.reshape(len(windows), -1, window**2, self.inner // heads)
-                if query is None:
-                    query = stack[0]
-                attended = self._attention(query, stack[-2], stack[-1])
-                place = result[start * window : (start + step) * window]
-                place.unflatten(2, (heads, -1)).unflatten(1, (-1, window)).unflatten(
-                    0, (-1, window)
-                ).copy_(
-                    attended.view(*shape, window, window, -1).permute(0, 3, 1, 4, 2, 5)
-                )
-        return tuple(
-            crop(result.permute(2, 0, 1)[None], cover, to) for result in results
+            .permute(4, 0, 2, 5, 1, 3, 6)
         )
+        return cut
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """Return the windows of stacked maps: (maps, windows * heads, window^2, depth)."""
+        cut = self._cut(x)
+        return cut.reshape(len(cut), -1, self.weights.window**2, cut.shape[-1])
+
+    def _join(self, windows: Tensor, into: Tensor) -> None:
+        """Write windows back into a map."""
+        cut = self._cut(into)[0]
+        cut.copy_(windows.view(cut.shape))
 
     def _attention(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         bias = self.weights.bias
@@ -186,7 +207,7 @@ class BoundBlock:
         if query.device.type == "cpu":
             # Twice as fast here as the fused kernel, which is made for long sequences.
             logits = torch.bmm(query, key.transpose(1, 2))
-            logits.view(-1, heads, tokens, tokens).add_(bias)
+            logits.view(-1, heads * tokens * tokens).add_(bias.view(-1))
             return torch.bmm(torch.softmax(logits, dim=-1), value)
         query, key, value = (x.unflatten(0, (-1, heads)) for x in (query, key, value))
         return F.scaled_dot_product_attention(
@@ -194,17 +215,43 @@ class BoundBlock:
         ).flatten(0, 1)
 
     def finish(
-        self, x: Tensor, maps: Tensor, attended: Tensor, at: Region, to: Region, bounds: Region
+        self,
+        x: Tensor,
+        values: Tensor,
+        attended: Tensor,
+        at: Region,
+        to: Region,
+        bounds: Region,
+        into: Tensor | None = None,
+        *,
+        add: bool = False,
     ) -> Tensor:
-        """Join attention with the depthwise path, add the input and the MLP."""
-        gate = self.weights.gate
+        """Join attention with the depthwise path, add the input and the MLP.
+
+        The result is written to `into`, or added to it.
+        """
         reach = to.grown(self.weights.reach, bounds)
-        values = crop(maps[:, -self.inner :], at, reach)
-        local = crop(
-            self.local(values, reach, bounds),
-            convolved(reach, self.weights.reach, bounds),
-            to,
-        )
-        y = self.project.pointwise(attended + local).add_(crop(x, at, to))
-        out = self.narrow.pointwise(self.widen.pointwise(y).relu_())
-        return out.add_(y) if gate == 1 else out.add_(y, alpha=gate)
+        local = self.local(crop(values, at, reach), reach, bounds)
+        local = crop(local, convolved(reach, self.weights.reach, bounds), to)
+        x = crop(x, at, to)
+        out = _empty(x, to) if into is None else into
+        step = _rows_at_once(x)
+        for start in range(0, to.height, step):
+            band = (slice(None), slice(None), slice(start, start + step))
+            y = self.project.pointwise(attended[band] + local[band]).add_(x[band])
+            z = self.narrow.pointwise(self.widen.pointwise(y).relu_())
+            z.add_(y, alpha=self.weights.gate)
+            if add:
+                out[band].add_(z)
+            else:
+                out[band] = z
+        return out
+
+
+def _empty(like: Tensor, region: Region) -> Tensor:
+    return torch.empty(
+        (*like.shape[:2], region.height, region.width),
+        dtype=like.dtype,
+        device=like.device,
+        memory_format=torch.channels_last,
+    )

@@ -89,6 +89,13 @@ class Folder:
         weight, bias = layout.pad(weight, 0), layout.pad(bias, 0)
         return Convolution(self.cast(weight), self.cast(bias), layout.size)
 
+    def together(self, convolutions: list[Convolution]) -> Convolution:
+        """Return one convolution that computes the maps of several, stacked."""
+        biases = [conv.bias for conv in convolutions if conv.bias is not None]
+        return Convolution(
+            self.cast(torch.cat([conv.weight for conv in convolutions])), torch.cat(biases)
+        )
+
     def cast(self, x: Tensor) -> Tensor:
         x = x.to(self.device, self.dtype)
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

@@ -1,4 +1,4 @@
-"""GIFNet folded for inference, as three stages.
+"""GIFNet folded for inference, as four stages.
 
 The same function as `GIFNet.forward` with DP as the main branch, with less to compute:
 
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from .attention_stage import BlockWeights, BoundBlock
 from .blocks import ReflectConv
 from .folding import Convolution, Folder, exact
-from .gifnet import GIFNet, other
+from .gifnet import Branch, GIFNet, InteractionBlock, other
 from .heads import Fused
 from .regions import Region, convolved, crop, reflect
-from .stages import BoundStage, Known, Pipeline, Planes
+from .stages import BoundStage, Known, Pipeline, Planes, Stage
 
-MAIN = "dp"
-AUXILIARY = other("dp")
+MAIN: Branch = "dp"
+AUXILIARY: Branch = other(MAIN)
 
 
 class Encoder:
@@ -65,18 +65,23 @@ class EmbeddingStage:
     """Planes to the inputs of block 0: the main and the auxiliary branch's."""
 
     name = "embedding"
+    shift = 0
+    step = 1
 
     def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
         self.encoder = encoder
         self.multiple = model.size_multiple
         width = model.encoder.channels
         layout = folder.layout(width)
-        self.convs = [
-            folder.layer(cast(ReflectConv, model.embed[branch]), encoder.layout, layout)
-            for branch in (MAIN, AUXILIARY)
-        ]
-        self.channels = 2 * layout.size
-        self.measured = (width, width)
+        # One convolution for both: their channels together waste less of a vector.
+        self.both = folder.together(
+            [
+                folder.layer(cast(ReflectConv, model.embed[branch]), encoder.layout, layout)
+                for branch in (MAIN, AUXILIARY)
+            ]
+        )
+        self.maps: tuple[int, ...] = (layout.size, layout.size)
+        self.measured: tuple[int, ...] = (width, width)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
@@ -88,32 +93,38 @@ class EmbeddingStage:
         return self
 
     def __call__(
-        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
     ) -> tuple[Tensor, ...]:
         bounds = self.bounds(image)
         at = to.grown(1, bounds)
         known = at.mirrored(image)
         features = reflect(self.encoder(planes, known, image), known, at, image)
-        return tuple(
-            crop(conv(features, at, bounds), convolved(at, 1, bounds), to) for conv in self.convs
-        )
+        both = crop(self.both(features, at, bounds), convolved(at, 1, bounds), to)
+        return tuple(both.split(self.maps, dim=1))
 
 
 class InteractionStage:
     """Block 0 of both branches and the cross-fusion gate: the input of block 1."""
 
     name = "interaction"
+    step = 1
 
     def __init__(self, model: GIFNet, folder: Folder):
         self.multiple = model.size_multiple
-        block = model.blocks[0]
+        block = cast(InteractionBlock, model.blocks[0])
         layout = folder.layout(model.encoder.channels)
         self.main = BlockWeights.of(block, MAIN, folder)
         self.auxiliary = BlockWeights.of(
             block, AUXILIARY, folder, with_query=False, gate=float(exact(model.gate[MAIN]))
         )
-        self.channels = layout.size
-        self.measured = (model.encoder.channels,)
+        self.shift = block.shift
+        self.maps: tuple[int, ...] = (layout.size,)
+        self.measured: tuple[int, ...] = (model.encoder.channels,)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
@@ -131,29 +142,82 @@ class _BoundInteraction:
         self.stage, self.main, self.auxiliary = stage, main, auxiliary
 
     def __call__(
-        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
     ) -> tuple[Tensor, ...]:
         bounds, at = self.stage.bounds(image), self.stage.reads(to, image)
+        main, auxiliary = self.main, self.auxiliary
         x, x_auxiliary = inputs
-        maps, maps_auxiliary = self.main.project_in(x), self.auxiliary.project_in(x_auxiliary)
-        attended, attended_auxiliary = self.main.attend(
-            maps, at, to, bounds, keys_values=maps_auxiliary
+        values, values_auxiliary = main.value.pointwise(x), auxiliary.value.pointwise(x_auxiliary)
+        attended, attended_auxiliary = main.attend(
+            x, values, at, to, bounds, (auxiliary, x_auxiliary, values_auxiliary)
         )
-        out = self.main.finish(x, maps, attended, at, to, bounds)
-        return (out.add_(self.auxiliary.finish(x_auxiliary, maps_auxiliary, attended_auxiliary, at, to, bounds)),)
+        out = main.finish(x, values, attended, at, to, bounds, into[0] if into else None)
+        auxiliary.finish(
+            x_auxiliary, values_auxiliary, attended_auxiliary, at, to, bounds, out, add=True
+        )
+        return (out,)
+
+
+class TransformStage:
+    """Block 1 of the main branch."""
+
+    name = "transform"
+    step = 1
+    measured: tuple[int, ...] = ()
+
+    def __init__(self, model: GIFNet, folder: Folder):
+        block = cast(InteractionBlock, model.blocks[1])
+        self.multiple = model.size_multiple
+        self.block = BlockWeights.of(block, MAIN, folder)
+        self.shift = block.shift
+        self.maps: tuple[int, ...] = (folder.layout(model.encoder.channels).size,)
+
+    def bounds(self, image: Region) -> Region:
+        return image.padded_to(self.multiple)
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return self.block.reads(to, self.bounds(image))
+
+    def bind(self, known: Known) -> BoundStage:
+        return _BoundTransform(self, self.block.bind(known[1][0]))
+
+
+class _BoundTransform:
+    def __init__(self, stage: TransformStage, block: BoundBlock):
+        self.stage, self.block = stage, block
+
+    def __call__(
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
+    ) -> tuple[Tensor, ...]:
+        bounds, at = self.stage.bounds(image), self.stage.reads(to, image)
+        (x,) = inputs
+        values = self.block.value.pointwise(x)
+        (attended,) = self.block.attend(x, values, at, to, bounds)
+        return (self.block.finish(x, values, attended, at, to, bounds, into[0] if into else None),)
 
 
 class DecodingStage:
-    """Block 1 of the main branch and the global decoder: the fused image."""
+    """The global decoder: the fused image."""
 
     name = "decoding"
-    channels = 0
+    maps: tuple[int, ...] = ()
     measured: tuple[int, ...] = ()
+    shift = 0
+    step = 2
 
     def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
         self.multiple = model.size_multiple
         self.encoder, self.head = encoder, model.head
-        self.block = BlockWeights.of(model.blocks[1], MAIN, folder)
         width = model.encoder.channels
         mix_in, mix_out = (cast(nn.Conv2d, model.decoder.mix[i]) for i in (0, 2))
         convs = [conv for conv in model.decoder.convs if isinstance(conv, nn.Conv2d)]
@@ -181,45 +245,38 @@ class DecodingStage:
     def bounds(self, image: Region) -> Region:
         return image
 
-    def padded(self, image: Region) -> Region:
-        """Return the bounds of block 1."""
+    def reads(self, to: Region, image: Region) -> Region:
+        return self._decoded(to, image).grown(1, self._padded(image))
+
+    def bind(self, known: Known) -> BoundStage:
+        return self
+
+    def _padded(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
 
-    def decoded(self, to: Region, image: Region) -> Region:
+    def _decoded(self, to: Region, image: Region) -> Region:
         """Return where the decoder's convolutions need their input."""
         return to.grown(len(self.convs), image)
 
-    def reads(self, to: Region, image: Region) -> Region:
-        bounds = self.padded(image)
-        return self.block.reads(self.decoded(to, image).grown(1, bounds), bounds)
-
-    def bind(self, known: Known) -> BoundStage:
-        return _BoundDecoding(self, self.block.bind(known[1][0]))
-
-
-class _BoundDecoding:
-    def __init__(self, stage: DecodingStage, block: BoundBlock):
-        self.stage, self.block = stage, block
-
     def __call__(
-        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
     ) -> Fused:
-        stage, block = self.stage, self.block
-        bounds, read = stage.padded(image), stage.reads(to, image)
-        at = stage.decoded(to, image)
-        branch_at = at.grown(1, bounds)
+        bounds, read = self._padded(image), self.reads(to, image)
+        at = self._decoded(to, image)
         (x,) = inputs
-        maps = block.project_in(x)
-        (attended,) = block.attend(maps, read, branch_at, bounds)
-        x = block.finish(x, maps, attended, read, branch_at, bounds)
-        x = crop(stage.of_branch(x, branch_at, bounds), convolved(branch_at, 1, bounds), at)
-        x = x + stage.of_features.pointwise(stage.encoder(planes, at, image))
-        for conv in stage.convs:
+        x = crop(self.of_branch(x, read, bounds), convolved(read, 1, bounds), at)
+        x = x + self.of_features.pointwise(self.encoder(planes, at, image))
+        for conv in self.convs:
             x = conv(x.relu_(), at, image)
             at = convolved(at, 1, image)
         first, second = planes(to).split(1, dim=1)
-        raw = crop(x, at, to)[:, : stage.head.channels]
-        fused: Fused = stage.head(raw.float(), first, second)
+        raw = crop(x, at, to)[:, : self.head.channels]
+        fused: Fused = self.head(raw.float(), first, second)
         return fused
 
 
@@ -238,9 +295,10 @@ def gifnet_pipeline(
     assert isinstance(model, GIFNet)
     folder = Folder(device, dtype, multiple)
     encoder = Encoder(model, folder)
-    stages = (
+    stages: tuple[Stage, ...] = (
         EmbeddingStage(model, folder, encoder),
         InteractionStage(model, folder),
+        TransformStage(model, folder),
         DecodingStage(model, folder, encoder),
     )
     return Pipeline(stages, model.window, device, dtype)

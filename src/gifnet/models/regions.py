@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -118,9 +119,30 @@ def reflect(x: Tensor, at: Region, to: Region, bounds: Region) -> Tensor:
     if not (left or right or top or bottom):
         return crop(x, at, to)
     known = to.mirrored(bounds)
-    x = F.pad(crop(x, at, known), (left, right, top, bottom), mode="reflect")
+    x = _pad(crop(x, at, known), left, right, top, bottom)
     padded = Region(known.top - top, known.left - left, known.bottom + bottom, known.right + right)
     return crop(x, padded, to)
+
+
+def _pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
+    """Reflect a (1, C, H, W) map beyond its sides."""
+    if x.device.type != "cpu":
+        return F.pad(x, (left, right, top, bottom), mode="reflect")
+    # PyTorch's CPU kernel is many times slower than copying: margins here are a few pixels.
+    height, width = x.shape[-2:]
+    padded = torch.empty(
+        (*x.shape[:2], top + height + bottom, left + width + right),
+        dtype=x.dtype,
+        memory_format=torch.channels_last,
+    )
+    padded[:, :, top : top + height, left : left + width] = x
+    for dim, before, length, after in ((2, top, height, bottom), (3, left, width, right)):
+        for i in range(1, before + 1):
+            padded.select(dim, before - i).copy_(padded.select(dim, before + i))
+        last = before + length - 1
+        for i in range(1, after + 1):
+            padded.select(dim, last + i).copy_(padded.select(dim, last - i))
+    return padded
 
 
 def convolved(at: Region, radius: int, bounds: Region) -> Region:

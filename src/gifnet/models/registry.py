@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidInputError
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
+
+    from .stages import Pipeline
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class ModelSpec:
     bundled_by_task : mapping of str to str
         For a model with weights of its own for every kind of task: the task's name to the
         file name of its bundled weights. `bundled` is then empty.
-    tiled : bool
-        Whether the engine may cut planes into tiles; if not, every plane runs in one piece.
+    fold : callable, optional
+        (module, device, dtype) to the `Pipeline` that runs it in tiles. Without one the
+        module runs on whole planes.
     """
 
     name: str
@@ -65,7 +69,15 @@ class ModelSpec:
     statistics_stages: int
     bundled: str = ""
     bundled_by_task: Mapping[str, str] = field(default_factory=dict)
-    tiled: bool = True
+    fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
+
+    def pipeline(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+        """Return the network ready for inference on a device, in a number format."""
+        if self.fold is not None:
+            return self.fold(module, device, dtype)
+        from .stages import whole_plane_pipeline
+
+        return whole_plane_pipeline(module, device, dtype)
 
     def bundled_name(self, task: str | None = None) -> str:
         """Return the file name of the bundled weights for a task, empty if there is none."""
@@ -123,6 +135,13 @@ def _stage_files(model: str) -> dict[str, str]:
     return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
 
 
+def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    from .gifnet_stages import gifnet_pipeline
+
+    # Tensor cores want channels in eights; the CPU loses more to the padding than it gains.
+    return gifnet_pipeline(module, device, dtype, multiple=8 if device.type == "cuda" else 1)
+
+
 _GIFNET_PAPER = 'Cheng et al., "One Model for ALL", CVPR 2025'
 
 MODELS: dict[str, ModelSpec] = {
@@ -138,6 +157,7 @@ MODELS: dict[str, ModelSpec] = {
             halo=24,
             minimum_side=8,
             statistics_stages=2,
+            fold=_fold_gifnet,
             bundled="gifnet.safetensors",
         ),
         ModelSpec(
@@ -150,6 +170,7 @@ MODELS: dict[str, ModelSpec] = {
             halo=24,
             minimum_side=8,
             statistics_stages=2,
+            fold=_fold_gifnet,
         ),
         ModelSpec(
             name="efrufn",
@@ -162,7 +183,6 @@ MODELS: dict[str, ModelSpec] = {
             minimum_side=8,
             statistics_stages=0,
             bundled_by_task=_stage_files("efrufn"),
-            tiled=False,
         ),
         ModelSpec(
             name="frufn",
@@ -175,7 +195,6 @@ MODELS: dict[str, ModelSpec] = {
             minimum_side=8,
             statistics_stages=0,
             bundled_by_task=_stage_files("frufn"),
-            tiled=False,
         ),
     )
 }

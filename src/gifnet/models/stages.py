@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .heads import Fused
-from .regions import Region
+from .regions import Region, crop
 from .swin import Moments
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
@@ -29,7 +29,12 @@ class BoundStage(Protocol):
     """A stage that knows all whole-image moments it needs."""
 
     def __call__(
-        self, inputs: tuple[Tensor, ...], planes: Planes, to: Region, image: Region
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
     ) -> tuple[Tensor, ...] | Fused:
         """Compute the region `to` of the output.
 
@@ -41,6 +46,8 @@ class BoundStage(Protocol):
         to : Region
         image : Region
             The whole image.
+        into : tuple of (1, C, H, W) tensors, optional
+            Where the outputs may be written; they are returned either way.
         """
 
 
@@ -50,18 +57,21 @@ class Stage(Protocol):
     Attributes
     ----------
     name : str
-    channels : int
-        Numbers a pixel of its output, all maps together; what keeping it costs.
+    maps : tuple of int
+        Channels of every map of its output; empty for the fused image.
     measured : tuple of int
         For every output map, of how many channels the moments are wanted; empty for none.
-    multiply_adds : int
-        A pixel, without margins.
+    shift : int
+        Its windows' grid begins this many pixels above and left of the image.
+    step : int
+        How many times the usual side its steps may have: more where margins cost much.
     """
 
     name: str
-    channels: int
+    maps: tuple[int, ...]
     measured: tuple[int, ...]
-    multiply_adds: int
+    shift: int
+    step: int
 
     def bounds(self, image: Region) -> Region:
         """Return where the output is defined: the image, or the image padded."""
@@ -80,7 +90,7 @@ class Pipeline:
     Attributes
     ----------
     stages : tuple of Stage
-        The last one gives the fused image; all but it may be measured.
+        The last one gives the fused image.
     window : int
         Sides of tiles are multiples of this.
     device : torch.device
@@ -92,3 +102,45 @@ class Pipeline:
     window: int
     device: torch.device
     dtype: torch.dtype
+
+
+class WholePlane:
+    """A module as a stage that computes the whole plane, whatever region is asked for."""
+
+    name = "whole plane"
+    maps: tuple[int, ...] = ()
+    measured: tuple[int, ...] = ()
+    shift = 0
+    step = 1
+
+    def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
+        self._module = module.to(device)
+        self._device, self._dtype = device, dtype
+
+    def bounds(self, image: Region) -> Region:
+        return image
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return image
+
+    def bind(self, known: Known) -> BoundStage:
+        return self
+
+    def __call__(
+        self,
+        inputs: tuple[Tensor, ...],
+        planes: Planes,
+        to: Region,
+        image: Region,
+        into: tuple[Tensor, ...] | None = None,
+    ) -> Fused:
+        first, second = planes(image).split(1, dim=1)
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+            fused: Fused = self._module(first, second)
+        maps = (fused.image, fused.mask)
+        return Fused(*(None if x is None else crop(x, image, to) for x in maps))  # type: ignore[arg-type]
+
+
+def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    """Return a pipeline of one stage that runs a module on whole planes."""
+    return Pipeline((WholePlane(module, device, dtype),), 1, device, dtype)

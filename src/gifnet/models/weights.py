@@ -54,9 +54,10 @@ def recognise(state: Mapping[str, Tensor]) -> str:
         If they belong to no known model.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    known = {name: _expected_shapes(name) for name in (*MODELS, *COMPANIONS)}
-    for name, expected in known.items():
-        if shapes == expected:
+    known = {}
+    for name in (*MODELS, *COMPANIONS):
+        known[name] = _expected_shapes(name)
+        if shapes == known[name]:
             return name
     nearest = known[max(known, key=lambda name: len(shapes.items() & known[name].items()))]
     missing = sorted(set(nearest) - set(shapes))
@@ -76,12 +77,15 @@ def _some(names: list[str], limit: int = 3) -> str:
     return ", ".join(names[:limit]) + rest
 
 
-def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    import torch
+def _build(name: str) -> nn.Module:
+    """Return a model or companion with random weights."""
+    return COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
 
-    with torch.device("meta"):
-        module = COMPANIONS[name]() if name in COMPANIONS else MODELS[name].build()
-    return {key: tuple(value.shape) for key, value in module.state_dict().items()}
+
+def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    # On the CPU: initialising on the meta device imports PyTorch's compiler, which takes seconds.
+    state = _build(name).state_dict()
+    return {key: tuple(value.shape) for key, value in state.items()}
 
 
 def load_weights(weights: str | Path | None, model: str, task: str | None = None) -> Weights:
@@ -130,6 +134,21 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
     if bad:
         raise WeightsError(f"The weights {source!r} are not finite in {_some(bad)}.")
     return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
+
+
+def identify(path: str | Path) -> str:
+    """Return the registry name of the model that a weights file belongs to.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable, or belongs to no known model.
+    """
+    path = Path(path).expanduser()
+    try:
+        return recognise(_parse(path.read_bytes(), str(path))[0])
+    except OSError as error:
+        raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
 
 
 def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
@@ -192,7 +211,7 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
 
 def build_model(weights: Weights, model: str) -> nn.Module:
     """Return the model with the weights in it, in evaluation mode on the CPU."""
-    module = COMPANIONS[model]() if model in COMPANIONS else model_spec(model).build()
+    module = _build(model)
     module.load_state_dict(weights.state)
     return module.eval().requires_grad_(False)
 

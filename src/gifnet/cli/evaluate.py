@@ -1,0 +1,202 @@
+"""``gifnet evaluate``: models x data sets x metrics, into tables and a report with pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..options import TASKS
+from .terminal import progress_bar, say
+
+if TYPE_CHECKING:
+    from ..evaluation.methods import Method
+    from ..metrics import Metric
+
+
+def evaluate(
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="Data sets, or folders of data sets: a folder with one sub-folder a source "
+            "(infrared and visible, near and far, over and under, pet and mri, ms and pan, ...) "
+            "and, if there is one, a sub-folder with the ground truth (reference, all_in_focus). "
+            "The files of a pair share a name.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for report.html, tables.md, scores.csv and what is kept to go on after "
+            "an interruption.",
+        ),
+    ],
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            "--methods",
+            metavar="NAME,...",
+            help="average, maximum, pyramid, wavelet, mertens (needs OpenCV), bundled models by "
+            "name, or none; by default all that can run here.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="NAME=FILE",
+            help="A .safetensors file or an authors' checkpoint as a further method; may be "
+            "given repeatedly.",
+        ),
+    ] = None,
+    fused: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fused",
+            metavar="NAME=DIR",
+            help="A folder of pictures fused elsewhere, named like the pairs, itself or in "
+            "sub-folders named like the data sets; may be given repeatedly.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="NAME,...|all",
+            help="What is measured (see docs/metrics.md); by default a choice that fits most.",
+        ),
+    ] = None,
+    rank_by: Annotated[
+        str | None,
+        typer.Option(
+            "--rank-by",
+            metavar="NAME,...",
+            help="What methods are ranked by: Qabf,VIF,SCD,MS-SSIM,MI by default.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", metavar="N", min=1, help="At most N pairs of each set, evenly spaced."
+        ),
+    ] = None,
+    crop: Annotated[
+        int,
+        typer.Option(
+            "--crop", metavar="PIXELS", min=0, help="Cut larger images down to their middle."
+        ),
+    ] = 0,
+    strips: Annotated[
+        int,
+        typer.Option(
+            "--strips", metavar="N", min=0, help="Pairs of each set to show; 0 shows none."
+        ),
+    ] = 1,
+    enhance: Annotated[
+        bool, typer.Option("--enhance", help="Also show what networks make of single images.")
+    ] = False,
+    roles: Annotated[
+        str | None,
+        typer.Option(
+            "--roles",
+            metavar="FIRST,SECOND[,REFERENCE]",
+            help="The sub-folders' names, where they are not understood.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="|".join(TASKS), help="The task, if names do not tell."),
+    ] = None,
+    held_back: Annotated[
+        int | None,
+        typer.Option(
+            "--held-back",
+            metavar="N",
+            min=1,
+            help="Of sets with all_in_focus, only the N triplets that training holds back.",
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="Where networks compute.")
+    ] = "auto",
+) -> None:
+    """Measure fusion methods on folders of pairs; run it again to go on or to add to it."""
+    from ..evaluation import report, run, tables
+    from ..evaluation.datasets import find_datasets
+    from ..evaluation.datasets import held_back as only_held_back
+    from ..evaluation.store import write_whole
+
+    chosen = _metrics(metrics)
+    ranked = _metrics(rank_by) or _metrics(",".join(tables.RANKED)) or []
+    measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
+    used = _methods(methods, weights or [], fused or [], device)
+    datasets = find_datasets(data, _names(roles) if roles else None, task)
+    if held_back:
+        datasets = [
+            only_held_back(dataset, held_back) if "all_in_focus" in dataset.roles else dataset
+            for dataset in datasets
+        ]
+    settings = run.Settings(limit=limit, crop=crop, strips=strips, enhance=enhance)
+    with progress_bar("evaluating", "result") as bar:
+        results = run.run(datasets, used, measured, out, settings, progress=bar)
+    write_whole(out / "tables.md", tables.markdown(results, ranked))
+    write_whole(out / "scores.csv", tables.as_csv(results))
+    write_whole(out / "report.html", report.html(results, ranked))
+    say(f"{out / 'report.html'}: {len(used)} methods, {len(results.rows)} results")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _metrics(text: str | None) -> list[Metric] | None:
+    """Return the metrics of an option, None for the default."""
+    from ..metrics import METRICS, metric
+
+    if text is None:
+        return None
+    if text.strip().lower() == "all":
+        return list(METRICS.values())
+    return [metric(name) for name in _names(text)]
+
+
+def _methods(
+    names: str | None, weights: Sequence[str], fused: Sequence[str], device: str
+) -> list[Method]:
+    """Return what is compared: baselines and models, then folders, then weights files.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a name is used twice or cannot be one, or nothing is left to compare.
+    """
+    from ..evaluation import methods as known
+
+    wanted = known.default_methods() if names is None else _names(names)
+    found: list[Method] = [
+        known.make_method(name, device) for name in wanted if name.lower() != "none"
+    ]
+    found += [known.Pictures(name, Path(path)) for name, path in map(_named, fused)]
+    found += [known.network_from(name, Path(path), device) for name, path in map(_named, weights)]
+    used = [method.name for method in found]
+    if double := {name for name in used if used.count(name) > 1}:
+        raise typer.BadParameter(f"Two methods are called {double.pop()!r}; name them apart.")
+    if not used:
+        raise typer.BadParameter("There is no method to evaluate; name one.")
+    return found
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not equals or not path or not re.fullmatch(r"[\w.+-]+", name):
+        raise typer.BadParameter(
+            f"{text!r} is not NAME=PATH, with a name of letters, digits and _ . + -"
+        )
+    return name, path

@@ -1,0 +1,184 @@
+"""The passes over an image: moments of one stage after the other, then pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..models.heads import Fused
+from ..models.regions import Region, crop
+from ..models.stages import BoundStage, Known, Pipeline, Planes
+from ..models.swin import Moments
+from .features import Features, Slots
+from .moments import MomentSum
+from .plan import stage_regions, steps
+from .planes import Plane
+from .threads import Workers
+
+Result = TypeVar("Result")
+
+
+class Passes:
+    """What has been found out about an image so far, and what can be computed with it.
+
+    A tile is taken through the stages one after the other, each in steps small enough for
+    the cache.
+
+    Parameters
+    ----------
+    planes : callable
+        Gives both planes of a region.
+    step : int
+        Side of a step in pixels, of stages that say no other.
+    workers : Workers
+    keep : bool
+        Whether a pass leaves its features to the next; for images of a single tile.
+    known : sequence of sequence of Moments
+        Of stages that were measured before.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        image: Region,
+        planes: Planes,
+        *,
+        step: int,
+        workers: Workers,
+        keep: bool = False,
+        known: Known = (),
+    ):
+        self._pipeline, self._image, self._planes = pipeline, image, planes
+        self._side, self._keep, self._workers = step, keep, workers
+        self._slots = Slots(pipeline.dtype, pipeline.device)
+        self._kept: Features | None = None
+        self._known: list[Sequence[Moments]] = list(known)
+        self._bound: list[BoundStage] = []
+        self._bind()
+
+    def _bind(self) -> None:
+        measured = measured_stages(self._pipeline)
+        ready = (
+            measured[len(self._known)]
+            if len(self._known) < len(measured)
+            else len(self._pipeline.stages) - 1
+        )
+        for stage in self._pipeline.stages[len(self._bound) : ready + 1]:
+            self._bound.append(stage.bind(self._known))
+
+    def measure(self, tile: Region) -> Generator[None, None, list[MomentSum]]:
+        """Yield after every step; return the moments of a tile at the next measured stage."""
+        last = len(self._bound) - 1
+        channels = self._pipeline.stages[last].measured
+
+        def add(maps: Any, step: Region) -> list[MomentSum]:
+            parts = [MomentSum() for _ in channels]
+            for part, count, x in zip(parts, channels, maps, strict=True):
+                part.add(x[:, :count])
+            return parts
+
+        sums = [MomentSum() for _ in channels]
+        for parts in self._compute(last, tile, add, keep=self._keep):
+            for total, part in zip(sums, parts or [MomentSum()] * len(sums), strict=True):
+                total.join(part)
+            yield
+        return sums
+
+    def finish_pass(self, moments: Sequence[Moments]) -> None:
+        """Go on to the next measured stage, knowing the last one's moments."""
+        self._known.append(moments)
+        self._bind()
+
+    def render(self, tile: Region) -> Generator[None, None, tuple[Plane, Plane | None]]:
+        """Yield after every step; return the fused image of a tile, and its mask."""
+        planes = torch.empty(
+            (2, tile.height, tile.width), dtype=torch.float32, device=self._pipeline.device
+        )
+        has_mask = False
+
+        def put(fused: Any, step: Region) -> bool:
+            for whole, x in zip(planes, fused, strict=True):
+                if x is not None:
+                    crop(whole, tile, step).copy_(x[0, 0])
+            return fused.mask is not None
+
+        for found in self._compute(len(self._pipeline.stages) - 1, tile, put, keep=False):
+            has_mask = has_mask or bool(found)
+            yield
+        image, mask = (np.asarray(x.cpu().numpy()) for x in planes)
+        return image, mask if has_mask else None
+
+    def _compute(
+        self, last: int, tile: Region, use: Callable[[Any, Region], Result], *, keep: bool
+    ) -> Iterator[Result | None]:
+        """Yield what `use` makes of each part of a stage's output, and None after other steps."""
+        regions = stage_regions(self._pipeline, last, tile, self._image)
+        features, first = self._kept, 0
+        if features is not None:
+            first = measured_stages(self._pipeline)[len(self._known) - 1] + 1
+        for index in range(first, last + 1):
+            stage, region = self._pipeline.stages[index], regions[index]
+            output = None
+            if index < last or keep:
+                output = Features(stage.maps, region, self._slots, index % 2)
+            finish = use if index == last else None
+            run = partial(self._step_of, index, features, output, finish)
+            side = self._side * stage.step
+            yield from self._workers.map(
+                run, steps(region, side, self._pipeline.window, stage.shift)
+            )
+            features = output
+        self._kept = features if keep else None
+
+    def _step_of(
+        self,
+        index: int,
+        features: Features | None,
+        output: Features | None,
+        use: Callable[[Any, Region], Result] | None,
+        step: Region,
+    ) -> Result | None:
+        inputs: tuple[Tensor, ...] = ()
+        if features is not None:
+            inputs = features.get(self._pipeline.stages[index].reads(step, self._image))
+        into = output.get(step) if output is not None else None
+        with torch.inference_mode():
+            maps = self._bound[index](inputs, self._planes, step, self._image, into)
+            if output is not None:
+                assert not isinstance(maps, Fused)
+                output.put(maps, step)
+            return use(maps, step) if use is not None else None
+
+
+def measured_stages(pipeline: Pipeline) -> list[int]:
+    """Return the places of the stages whose outputs are measured."""
+    return [index for index, stage in enumerate(pipeline.stages) if stage.measured]
+
+
+def count_steps(
+    pipeline: Pipeline, tile: Region, image: Region, step: int, *, keep: bool
+) -> list[int]:
+    """Return how many steps every pass over a tile takes, the last one included."""
+    measured = measured_stages(pipeline)
+    counts, done = [], 0
+    for last in [*measured, len(pipeline.stages) - 1]:
+        regions = stage_regions(pipeline, last, tile, image)
+        counts.append(
+            sum(
+                1
+                for index in range(done if keep else 0, last + 1)
+                for _ in steps(
+                    regions[index],
+                    step * pipeline.stages[index].step,
+                    pipeline.window,
+                    pipeline.stages[index].shift,
+                )
+            )
+        )
+        done = last + 1
+    return counts

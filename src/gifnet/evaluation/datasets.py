@@ -1,0 +1,251 @@
+"""Folders of pairs: which of them hold a data set, for which task, and which pairs.
+
+A data set is a folder with one sub-folder a source and, if there is one, one for the ground
+truth; the files of a pair share a name. The sub-folders' names tell the task
+(`gifnet.roles`), or the caller names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import InvalidInputError, ReadError
+from ..files import is_readable
+from ..options import TASKS
+from ..roles import REFERENCE_WORDS, ROLE_WORDS, words_of
+from .pairs import Pair, fingerprint, read_pair
+
+#: How far below a folder data sets are looked for.
+_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of pairs.
+
+    Attributes
+    ----------
+    name : str
+        Its folder's name, after those above it where several are evaluated.
+    folder : Path
+        What holds the sub-folders.
+    task : str
+        A preset of `gifnet.options.TASKS`, or "" where the names tell none.
+    roles : tuple of str
+        The sub-folders of the first and the second source and, if there is one, the
+        reference.
+    files : mapping
+        Of every pair's name, its files in the order of the roles.
+    """
+
+    name: str
+    folder: Path
+    task: str
+    roles: tuple[str, ...]
+    files: Mapping[str, tuple[Path, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the pairs."""
+        return tuple(self.files)
+
+    @property
+    def title(self) -> str:
+        """The name and what the sources are."""
+        return f"{self.name} ({self.roles[0]} and {self.roles[1]})"
+
+    @property
+    def task_title(self) -> str:
+        """What the task is called."""
+        return TASKS[self.task].title if self.task else "Other pairs"
+
+    def fingerprint(self, name: str, crop: int) -> str:
+        """Return what `Pair.fingerprint` would be, without decoding the images."""
+        return fingerprint(self.files[name], crop)
+
+    def read(self, name: str, crop: int = 0) -> Pair:
+        """Read a pair; see `gifnet.evaluation.pairs.read_pair`."""
+        return read_pair(self.name, name, self.files[name], crop)
+
+
+def image_named(folder: Path, name: str) -> Path:
+    """Return the image of a folder that has a name, whatever its suffix.
+
+    Raises
+    ------
+    ReadError
+        If there is none.
+    """
+    found = [path for path in sorted(folder.glob("*")) if path.stem == name and is_readable(path)]
+    if not found:
+        raise ReadError(f"There is no image {name!r} in {str(folder)!r}.")
+    return found[0]
+
+
+def find_datasets(
+    folders: Iterable[str | Path], roles: Sequence[str] | None = None, task: str | None = None
+) -> list[Dataset]:
+    """Return the data sets in some folders, or in folders below them.
+
+    Parameters
+    ----------
+    folders : iterable of path
+        Each a data set, or a folder of data sets.
+    roles : sequence of str, optional
+        The sub-folders' names: the first source, the second and, if wanted, the reference.
+        By default they are told from `gifnet.roles`.
+    task : str, optional
+        A preset of `gifnet.options.TASKS`; by default the roles tell it.
+
+    Returns
+    -------
+    list of Dataset
+        In the order of the folders, then of their names.
+
+    Raises
+    ------
+    ReadError
+        If a folder has no data set, or files of a pair are missing.
+    InvalidInputError
+        If the roles do not tell the two sources, or a task is not known.
+    """
+    if task and task not in TASKS:
+        raise InvalidInputError(f"task is {task!r}; choose one of {', '.join(TASKS)}.")
+    if roles is not None and len(roles) not in (2, 3):
+        raise InvalidInputError(
+            f"roles are {list(roles)}; name the sub-folders of the first and the second source "
+            "and, if there is one, of the reference."
+        )
+    found: list[Dataset] = []
+    for root in map(Path, folders):
+        if not root.is_dir():
+            raise ReadError(f"There is no folder {str(root)!r}.")
+        here = _below(root, roles, task)
+        if not here:
+            wanted = " and ".join(roles) if roles else _known_roles()
+            raise ReadError(
+                f"{str(root)!r} holds no data set: a folder with one sub-folder a source, such as "
+                f"{wanted}, in which the files of a pair share a name. Name other sub-folders with "
+                "roles (--roles)."
+            )
+        found += [dataset for dataset in here if dataset not in found]
+    return _named_apart(found)
+
+
+def _known_roles() -> str:
+    return "infrared and visible, near and far, over and under, pet and mri, or ms and pan"
+
+
+def _below(
+    root: Path, roles: Sequence[str] | None, task: str | None, depth: int = _DEPTH
+) -> list[Dataset]:
+    children = sorted(
+        child for child in root.iterdir() if child.is_dir() and not child.name.startswith(".")
+    )
+    told = _given(children, roles, task) if roles else _told(children, task)
+    if told:
+        return [_dataset(root, *told)]
+    if not depth:
+        return []
+    return [dataset for child in children for dataset in _below(child, roles, task, depth - 1)]
+
+
+def _given(
+    children: Sequence[Path], roles: Sequence[str], task: str | None
+) -> tuple[str, tuple[str, ...]] | None:
+    names = {child.name for child in children}
+    if not set(roles[:2]) <= names:
+        return None
+    return task or "", tuple(role for role in roles if role in names)
+
+
+def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
+    """Return the task and the roles that sub-folders' names tell, the plainest names first."""
+    names = [child.name for child in children if any(map(is_readable, child.iterdir()))]
+    matches: dict[str, tuple[str, str]] = {}
+    for name, words in ROLE_WORDS.items():
+        if task in (None, name):
+            pair = [_one_of(names, wanted) for wanted in words]
+            if pair[0] and pair[1] and pair[0] != pair[1]:
+                matches[name] = (pair[0], pair[1])
+    if not matches:
+        return None
+    name, roles = next(iter(matches.items()))
+    asked = [pair for known, pair in ROLE_WORDS.items() if task in (None, known)]
+    known_words = frozenset[str]().union(*(words for pair in asked for words in pair))
+    alike = [other for other in names if other.lower() in known_words and other not in roles]
+    if len(matches) > 1 or alike:
+        raise InvalidInputError(
+            f"{str(children[0].parent)!r} may be several data sets, by its sub-folders {names}; "
+            "name the sources with roles, or the task (--roles, --task)."
+        )
+    reference = _one_of([other for other in names if other not in roles], REFERENCE_WORDS)
+    return name, (*roles, reference) if reference else roles
+
+
+def _one_of(names: Sequence[str], words: frozenset[str]) -> str | None:
+    plain = [name for name in names if name.lower() in words]
+    if plain:
+        return plain[0]
+    loose = [name for name in names if words_of(name) & words]
+    return loose[0] if len(loose) == 1 else None
+
+
+def _dataset(folder: Path, task: str, roles: tuple[str, ...]) -> Dataset:
+    found = [
+        {path.stem: path for path in sorted((folder / role).glob("*")) if is_readable(path)}
+        for role in roles
+    ]
+    names = set[str]().union(*found)
+    for role, files in zip(roles, found, strict=True):
+        if missing := sorted(names - set(files)):
+            raise ReadError(
+                f"{str(folder / role)!r} has no image for {len(missing)} pairs (first: "
+                f"{missing[0]!r}); add it, or take away the pair's other files."
+            )
+    if not names:
+        raise ReadError(f"The data set {str(folder)!r} has no images in {list(roles)}.")
+    pairs = {name: tuple(files[name] for files in found) for name in sorted(names)}
+    return Dataset(folder.name, folder, task, roles, pairs)
+
+
+def _named_apart(datasets: list[Dataset]) -> list[Dataset]:
+    """Give data sets of one name the names of the folders above them as well."""
+    result = []
+    for dataset in datasets:
+        depth = 1
+        while sum(_tail(other, depth) == _tail(dataset, depth) for other in datasets) > 1:
+            depth += 1
+        result.append(replace(dataset, name=_tail(dataset, depth)))
+    return result
+
+
+def _tail(dataset: Dataset, depth: int) -> str:
+    return "-".join(dataset.folder.resolve().parts[-depth:])
+
+
+def spread(names: Sequence[str], limit: int | None) -> list[str]:
+    """Return at most `limit` of the names, evenly spaced, the first among them."""
+    if not limit or limit >= len(names):
+        return list(names)
+    return [names[index * len(names) // limit] for index in range(limit)]
+
+
+def held_back(dataset: Dataset, count: int) -> Dataset:
+    """Return a multi-focus set with those triplets alone that ``gifnet train`` holds back.
+
+    Raises
+    ------
+    InvalidInputError
+        If the set has no ground truth.
+    """
+    from ..training.data import MULTI_FOCUS, find_scenes, split_triplets
+
+    scenes = split_triplets(find_scenes(dataset.folder, MULTI_FOCUS), count)[1]
+    if not scenes:
+        raise InvalidInputError(
+            f"{str(dataset.folder)!r} has no triplets {', '.join(MULTI_FOCUS)} to hold back."
+        )
+    return replace(dataset, files={scene.name: dataset.files[scene.name] for scene in scenes})

@@ -1,0 +1,282 @@
+"""What is compared: classical baselines, models, and results from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import correlate1d
+
+from ..errors import InvalidInputError, MissingPackageError, ReadError
+from ..fusion import Fuser
+from ..imaging.colour import blend_chroma, chroma, to_rgb
+from ..models.registry import MODELS
+from . import wavelet
+from .datasets import Dataset, image_named
+from .pairs import Bytes, Floats, Pair, bands_picture, to_bytes
+
+_BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
+
+
+class Method(Protocol):
+    """Fuses pairs, and says which version of itself it is, for stored results."""
+
+    name: str
+    title: str
+
+    def version(self, dataset: Dataset, pair: str) -> str:
+        """Return what changes whenever the result does."""
+        ...
+
+    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        """Return the fused planes, one for each of the pair's, and a picture for the eye."""
+        ...
+
+
+class Classical:
+    """A baseline on luminance; colour is added by the rule that `gifnet.fuse` follows."""
+
+    name: str
+    title: str
+    edition = "1"
+
+    def version(self, dataset: Dataset, pair: str) -> str:
+        return self.edition
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        """Fuse two (H, W) planes."""
+        raise NotImplementedError
+
+    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        planes = tuple(self.plane(first, second) for first, second in pair.planes)
+        if pair.ms is not None:
+            return planes, bands_picture(np.stack(planes))
+        coloured = [chroma(i.astype(np.float64)) for i in (pair.first, pair.second) if i.ndim == 3]
+        if not coloured:
+            return planes, planes[0]
+        colour = coloured[0] if len(coloured) == 1 else blend_chroma(*coloured)
+        return planes, to_bytes(to_rgb(planes[0].astype(np.float64), colour))
+
+
+class Average(Classical):
+    """The mean of both sources."""
+
+    name, title = "average", "average"
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        return to_bytes((first.astype(np.float64) + second) / 2)
+
+
+class Maximum(Classical):
+    """The brighter source at every pixel."""
+
+    name, title = "maximum", "maximum"
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        return np.maximum(first, second)
+
+
+def _blur(plane: Floats, gain: float = 1.0) -> Floats:
+    for axis in (0, 1):
+        plane = correlate1d(plane, _BINOMIAL * gain, axis=axis, mode="mirror")
+    return plane
+
+
+def _enlarge(plane: Floats, shape: tuple[int, int]) -> Floats:
+    grid = np.zeros(shape)
+    grid[::2, ::2] = plane
+    return _blur(grid, gain=2)
+
+
+def _larger(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the coefficient of larger magnitude at every place, the first's on a tie."""
+    return np.where(np.abs(one) >= np.abs(two), one, two)
+
+
+class LaplacianPyramid(Classical):
+    """Burt and Adelson's pyramid: the larger detail coefficient, the mean of the bases.
+
+    Five binomial taps, mirrored borders; `levels` detail levels above the base.
+    """
+
+    name, title = "pyramid", "Laplacian pyramid"
+
+    def __init__(self, levels: int = 4):
+        self.levels = levels
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        a, b = first.astype(np.float64), second.astype(np.float64)
+        details = []
+        for _ in range(self.levels):
+            bases = [_blur(plane)[::2, ::2] for plane in (a, b)]
+            shape = (a.shape[0], a.shape[1])
+            one, two = (
+                plane - _enlarge(base, shape) for plane, base in zip((a, b), bases, strict=True)
+            )
+            details.append(_larger(one, two))
+            a, b = bases
+        fused = (a + b) / 2
+        for detail in reversed(details):
+            fused = _enlarge(fused, (detail.shape[0], detail.shape[1])) + detail
+        return to_bytes(fused)
+
+
+class Wavelet(Classical):
+    """The CDF 9/7 wavelet: the larger detail coefficient, the mean of the bases."""
+
+    name, title = "wavelet", "wavelet (CDF 9/7)"
+
+    def __init__(self, levels: int = 4):
+        self.levels = levels
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        (base_a, details_a), (base_b, details_b) = (
+            wavelet.decompose(plane.astype(np.float64), self.levels) for plane in (first, second)
+        )
+        details = [
+            wavelet.Level(
+                _larger(one.across, two.across),
+                _larger(one.down, two.down),
+                _larger(one.diagonal, two.diagonal),
+                one.shape,
+            )
+            for one, two in zip(details_a, details_b, strict=True)
+        ]
+        return to_bytes(wavelet.compose((base_a + base_b) / 2, details))
+
+
+class Mertens(Classical):
+    """OpenCV's exposure fusion (Mertens, Kautz and Van Reeth, 2007) with its defaults."""
+
+    name, title = "mertens", "Mertens (OpenCV)"
+
+    def __init__(self) -> None:
+        if not self.available():
+            raise MissingPackageError(
+                "The method mertens needs OpenCV; install it with: pip install "
+                "opencv-python-headless"
+            )
+        import cv2
+
+        self._merge = cv2.createMergeMertens()
+        self.edition = f"OpenCV {cv2.__version__}"
+
+    @staticmethod
+    def available() -> bool:
+        """Tell whether OpenCV is installed."""
+        return find_spec("cv2") is not None
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        merged = self._merge.process([np.ascontiguousarray(first), np.ascontiguousarray(second)])
+        return to_bytes(np.asarray(merged, np.float64) * 255)
+
+
+class Network:
+    """A model of the registry, in float32, through the public API."""
+
+    def __init__(
+        self, name: str, title: str, model: str, weights: Path | None = None, device: str = "auto"
+    ):
+        self.name, self.title, self.model = name, title, model
+        self.fuser = Fuser(
+            model=model,
+            weights=None if weights is None else str(weights),
+            precision="float32",
+            device=device,
+        )
+
+    def version(self, dataset: Dataset, pair: str) -> str:
+        return f"{self.model} {self.fuser.weights.sha256[:16]}"
+
+    def _plane(self, first: Bytes, second: Bytes) -> Bytes:
+        return np.asarray(self.fuser.fuse(first, second), np.uint8)
+
+    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        planes = tuple(self._plane(first, second) for first, second in pair.planes)
+        if pair.ms is not None:
+            return planes, bands_picture(np.stack(planes))
+        if pair.first.ndim == pair.second.ndim == 2:
+            return planes, planes[0]
+        return planes, self._plane(pair.first, pair.second)
+
+    def enhance(self, image: Bytes) -> Bytes:
+        """Return F(X, X) of a picture."""
+        return np.asarray(self.fuser.enhance(image), np.uint8)
+
+
+class Pictures:
+    """A folder of results that were made elsewhere, under the names of the pairs.
+
+    They lie in the folder itself, or in a sub-folder with the name of the data set.
+    """
+
+    def __init__(self, name: str, folder: Path):
+        if not folder.is_dir():
+            raise ReadError(f"There is no folder {str(folder)!r} of fused pictures for {name!r}.")
+        self.name = self.title = name
+        self.folder = folder
+
+    def _path(self, dataset: str, pair: str) -> Path:
+        own = self.folder / dataset
+        return image_named(own if own.is_dir() else self.folder, pair)
+
+    def version(self, dataset: Dataset, pair: str) -> str:
+        data = self._path(dataset.name, pair).read_bytes()
+        return f"picture {hashlib.sha256(data).hexdigest()[:16]}"
+
+    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        return pair.adopt(self._path(pair.dataset, pair.name))
+
+
+CLASSICAL: dict[str, type[Classical]] = {
+    method.name: method for method in (Average, Maximum, LaplacianPyramid, Wavelet, Mertens)
+}
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the models that have weights in this installation."""
+    return [name for name, spec in MODELS.items() if spec.bundled_weights() is not None]
+
+
+def default_methods() -> list[str]:
+    """Return the baselines that can run here, and every bundled model."""
+    classical = [name for name in CLASSICAL if name != Mertens.name or Mertens.available()]
+    return [*classical, *bundled_models()]
+
+
+def make_method(name: str, device: str = "auto") -> Method:
+    """Return a baseline or a bundled model by its name.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of that name, or the model has no bundled weights.
+    MissingPackageError
+        If it needs a package that is not installed.
+    """
+    if name in CLASSICAL:
+        return CLASSICAL[name]()
+    if name in bundled_models():
+        return Network(name, f"{name} (bundled)", name, device=device)
+    known = ", ".join([*CLASSICAL, *bundled_models()])
+    raise InvalidInputError(
+        f"There is no method {name!r}; choose from {known}, or give a checkpoint (--weights) or a "
+        "folder of fused pictures (--fused) a name of its own."
+    )
+
+
+def network_from(name: str, path: Path, device: str = "auto") -> Network:
+    """Return the network of a weights file, whose model is told from its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be used.
+    """
+    from ..models.weights import identify
+
+    return Network(name, name, identify(path), path, device)

@@ -1,0 +1,99 @@
+"""What was measured already: one line a result, so that an interrupted run goes on.
+
+A result is kept under everything that it depends on; new weights, other files or a metric's
+new version give a new key, and old lines are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from ..errors import WriteError
+
+#: Values by "METRIC@VERSION"; None where a metric does not apply to the pair.
+Values = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a result depends on, beside the metrics."""
+
+    dataset: str
+    pair: str
+    fingerprint: str
+    method: str
+    version: str
+
+
+class Store:
+    """A file of JSON lines.
+
+    Parameters
+    ----------
+    path : Path
+        Read if it exists. A line that an interruption cut short is dropped.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._values: dict[Key, Values] = {}
+        if path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        text = self.path.read_text(encoding="utf-8")
+        whole = text.endswith("\n") or not text
+        for line in text.splitlines():
+            try:
+                record = json.loads(line)
+                key = Key(*record["key"])
+                self._values.setdefault(key, {}).update(record["values"])
+            except (ValueError, TypeError, KeyError):
+                whole = False
+        if not whole:
+            lines = [_line(key, values) for key, values in self._values.items()]
+            write_whole(self.path, "".join(lines))
+
+    def get(self, key: Key) -> Values:
+        """Return what is known of a result."""
+        return self._values.get(key, {})
+
+    def put(self, key: Key, values: Values) -> None:
+        """Keep values, in memory and at the end of the file."""
+        self._values.setdefault(key, {}).update(values)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(key, values))
+        except OSError as error:
+            raise WriteError(f"Cannot write {str(self.path)!r}: {error}. Make room.") from error
+
+
+def _line(key: Key, values: Values) -> str:
+    return json.dumps({"key": astuple(key), "values": values}) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that appears under its name only when it is complete.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
+    """
+    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WriteError(
+            f"Cannot write {str(path)!r}: {error}. Choose another folder or make room."
+        ) from error

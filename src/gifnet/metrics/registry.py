@@ -1,0 +1,264 @@
+"""The metrics as data: what each is called, which way is better, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import InvalidInputError
+from . import bands, edges, features, fidelity, gradients, information, similarity, statistics
+from .planes import Plane
+
+#: What a metric may need beside the fused image.
+NEEDS = ("sources", "reference", "bands")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes
+    ----------
+    name : str
+        The field's abbreviation, the key of `METRICS`; "-ref" stands for a comparison with
+        a reference where the same metric is also known over the sources.
+    title : str
+        What it stands for.
+    compute : callable
+        Takes, each after the other, what is needed: (fused,) if nothing is; (first, second,
+        fused) for sources; (fused, reference) for a reference. Planes (H, W), or images
+        (bands, H, W) if "bands" is among the needs; then the first source is the
+        multispectral image at its own size and the second the PAN plane (H, W).
+    needs : tuple of str
+        Of `NEEDS`.
+    higher_is_better : bool
+        By the field's reading.
+    needs_care : str
+        Why a better value may not be a better picture; empty if nothing is known.
+    smallest_side : int
+        Planes below this side cannot be measured.
+    unit : str
+        Empty for ratios, and for what is in the unit of the pixels.
+    version : int
+        Changes whenever the numbers do, so that stored results can tell.
+    """
+
+    name: str
+    title: str
+    compute: Callable[..., float]
+    needs: tuple[str, ...] = ()
+    higher_is_better: bool = True
+    needs_care: str = ""
+    smallest_side: int = 2
+    unit: str = ""
+    version: int = 1
+
+
+def _swapped(function: Callable[..., float]) -> Callable[..., float]:
+    """Let a function of (fused, ms[, pan]) take (first, second, fused)."""
+
+    def compute(first: Plane, second: Plane, fused: Plane) -> float:
+        if function is bands.d_lambda:
+            return function(fused, first)
+        return function(fused, first, second)
+
+    return compute
+
+
+_COPY = "a copy of either source, pixel by pixel, has a high value"
+_NOISE = "noise, halos and over-sharpening raise it as well as detail"
+_SOURCES, _REFERENCE = ("sources",), ("reference",)
+_WINDOW = similarity.WINDOW
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("EN", "Entropy", information.entropy, needs_care=_NOISE, unit="bit"),
+        Metric("SD", "Standard deviation", statistics.standard_deviation, needs_care=_NOISE),
+        Metric("SF", "Spatial frequency", gradients.spatial_frequency, needs_care=_NOISE),
+        Metric("AG", "Average gradient", gradients.average_gradient, needs_care=_NOISE),
+        Metric("EI", "Edge intensity", gradients.edge_intensity, needs_care=_NOISE),
+        Metric(
+            "MI",
+            "Mutual information",
+            information.mutual_information,
+            _SOURCES,
+            needs_care=_COPY,
+            unit="bit",
+        ),
+        Metric(
+            "NMI",
+            "Normalised mutual information",
+            information.normalised_mutual_information,
+            _SOURCES,
+            needs_care=_COPY,
+        ),
+        Metric(
+            "CE",
+            "Cross entropy",
+            information.cross_entropy,
+            _SOURCES,
+            higher_is_better=False,
+            unit="bit",
+        ),
+        Metric(
+            "CC",
+            "Correlation coefficient",
+            statistics.correlation_coefficient,
+            _SOURCES,
+            needs_care="the average of the sources has nearly the best value",
+        ),
+        Metric(
+            "SCD",
+            "Sum of correlations of differences",
+            statistics.scd,
+            _SOURCES,
+            needs_care="contrast beyond the range of both sources raises it",
+        ),
+        Metric("Qabf", "Edge information kept", edges.qabf, _SOURCES),
+        Metric("Nabf", "Edge information made up", edges.nabf, _SOURCES, higher_is_better=False),
+        Metric(
+            "SSIM",
+            "Structural similarity to the sources",
+            similarity.ssim_of_sources,
+            _SOURCES,
+            smallest_side=_WINDOW,
+            needs_care="the average of the sources has nearly the best value",
+        ),
+        Metric(
+            "MS-SSIM",
+            "Multi-scale structural similarity to the sources",
+            similarity.ms_ssim_of_sources,
+            _SOURCES,
+            smallest_side=_WINDOW,
+            needs_care="the average of the sources has nearly the best value",
+        ),
+        Metric(
+            "MEF-SSIM",
+            "Structural similarity of multi-exposure fusion",
+            similarity.mef_ssim,
+            _SOURCES,
+            smallest_side=_WINDOW,
+        ),
+        Metric(
+            "VIF",
+            "Visual information fidelity to the sources",
+            fidelity.vif_of_sources,
+            _SOURCES,
+            smallest_side=fidelity.SMALLEST_SIDE,
+        ),
+        Metric(
+            "FMI",
+            "Feature mutual information",
+            features.fmi,
+            _SOURCES,
+            needs_care=_COPY,
+            smallest_side=3,
+        ),
+        Metric(
+            "MSE",
+            "Mean squared error to the sources",
+            statistics.mse_of_sources,
+            _SOURCES,
+            higher_is_better=False,
+            needs_care="the average of the sources has the best value",
+        ),
+        Metric(
+            "PSNR",
+            "Peak signal-to-noise ratio to the sources",
+            statistics.psnr_of_sources,
+            _SOURCES,
+            needs_care="the average of the sources has the best value",
+            unit="dB",
+        ),
+        Metric(
+            "MSE-ref",
+            "Mean squared error to the reference",
+            statistics.mse,
+            _REFERENCE,
+            higher_is_better=False,
+        ),
+        Metric(
+            "PSNR-ref",
+            "Peak signal-to-noise ratio to the reference",
+            statistics.psnr,
+            _REFERENCE,
+            unit="dB",
+        ),
+        Metric(
+            "SSIM-ref",
+            "Structural similarity to the reference",
+            similarity.ssim,
+            _REFERENCE,
+            smallest_side=_WINDOW,
+        ),
+        Metric(
+            "MS-SSIM-ref",
+            "Multi-scale structural similarity to the reference",
+            similarity.ms_ssim,
+            _REFERENCE,
+            smallest_side=_WINDOW,
+        ),
+        Metric(
+            "VIF-ref",
+            "Visual information fidelity to the reference",
+            fidelity.vif,
+            _REFERENCE,
+            smallest_side=fidelity.SMALLEST_SIDE,
+        ),
+        Metric(
+            "SAM",
+            "Spectral angle",
+            bands.sam,
+            ("reference", "bands"),
+            higher_is_better=False,
+            unit="degree",
+        ),
+        Metric(
+            "ERGAS",
+            "Relative dimensionless global error",
+            bands.ergas,
+            ("reference", "bands"),
+            higher_is_better=False,
+        ),
+        Metric("UQI", "Universal quality index", bands.uqi_of_bands, ("reference", "bands")),
+        Metric("Q4", "Quaternion quality index", bands.q4, ("reference", "bands")),
+        Metric(
+            "D_lambda",
+            "Spectral distortion",
+            _swapped(bands.d_lambda),
+            ("sources", "bands"),
+            higher_is_better=False,
+            smallest_side=8,
+        ),
+        Metric(
+            "D_s",
+            "Spatial distortion",
+            _swapped(bands.d_s),
+            ("sources", "bands"),
+            higher_is_better=False,
+            smallest_side=8,
+        ),
+        Metric(
+            "QNR",
+            "Quality with no reference",
+            _swapped(bands.qnr),
+            ("sources", "bands"),
+            smallest_side=8,
+        ),
+    )
+}
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of a name, in capitals or not.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    for known in METRICS.values():
+        if known.name.lower() == name.lower():
+            return known
+    raise InvalidInputError(f"There is no metric {name!r}; known are {', '.join(METRICS)}.")
