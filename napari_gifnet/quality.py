@@ -18,6 +18,7 @@ from .layers import METADATA_KEY, Snapshot
 from .pairs import moving_grid
 from .sampling import RangeCache, nearest_plane, sample_plane
 from .view import Region
+from .warmup import few_pauses
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -91,7 +92,8 @@ class QualityJob:
         InvalidInputError
             If the images have no pixel in common there.
         """
-        from gifnet.metrics import evaluate, metric
+        with few_pauses():
+            from gifnet.metrics import evaluate, metric
 
         names = TELLING[self.task]
         total = len(names) * (1 + len(self.sources))

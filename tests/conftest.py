@@ -55,6 +55,7 @@ def seen(
 
     monkeypatch.setattr(Engine, "run", run)
     monkeypatch.setattr(
-        "gifnet.models.registry.ModelSpec.bundled_weights", lambda self: random_weights
+        "gifnet.models.registry.ModelSpec.bundled_weights",
+        lambda self, task=None: random_weights,
     )
     return calls

@@ -23,7 +23,8 @@ from gifnet.training.config import TrainingConfig, recipe
 from gifnet.training.data import (
     read_scene,
 )
-from gifnet.training.trainer import LOG_FIELDS, GIFNetTrainer, learning_rate_factor, train_gifnet
+from gifnet.training.settings import learning_rate_factor
+from gifnet.training.trainer import LOG_FIELDS, GIFNetTrainer, train_gifnet
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +198,7 @@ def test_the_average_follows_the_weights(trainer: GIFNetTrainer) -> None:
     assert trainer.average is not None
     before = {k: v.clone() for k, v in trainer.average.state_dict().items()}
     trainer.step = 7
-    trainer._train_step()
+    trainer.advance()
     decay = min(0.9, 8 / 17)
     for key, value in trainer.average.state_dict().items():
         current = trainer.module.state_dict()[key]

@@ -79,7 +79,8 @@ class Fuser:
         if self._weights is None:
             from .models.weights import load_weights
 
-            self._weights = load_weights(self.options.weights, self.options.model)
+            options = self.options
+            self._weights = load_weights(options.weights, options.model, options.task)
         return self._weights
 
     def release(self) -> None:

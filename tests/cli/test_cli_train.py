@@ -46,6 +46,55 @@ def test_train_and_use_the_weights(
     assert run(*again, "--resume").code == 0
 
 
+def test_train_a_stage(run: Run, training_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    settings = ["steps=1", "batch_size=1", "crop=32", "hold_out=0", "transfer=0", "iterations=1"]
+    changes = [part for setting in settings for part in ("--set", setting)]
+    arguments = ["train", "efrufn", "--data", training_data, "--out", out]
+    assert run(*arguments, "--stage", "ivf", *changes) == Outcome(0, "", "")
+    config = json.loads((out / "config.json").read_text())
+    assert (config["model"], config["stage"], config["crop"]) == ("efrufn", "ivf", 32)
+    assert run(*arguments, "--resume").code == 0
+    # A finished stage teaches the next one; a stage that needs a teacher says so.
+    weights = out / "weights.safetensors"
+    taught = ["train", "efrufn", "--data", training_data, "--out", tmp_path / "next"]
+    assert "teacher" in fail(run, out, *taught, "--stage", "ivf")
+    assert "'weights.safetensors'" not in fail(run, out, *taught, "--stage", "mfif", *changes)
+    more = [*changes[:-4], "--set", "iterations=1", "--teacher", weights]
+    assert run(*taught, "--stage", "ivf", *more).code == 0
+
+
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        (["--stage", "first"], "first"),
+        (["--stage", "mfif", "--recipe", "secret"], "secret"),
+        (["--stage", "mfif", "--set", "colour=blue"], "colour"),
+    ],
+)
+def test_stage_errors(
+    run: Run, training_data: Path, tmp_path: Path, extra: list[str], word: str
+) -> None:
+    arguments = ["train", "frufn", "--data", training_data, "--out", tmp_path / "run"]
+    assert word in fail(run, tmp_path, *arguments, *extra)
+
+
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        ([], "--stage"),
+        (["--stage", "mfif", "--all-stages"], "--all-stages"),
+        (["--stage", "mfif", "--recipe", "cpu", "--config", "c.json"], "exclude"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    run: Run, training_data: Path, tmp_path: Path, extra: list[str], word: str
+) -> None:
+    outcome = run("train", "efrufn", "--data", training_data, "--out", tmp_path / "run", *extra)
+    assert outcome.code == 2
+    assert word in outcome.err
+
+
 def test_train_with_a_configuration_file(run: Run, training_data: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"steps": 3, "triplets": 0.5}')

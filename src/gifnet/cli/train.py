@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -13,40 +15,82 @@ from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
     from ..training.config import TrainingConfig
+    from ..training.settings import RunSettings
+    from ..training.stages import StageConfig
+
+    Settings = TypeVar("Settings", bound=RunSettings)
 
 #: What of a log row the progress bar shows.
-_SHOWN = ("mm_private", "dp_private", "psnr", "ssim")
+_SHOWN = (
+    "mm_private", "dp_private", "warm_up", "similarity", "reconstruction", "transfer", "psnr",
+    "ssim", "held_back_loss",
+)  # fmt: skip
 
 train_app = typer.Typer(
     help="Train a network on images of your own.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
-@train_app.callback()
-def _train() -> None:
-    """Keep ``gifnet`` a command of its own: Typer would swallow the name of an only one."""
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of image sets: sub-folders infrared and visible for multi-modal pairs; "
+        "near, far and all_in_focus for multi-focus triplets.",
+    ),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for configuration, log, plot, checkpoint and, at the end, "
+        "weights.safetensors.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="JSON", help="A configuration file instead of a recipe."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change one setting; may be given repeatedly."
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the checkpoint in the output folder, with its configuration unless "
+        "one is given.",
+    ),
+]
+Stage = Annotated[
+    str | None,
+    typer.Option("--stage", metavar="mfif|meif|ivf", help="The stage to train."),
+]
+AllStages = Annotated[
+    bool,
+    typer.Option("--all-stages", help="Train all three, each in a folder of its name in --out."),
+]
+Teacher = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher", metavar="FILE", help="Weights of the stage before, whose gradients to learn."
+    ),
+]
+StageRecipe = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="NAME", help="cpu (default) or published."),
+]
 
 
 @train_app.command("gifnet")
 def train_gifnet(
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            help="Folder of image sets: sub-folders infrared and visible for multi-modal pairs; "
-            "near, far and all_in_focus for multi-focus triplets.",
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="Folder for configuration, log, plot, checkpoint and, at the end, "
-            "weights.safetensors.",
-        ),
-    ],
+    data: Data,
+    out: Out,
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -56,36 +100,126 @@ def train_gifnet(
             "published, that of the paper.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="JSON", help="A configuration file instead of a recipe."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change one setting; may be given repeatedly."
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on from the checkpoint in the output folder, with its configuration unless "
-            "one is given.",
-        ),
-    ] = False,
+    config: Config = None,
+    settings: Changes = None,
+    resume: Resume = False,
 ) -> None:
     """Train GIFNet; interrupt it at any time and go on with --resume."""
-    if recipe is not None and config is not None:
-        raise typer.BadParameter("--recipe and --config exclude each other; give one of them.")
+    _exclude(recipe, config)
     configuration = _configuration(recipe, config, settings or [], out if resume else None)
     from ..training.trainer import train_gifnet as train
 
-    with progress_bar("training", "step", configuration.steps) as bar:
+    with _shown(configuration.steps) as show:
+        weights = train(data, out, configuration, resume=resume, on_step=show)
+    say(f"{weights}: trained for {configuration.steps} steps")
+
+
+@train_app.command("efrufn")
+def train_efrufn(
+    data: Data,
+    out: Out,
+    stage: Stage = None,
+    all_stages: AllStages = False,
+    teacher: Teacher = None,
+    recipe: StageRecipe = None,
+    config: Config = None,
+    settings: Changes = None,
+    resume: Resume = False,
+) -> None:
+    """Train EFRUFN by sequential gradient transfer, one stage or all of them."""
+    _train_stages("efrufn", data, out, stage, all_stages, teacher, recipe, config, settings, resume)
+
+
+@train_app.command("frufn")
+def train_frufn(
+    data: Data,
+    out: Out,
+    stage: Stage = None,
+    all_stages: AllStages = False,
+    teacher: Teacher = None,
+    recipe: StageRecipe = None,
+    config: Config = None,
+    settings: Changes = None,
+    resume: Resume = False,
+) -> None:
+    """Train FRUFN by sequential gradient transfer, one stage or all of them."""
+    _train_stages("frufn", data, out, stage, all_stages, teacher, recipe, config, settings, resume)
+
+
+def _train_stages(
+    model: str,
+    data: Path,
+    out: Path,
+    stage: str | None,
+    all_stages: bool,
+    teacher: Path | None,
+    recipe: str | None,
+    config: Path | None,
+    settings: list[str] | None,
+    resume: bool,
+) -> None:
+    from ..training.stage_trainer import train_all_stages, train_stage
+    from ..training.stages import StageConfig
+
+    _exclude(recipe, config)
+    if all_stages:
+        if stage is not None or teacher is not None or config is not None:
+            raise typer.BadParameter(
+                "--all-stages excludes --stage, --teacher and --config: it sets them itself."
+            )
+        changes = _changes(settings or [], StageConfig())
+        with _shown(0) as show:
+            paths = train_all_stages(
+                data, out, recipe or "cpu", model=model, changes=changes, resume=resume,
+                on_step=show,
+            )  # fmt: skip
+        for path in paths:
+            say(f"{path}: trained")
+        return
+    configuration = _stage_configuration(
+        model, stage, teacher, recipe, config, settings or [], out if resume else None
+    )
+    with _shown(configuration.steps) as show:
+        weights = train_stage(data, out, configuration, resume=resume, on_step=show)
+    say(f"{weights}: trained for {configuration.steps} steps")
+
+
+def _stage_configuration(
+    model: str,
+    stage: str | None,
+    teacher: Path | None,
+    recipe: str | None,
+    config: Path | None,
+    settings: list[str],
+    resumed: Path | None,
+) -> StageConfig:
+    from ..training.stages import StageConfig, stage_recipe
+
+    if resumed is not None and recipe is None and config is None:
+        config = resumed / "config.json"
+    if config is not None:
+        return _changed(StageConfig.from_file(config), settings)
+    if stage is None:
+        raise typer.BadParameter("Give --stage mfif, meif or ivf, or --all-stages.")
+    changes = _changes(settings, StageConfig())
+    return stage_recipe(recipe or "cpu", stage, model=model, teacher=teacher, changes=changes)
+
+
+def _exclude(recipe: str | None, config: Path | None) -> None:
+    if recipe is not None and config is not None:
+        raise typer.BadParameter("--recipe and --config exclude each other; give one of them.")
+
+
+@contextmanager
+def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
+    """Give what shows a run's steps on a progress bar; `steps` 0 if there will be several."""
+    with progress_bar("training", "step", steps) as bar:
 
         def show(step: int, steps: int, row: dict[str, Any]) -> None:
             if bar is None:
                 return
+            if step < bar.n or bar.total != steps:
+                bar.reset(total=steps)
             shown = [key for key in _SHOWN if key in row]
             if step > bar.n + 1:
                 # A resumed run starts where the last one stopped; that was no work of this one.
@@ -93,8 +227,7 @@ def train_gifnet(
             bar.set_postfix({key: f"{row[key]:.4g}" for key in shown}, refresh=False)
             bar.update(step - bar.n)
 
-        weights = train(data, out, configuration, resume=resume, on_step=show)
-    say(f"{weights}: trained for {configuration.steps} steps")
+        yield show
 
 
 def _configuration(
@@ -116,12 +249,24 @@ def _configuration(
         if config is not None
         else training.recipe(recipe or "bundled")
     )
+    return _changed(base, settings)
+
+
+def _changed(base: Settings, settings: list[str]) -> Settings:
+    """Return a configuration with settings of the command line in it."""
     if not settings:
         return base
-    values = dataclasses.asdict(base)
-    for name, text in map(_split_setting, settings):
-        values[name] = _convert(name, text, values.get(name))
-    return training.TrainingConfig.from_dict(values, "command line")
+    values = dataclasses.asdict(base) | _changes(settings, base)
+    return type(base).from_dict(values, "command line")
+
+
+def _changes(settings: list[str], base: RunSettings) -> dict[str, Any]:
+    """Return settings of the command line, in the types that they have in `base`."""
+    current = dataclasses.asdict(base)
+    return {
+        name: _convert(name, text, current.get(name))
+        for name, text in map(_split_setting, settings)
+    }
 
 
 def _split_setting(text: str) -> tuple[str, str]:

@@ -6,8 +6,8 @@ entry and know no model by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
@@ -50,6 +50,9 @@ class ModelSpec:
         of an image; 0 if it is local.
     bundled : str
         File name of the bundled weights, empty if none are.
+    bundled_by_task : mapping of str to str
+        For a model with weights of its own for every kind of task: the task's name to the
+        file name of its bundled weights. `bundled` is then empty.
     fold : callable, optional
         (module, device, dtype) to the `Pipeline` that runs it in tiles. Without one the
         module runs on whole planes.
@@ -65,6 +68,7 @@ class ModelSpec:
     minimum_side: int
     statistics_stages: int
     bundled: str = ""
+    bundled_by_task: Mapping[str, str] = field(default_factory=dict)
     fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
 
     def pipeline(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -75,18 +79,60 @@ class ModelSpec:
 
         return whole_plane_pipeline(module, device, dtype)
 
-    def bundled_weights(self) -> Traversable | None:
+    def bundled_name(self, task: str | None = None) -> str:
+        """Return the file name of the bundled weights for a task, empty if there is none."""
+        return self.bundled or self.bundled_by_task.get(task or "", "")
+
+    def bundled_weights(self, task: str | None = None) -> Traversable | None:
         """Return the bundled weights file, or None where the installation has none."""
-        if not self.bundled:
+        name = self.bundled_name(task)
+        if not name:
             return None
-        path = resources.files("gifnet") / "weights" / self.bundled
+        path = resources.files("gifnet") / "weights" / name
         return path if path.is_file() else None
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that have bundled weights of their own in this installation."""
+        return tuple(task for task in self.bundled_by_task if self.bundled_weights(task))
 
 
 def _build_gifnet(head: str) -> nn.Module:
     from .gifnet import GIFNet
 
     return GIFNet(head)  # type: ignore[arg-type]
+
+
+def _build_frufn() -> nn.Module:
+    from .frufn import FRUFN
+
+    return FRUFN()
+
+
+def _build_efrufn() -> nn.Module:
+    from .efrufn import EFRUFN
+
+    return EFRUFN()
+
+
+def _build_color_net() -> nn.Module:
+    from .color_net import ColorNet
+
+    return ColorNet()
+
+
+#: Modules that have weights files but fuse nothing by themselves.
+COMPANIONS: dict[str, Callable[[], nn.Module]] = {"color-net": _build_color_net}
+
+_UNFOLDING_PAPER = (
+    'Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer '
+    'Learning and Fusion Rule Unfolding"'
+)
+
+
+def _stage_files(model: str) -> dict[str, str]:
+    """Return the weights of every task: medical pairs use those of exposures (paper, Sec. 4.5)."""
+    stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivf", "nir": "ivf"}
+    return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
 
 
 def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -125,6 +171,30 @@ MODELS: dict[str, ModelSpec] = {
             minimum_side=8,
             statistics_stages=2,
             fold=_fold_gifnet,
+        ),
+        ModelSpec(
+            name="efrufn",
+            title="EFRUFN: the fusion rule as a deep equilibrium, weights for every task",
+            paper=_UNFOLDING_PAPER,
+            build=_build_efrufn,
+            has_mask=True,
+            window=8,
+            halo=0,
+            minimum_side=8,
+            statistics_stages=0,
+            bundled_by_task=_stage_files("efrufn"),
+        ),
+        ModelSpec(
+            name="frufn",
+            title="FRUFN: the fusion rule unfolded into five units, weights for every task",
+            paper=_UNFOLDING_PAPER,
+            build=_build_frufn,
+            has_mask=True,
+            window=8,
+            halo=0,
+            minimum_side=8,
+            statistics_stages=0,
+            bundled_by_task=_stage_files("frufn"),
         ),
     )
 }

@@ -137,7 +137,8 @@ class WholePlane:
         first, second = planes(image).split(1, dim=1)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             fused: Fused = self._module(first, second)
-        return Fused(*(None if x is None else crop(x, image, to) for x in fused))  # type: ignore[arg-type]
+        maps = (fused.image, fused.mask)
+        return Fused(*(None if x is None else crop(x, image, to) for x in maps))  # type: ignore[arg-type]
 
 
 def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:

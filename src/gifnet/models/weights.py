@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WeightsError, WriteError
-from . import keymap
-from .registry import MODELS, ModelSpec, model_spec
+from . import keymap, keymap_efrufn
+from .registry import COMPANIONS, MODELS, ModelSpec, model_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,13 +54,15 @@ def recognise(state: Mapping[str, Tensor]) -> str:
         If they belong to no known model.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    for name in MODELS:
-        if shapes == _expected_shapes(name):
+    known = {}
+    for name in (*MODELS, *COMPANIONS):
+        known[name] = _expected_shapes(name)
+        if shapes == known[name]:
             return name
-    gifnet = _expected_shapes("gifnet-cvpr")
-    missing = sorted(set(gifnet) - set(shapes))
-    unexpected = sorted(set(shapes) - set(gifnet))
-    wrong = sorted(k for k in set(gifnet) & set(shapes) if gifnet[k] != shapes[k])
+    nearest = known[max(known, key=lambda name: len(shapes.items() & known[name].items()))]
+    missing = sorted(set(nearest) - set(shapes))
+    unexpected = sorted(set(shapes) - set(nearest))
+    wrong = sorted(k for k in set(nearest) & set(shapes) if nearest[k] != shapes[k])
     raise WeightsError(
         f"The weights belong to no known model ({', '.join(MODELS)}). Beside the nearest one "
         f"they lack {_some(missing)}, add {_some(unexpected)} and differ in the shape of "
@@ -75,13 +77,18 @@ def _some(names: list[str], limit: int = 3) -> str:
     return ", ".join(names[:limit]) + rest
 
 
+def _build(name: str) -> nn.Module:
+    """Return a model or companion with random weights."""
+    return COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
+
+
 def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
     # On the CPU: initialising on the meta device imports PyTorch's compiler, which takes seconds.
-    state = MODELS[name].build().state_dict()
+    state = _build(name).state_dict()
     return {key: tuple(value.shape) for key, value in state.items()}
 
 
-def load_weights(weights: str | Path | None, model: str) -> Weights:
+def load_weights(weights: str | Path | None, model: str, task: str | None = None) -> Weights:
     """Load weights for a model.
 
     Parameters
@@ -90,16 +97,20 @@ def load_weights(weights: str | Path | None, model: str) -> Weights:
         None for the bundled weights, or a path to a safetensors file or to an authors'
         checkpoint (a pickled state dict, loaded without running any code in it).
     model : str
-        The registry name.
+        The registry name, or "color-net".
+    task : str, optional
+        Which of a model's bundled weights, where it has some for every task.
 
     Raises
     ------
     WeightsError
         If the file is missing, unreadable, or belongs to another model.
     """
-    spec = model_spec(model)
+    spec = None if model in COMPANIONS else model_spec(model)
     if weights is None:
-        data, source = _bundled(spec)
+        if spec is None:
+            raise WeightsError(f"No weights are bundled for {model!r}: give a path.")
+        data, source = _bundled(spec, task)
     else:
         path = Path(weights).expanduser()
         source = str(path)
@@ -140,15 +151,20 @@ def identify(path: str | Path) -> str:
         raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
 
 
-def _bundled(spec: ModelSpec) -> tuple[bytes, str]:
-    path = spec.bundled_weights()
-    if path is None:
-        with_weights = [s.name for s in MODELS.values() if s.bundled_weights() is not None]
+def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
+    path = spec.bundled_weights(task)
+    if path is not None:
+        return path.read_bytes(), f"bundled:{spec.bundled_name(task)}"
+    if spec.tasks():
         raise WeightsError(
-            f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
-            f"the authors' checkpoint. Models with bundled weights: {with_weights}."
+            f"Model {spec.name!r} has weights of its own for every task, and none for task "
+            f"{task!r}: pass task=, one of {list(spec.tasks())}, or weights=PATH."
         )
-    return path.read_bytes(), f"bundled:{spec.bundled}"
+    with_weights = [s.name for s in MODELS.values() if s.bundled_weights() or s.tasks()]
+    raise WeightsError(
+        f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
+        f"the authors' checkpoint. Models with bundled weights: {with_weights}."
+    )
 
 
 def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -186,12 +202,16 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
         isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
     ):
         raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
-    return keymap.translate(state) if keymap.is_published(state) else dict(state)
+    if keymap.is_published(state):
+        return keymap.translate(state)
+    if keymap_efrufn.is_published(state):
+        return keymap_efrufn.translate(state)
+    return dict(state)
 
 
 def build_model(weights: Weights, model: str) -> nn.Module:
     """Return the model with the weights in it, in evaluation mode on the CPU."""
-    module = model_spec(model).build()
+    module = _build(model)
     module.load_state_dict(weights.state)
     return module.eval().requires_grad_(False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,39 +12,44 @@ from ..errors import WeightsError
 from ..models.weights import load_weights
 
 if TYPE_CHECKING:
-    from .config import TrainingConfig
-    from .trainer import GIFNetTrainer
+    from .loop import Trainer
+    from .settings import RunSettings
+
+#: columns of the log that are scores on held-back scenes
+SCORES = ("psnr", "ssim", "held_back_loss")
 
 
-def make_card(trainer: GIFNetTrainer) -> dict[str, Any]:
+def make_card(trainer: Trainer[Any, Any]) -> dict[str, Any]:
     """Return what is known about a run: data, recipe, time, machine, measured quality."""
     import torch
 
-    dataset = trainer.dataset
-    sets = Counter(scene.dataset.name for scene in (*dataset.pairs, *dataset.training_triplets))
     device = trainer.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "model": trainer.config.model,
         # Paths say something of the machine and nothing of the recipe.
         "recipe": dataclasses.asdict(trainer.config)
-        | {name: Path(getattr(trainer.config, name)).name for name in ("start", "depth")},
+        | {
+            name: Path(getattr(trainer.config, name)).name
+            for name in ("start", "depth", "teacher")
+            if hasattr(trainer.config, name)
+        },
         "steps_done": trainer.step,
-        "training_scenes": dict(sets),
-        "held_back": [scene.name for scene in dataset.validation_triplets],
+        "training_scenes": dict(trainer.training_sets()),
+        "held_back": trainer.held_back(),
         "seconds": round(trainer.seconds),
         "device": f"{device.type}: {name}",
         "torch": torch.__version__,
         "date": datetime.now(UTC).date().isoformat(),
-        "validation": {k: v for k, v in trainer.rows[-1].items() if k in ("psnr", "ssim")}
+        "validation": {k: v for k, v in trainer.rows[-1].items() if k in SCORES}
         if trainer.rows
         else {},
-        "gate": {k: float(v.detach()) for k, v in trainer.result.gate.items()},
         "started_from": _parent(trainer.config),
+        **trainer.card_details(),
     }
 
 
-def _parent(config: TrainingConfig) -> dict[str, Any]:
+def _parent(config: RunSettings) -> dict[str, Any]:
     """Return the hash and card of the weights that a run started from; empty for none."""
     if not config.start:
         return {}

@@ -75,8 +75,8 @@ def find_scenes(folder: str | Path, roles: Sequence[str]) -> list[Scene]:
 
 
 @lru_cache(maxsize=8192)
-def _read_luminance(path: Path) -> np.ndarray:
-    """Return a file's luminance as uint8, kept in memory: training sets are small."""
+def read_image(path: Path) -> np.ndarray:
+    """Return a file's uint8 (H, W) or (H, W, 3), kept in memory: training sets are small."""
     from skimage.io import imread
 
     try:
@@ -87,20 +87,52 @@ def _read_luminance(path: Path) -> np.ndarray:
         raise TrainingError(
             f"The training image {str(path)!r} is {image.dtype}; training takes 8-bit images."
         )
-    if image.ndim == 3 and image.shape[-1] in (1, 2):
-        image = image[..., 0]
-    elif image.ndim == 3:
-        image = np.round(luminance(image[..., :3].astype(np.float32))).astype(np.uint8)
+    if image.ndim == 3:
+        return image[..., 0] if image.shape[-1] in (1, 2) else image[..., :3]
     return image
 
 
-def read_scene(scene: Scene) -> tuple[np.ndarray, ...]:
-    """Return the scene's luminance planes, uint8 (H, W) each, of one size."""
-    planes = tuple(_read_luminance(path) for path in scene.paths)
-    if len({plane.shape for plane in planes}) > 1:
+@lru_cache(maxsize=8192)
+def _read_luminance(path: Path) -> np.ndarray:
+    """Return a file's luminance as uint8."""
+    image = read_image(path)
+    if image.ndim == 2:
+        return image
+    return np.round(luminance(image.astype(np.float32))).astype(np.uint8)
+
+
+def read_scene(
+    scene: Scene, read: Callable[[Path], np.ndarray] = _read_luminance
+) -> tuple[np.ndarray, ...]:
+    """Return the scene's images, uint8 luminance planes (H, W) by default, of one size."""
+    planes = tuple(read(path) for path in scene.paths)
+    if len({plane.shape[:2] for plane in planes}) > 1:
         sizes = ", ".join(f"{p.name} {a.shape}" for p, a in zip(scene.paths, planes, strict=True))
         raise TrainingError(f"The images of scene {scene.name!r} differ in size: {sizes}.")
     return planes
+
+
+def random_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return one random square of every image of a scene, turned and flipped alike.
+
+    Images are (H, W) or (H, W, C) of one size and mirrored where they are too small; crops
+    are float32 in [0, 1] for 8-bit images, contiguous.
+    """
+    height, width = planes[0].shape[:2]
+    if height < size or width < size:
+        pad = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
+        planes = [np.pad(plane, pad[: plane.ndim], mode="symmetric") for plane in planes]
+        height, width = planes[0].shape[:2]
+    top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    crops = []
+    for plane in planes:
+        crop = np.rot90(plane[top : top + size, left : left + size], turns)
+        crop = crop[:, ::-1] if flip else crop
+        crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
+    return crops
 
 
 @dataclass(frozen=True)
@@ -148,22 +180,6 @@ class JointDataset:
             )
         self.depth = depth or make_depth_source(config.depth)
 
-    def _crop(self, planes: tuple[np.ndarray, ...], rng: np.random.Generator) -> list[Plane]:
-        size = self.config.crop
-        height, width = planes[0].shape
-        if height < size or width < size:
-            pad = ((0, max(0, size - height)), (0, max(0, size - width)))
-            planes = tuple(np.pad(plane, pad, mode="symmetric") for plane in planes)
-            height, width = planes[0].shape
-        top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        crops = []
-        for plane in planes:
-            crop = np.rot90(plane[top : top + size, left : left + size], turns)
-            crop = crop[:, ::-1] if flip else crop
-            crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
-        return crops
-
     def _multi_modal(self, rng: np.random.Generator) -> tuple[Plane, Plane, CropDepth]:
         """Return an infrared and a visible crop, and what gives the depth of the latter."""
         scene = self.pairs[rng.integers(len(self.pairs))]
@@ -171,9 +187,9 @@ class JointDataset:
         if getattr(self.depth, "whole_image", False):
             image = planes[1].astype(np.float32) / np.float32(255)
             depth = self.depth(scene.name, image, rng)
-            infrared, visible, crop = self._crop((*planes, depth), rng)
+            infrared, visible, crop = random_crops(self.config.crop, (*planes, depth), rng)
             return infrared, visible, lambda: crop
-        infrared, visible = self._crop(planes, rng)
+        infrared, visible = random_crops(self.config.crop, planes, rng)
         return infrared, visible, lambda: self.depth(scene.name, visible, rng)
 
     def _photography(
@@ -183,7 +199,7 @@ class JointDataset:
         kind = rng.random()
         if kind < self.config.triplets:
             scene = self.training_triplets[rng.integers(len(self.training_triplets))]
-            first, second, target = self._crop(read_scene(scene), rng)
+            first, second, target = random_crops(self.config.crop, read_scene(scene), rng)
         elif kind < self.config.triplets + self.config.exposure:
             # Over-exposed first, as at inference: no random swap.
             return (*exposure_pair(visible, rng), visible)

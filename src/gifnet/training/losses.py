@@ -54,7 +54,7 @@ def photography_loss(
     return loss
 
 
-def _sobel(planes: Tensor) -> Tensor:
+def sobel(planes: Tensor) -> Tensor:
     """Return the horizontal and vertical Sobel derivatives, (B, 2, H, W)."""
     row = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], device=planes.device) / 8
     kernel = torch.stack((row, row.T))[:, None]
@@ -70,10 +70,10 @@ def deployed_loss(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
     close to either source by SSIM.
     """
     intensity = F.l1_loss(fused, (torch.maximum(first, second) + (first + second) / 2) / 2)
-    gradient_first, gradient_second = _sobel(first), _sobel(second)
+    gradient_first, gradient_second = sobel(first), sobel(second)
     stronger = torch.where(
         gradient_first.abs() > gradient_second.abs(), gradient_first, gradient_second
     )
-    gradient = F.l1_loss(_sobel(fused), stronger)
+    gradient = F.l1_loss(sobel(fused), stronger)
     structure = 1 - (ssim(fused, first) + ssim(fused, second)) / 2
     return 0.5 * intensity + 4 * gradient + 0.25 * structure

@@ -17,27 +17,39 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
     return smoothed[width // 2 : width // 2 + len(values)]
 
 
-def plot_log(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw losses, both gates (supplement, Fig. 4) and validation scores of a run's log."""
+def plot_log(rows: Sequence[Mapping[str, Any]], path: Path, losses: Sequence[str]) -> None:
+    """Draw the named losses, GIFNet's gates (supplement, Fig. 4) and scores of a run's log."""
     from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    losses, gates, scores = figure.subplots(1, 3)
 
     def series(name: str) -> tuple[np.ndarray, np.ndarray]:
         points = [(row["step"], row[name]) for row in rows if row.get(name) not in (None, "")]
         return np.array([p[0] for p in points]), np.array([p[1] for p in points], float)
 
-    for name in ("mm_public", "mm_private", "dp_public", "dp_private", "dp_deployed"):
-        steps, values = series(name)
-        if len(steps):
-            losses.semilogy(steps, _smooth(values, 31), label=name.replace("_", " "))
-    for branch in ("mm", "dp"):
-        steps, values = series(f"gate_{branch}")
-        gates.plot(steps, values, label=rf"$\lambda$, {branch.upper()} branch main")
-    steps, values = series("psnr")
-    scores.plot(steps, values, marker="o", label="PSNR, held-back triplets (dB)")
-    for axes, title in ((losses, "loss"), (gates, "gate"), (scores, "validation")):
+    panels = {
+        "loss": {name: name.replace("_", " ") for name in losses},
+        "gate": {
+            f"gate_{branch}": rf"$\lambda$, {branch.upper()} branch main" for branch in ("mm", "dp")
+        },
+        "equilibrium": {"residual": "residual of the fixed point"},
+        "validation": {
+            "psnr": "PSNR, held-back scenes (dB)",
+            "held_back_loss": "loss, held-back scenes",
+        },
+    }
+    drawn = {
+        title: {label: series(name) for name, label in names.items() if len(series(name)[0])}
+        for title, names in panels.items()
+    }
+    drawn = {title: lines for title, lines in drawn.items() if lines}
+    figure = Figure(figsize=(4 * max(len(drawn), 1), 3.6), layout="constrained")
+    for axes, (title, lines) in zip(
+        figure.subplots(1, max(len(drawn), 1), squeeze=False)[0], drawn.items(), strict=False
+    ):
+        for label, (steps, values) in lines.items():
+            if title == "loss":
+                axes.semilogy(steps, _smooth(values, 31), label=label)
+            else:
+                axes.plot(steps, values, label=label, marker="o" if title == "validation" else "")
         axes.set(title=title, xlabel="step")
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=110)

@@ -1,0 +1,97 @@
+"""EFRUFN: one shared unit, run to its fixed point.
+
+Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer
+Learning and Fusion Rule Unfolding", Sec. 3.2.2.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import pad_to_multiple
+from .fixed_point import Convergence, equilibrium
+from .frufn import UnfoldingUnit
+from .unfolding import CHANNELS, conv, make_decoder, make_encoder
+
+
+class ConvergenceWarning(UserWarning):
+    """A fixed point was not reached to tolerance; the result may depend on the start."""
+
+
+class Settled(NamedTuple):
+    """A fused plane, the mask it was made with, and how the mask settled.
+
+    `image` and `mask` are (B, 1, H, W).
+    """
+
+    image: Tensor
+    mask: Tensor
+    convergence: Convergence
+
+
+class EFRUFN(nn.Module):
+    """The network on pairs of luminance planes: one unit, whose mask is a fixed point.
+
+    With d = ReLU(F1 - F2), the mask solves M = G(d, M), and the features are
+    F2 + M * T(d). This is how the authors' checkpoint works, as far as can be found out: of the
+    readings of Eq. 16 to 18 that its tensors allow, it has the least training loss on training
+    pairs under this one (`docs/architecture.md`). T is then needed once, and the state of the
+    equilibrium is the mask alone.
+
+    Parameters
+    ----------
+    steps : int
+        Evaluations of the mask generator at most.
+    tolerance : float
+        Relative residual at which the mask counts as settled.
+
+    Notes
+    -----
+    Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
+    bottom and right and cut back. The paper's I1 and I2 are the first and second plane.
+    Where the mask does not settle in evaluation mode, a `ConvergenceWarning` says so.
+    """
+
+    size_multiple = 8
+    has_mask = True
+
+    def __init__(self, steps: int = 30, tolerance: float = 1e-3):
+        super().__init__()
+        self.steps, self.tolerance = steps, tolerance
+        self.encode_first, self.encode_second = make_encoder(), make_encoder()
+        self.unit = UnfoldingUnit()
+        self.decode = make_decoder()
+        #: In the published parameter count and checkpoint, but never trained or read: its
+        #: weights fill the interval of PyTorch's default initialisation evenly.
+        self.unread = conv(2 * CHANNELS, CHANNELS)
+
+    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Settled:
+        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
+        height, width = first.shape[-2:]
+        encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
+        features = self.encode_second(pad_to_multiple(second, self.size_multiple))
+        difference = torch.relu(encoded - features)
+        mask, convergence = equilibrium(
+            lambda mask: self.unit.mask(difference, mask),
+            torch.zeros_like(difference[:, :1]),
+            steps=self.steps,
+            tolerance=self.tolerance,
+        )
+        if not (self.training or convergence.converged):
+            warnings.warn(
+                f"EFRUFN's mask did not settle: after {convergence.steps} steps it still changes "
+                f"by {convergence.residual:.1e} of its norm, more than {self.tolerance:.1e}.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        image = self.decode(features + mask * self.unit.transform(difference))
+        crop = (..., slice(height), slice(width))
+        return Settled(image[crop], mask[crop], convergence)
+
+    def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode and decode either plane by itself, for the warm-up; sides are as they are."""
+        return self.decode(self.encode_first(first)), self.decode(self.encode_second(second))

@@ -1,0 +1,84 @@
+"""FRUFN: the fundamental fusion rule, unfolded into a network of units in a row.
+
+Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer
+Learning and Fusion Rule Unfolding", Sec. 3.2.1.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import pad_to_multiple
+from .heads import Fused
+from .unfolding import (
+    CHANNELS,
+    GlobalLocalTransformation,
+    MultiScaleMaskGenerator,
+    make_decoder,
+    make_encoder,
+)
+
+
+class Unfolded(NamedTuple):
+    """The features after a unit, and the mask that they were made with."""
+
+    features: Tensor
+    mask: Tensor
+
+
+class UnfoldingUnit(nn.Module):
+    """One step of Eq. 14: F + M * T(F1 - F) with M = G(F1 - F, last M)."""
+
+    def __init__(self, channels: int = CHANNELS):
+        super().__init__()
+        self.transform = GlobalLocalTransformation(channels)
+        self.mask = MultiScaleMaskGenerator(channels)
+
+    def forward(self, features: Tensor, first: Tensor, mask: Tensor) -> Unfolded:
+        # The released unit passes on only what the first source has more of.
+        difference = torch.relu(first - features)
+        mask = self.mask(difference, mask)
+        return Unfolded(features + mask * self.transform(difference), mask)
+
+
+class FRUFN(nn.Module):
+    """The network on pairs of luminance planes: units with parameters of their own.
+
+    Parameters
+    ----------
+    units : int
+        How many steps are unfolded (paper: 5).
+
+    Notes
+    -----
+    Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
+    bottom and right and cut back. The paper's I1 and I2 are the first and second plane. The
+    mask is M of the last unit: how much of the first source that unit lets in.
+    """
+
+    size_multiple = 8
+    has_mask = True
+
+    def __init__(self, units: int = 5):
+        super().__init__()
+        self.encode_first, self.encode_second = make_encoder(), make_encoder()
+        self.units = nn.ModuleList(UnfoldingUnit() for _ in range(units))
+        self.decode = make_decoder()
+
+    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Fused:
+        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
+        height, width = first.shape[-2:]
+        encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
+        features = self.encode_second(pad_to_multiple(second, self.size_multiple))
+        mask = torch.zeros_like(encoded[:, :1])
+        for unit in self.units:
+            features, mask = unit(features, encoded, mask)
+        image = self.decode(features)[:, :, :height, :width]
+        return Fused(image, mask[:, :, :height, :width])
+
+    def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode and decode either plane by itself, for the warm-up; sides are as they are."""
+        return self.decode(self.encode_first(first)), self.decode(self.encode_second(second))

@@ -1,0 +1,85 @@
+"""The unfolded fusion rule's parts, shared by FRUFN and EFRUFN.
+
+Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer
+Learning and Fusion Rule Unfolding", Sec. 3.2.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .convnext_v2 import ConvNeXtV2Block
+from .swin_v2 import SwinV2Pair
+
+#: Feature maps of every part (paper, Sec. 4.1.1).
+CHANNELS = 32
+
+
+def conv(channels_in: int, channels_out: int, *, bias: bool = False) -> nn.Conv2d:
+    """Return a 3 x 3 convolution that keeps the size, with zeros beyond the border."""
+    return nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=bias)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with a ReLU between them, added to the input."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.convs = nn.Sequential(
+            conv(channels, channels, bias=True), nn.ReLU(), conv(channels, channels, bias=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.convs(x)  # type: ignore[no-any-return]
+
+
+def make_encoder(channels: int = CHANNELS) -> nn.Sequential:
+    """Return T1 or T2 of Eq. 9: a luminance plane to features."""
+    return nn.Sequential(conv(1, channels), ResidualBlock(channels))
+
+
+def make_decoder(channels: int = CHANNELS) -> nn.Sequential:
+    """Return the inverse transformation of Eq. 9: features to a luminance plane."""
+    return nn.Sequential(ResidualBlock(channels), conv(channels, 1))
+
+
+class GlobalLocalTransformation(nn.Module):
+    """GLT, the T of Eq. 14: convolutions for what is local, attention for what is not."""
+
+    def __init__(self, channels: int = CHANNELS, window: int = 2):
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv(channels, channels), SwinV2Pair(channels, window), conv(channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)  # type: ignore[no-any-return]
+
+
+class MultiScaleMaskGenerator(nn.Module):
+    """MSMG, the G of Eq. 14: the next mask from the difference and the last mask.
+
+    Features at full, half, quarter and eighth size meet in an attention layer, and a softmax
+    over two channels gives the mask.
+    """
+
+    def __init__(self, channels: int = CHANNELS, window: int = 4):
+        super().__init__()
+        self.embed = conv(channels + 1, channels, bias=True)
+        self.scales = nn.ModuleList(ConvNeXtV2Block(channels) for _ in range(3))
+        self.join = conv(4 * channels, channels, bias=True)
+        self.attention = SwinV2Pair(channels, window)
+        self.project = conv(channels, 2, bias=True)
+
+    def forward(self, difference: Tensor, mask: Tensor) -> Tensor:
+        """Return the (B, 1, H, W) mask; the sides are multiples of 8."""
+        full = self.embed(torch.cat((difference, mask), dim=1))
+        coarse, enriched = full, [full]
+        for block in self.scales:
+            coarse = F.max_pool2d(F.pad(coarse, (1, 1, 1, 1), mode="reflect"), 3, stride=2)
+            enlarged = F.interpolate(block(coarse), size=full.shape[-2:], mode="bilinear")
+            enriched.insert(0, enlarged)
+        x = self.attention(self.join(torch.cat(enriched, dim=1)))
+        return torch.softmax(self.project(x).float(), dim=1)[:, 1:].to(x.dtype)

@@ -1,0 +1,51 @@
+"""Exposure pairs with ground truth, made from well-exposed colour images."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.floating]
+
+#: The camera response of Ying et al., "A New Image Contrast Enhancement Algorithm Using
+#: Exposure Fusion Framework", CAIP 2017, Eq. 10, fitted to measured response curves.
+_A, _B = -0.3293, 1.1258
+#: Stops by which the pair is over- and under-exposed.
+OVER, UNDER = (0.8, 2.3), (-3.5, -1.2)
+#: Standard deviation of the read noise, as a share of the range.
+NOISE = (0.0, 0.006)
+
+
+def camera_response(image: Image, ratio: float) -> Image:
+    """Return what a camera records of a scene at `ratio` times the exposure of `image`.
+
+    g(P, k) = exp(b (1 - k^a)) P^(k^a), clipped to [0, 1]; every channel by itself.
+    """
+    gamma = ratio**_A
+    recorded: Image = np.clip(np.exp(_B * (1 - gamma)) * np.clip(image, 0, 1) ** gamma, 0, 1)
+    return recorded
+
+
+def colour_exposure_pair(
+    image: Image, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return (over-exposed, under-exposed) versions of an image in [0, 1].
+
+    Both are noisy, clipped, and quantised to 8 bits, as cameras do.
+    """
+
+    def expose(stops: float) -> npt.NDArray[np.float32]:
+        shot = camera_response(image, 2.0**stops)
+        shot = shot + float(rng.uniform(*NOISE)) * rng.standard_normal(image.shape)
+        return np.asarray(np.round(np.clip(shot, 0, 1) * 255) / 255, np.float32)
+
+    return expose(float(rng.uniform(*OVER))), expose(float(rng.uniform(*UNDER)))
+
+
+def is_well_exposed(luminance: npt.NDArray[np.uint8]) -> bool:
+    """Return whether an 8-bit plane can stand for a well-exposed picture.
+
+    Its mean lies in the middle half of the range, and under 3 % of it is black or white.
+    """
+    lost = float(np.mean((luminance <= 5) | (luminance >= 250)))
+    return 64 <= float(luminance.mean()) <= 191 and lost < 0.03

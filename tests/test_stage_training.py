@@ -1,0 +1,228 @@
+"""The three stages of sequential gradient transfer, on a handful of small images."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training_samples import SIDE, save, texture, to_bytes, write_data
+
+from gifnet.errors import TrainingError
+from gifnet.models.weights import load_weights
+from gifnet.training.exposure import camera_response, colour_exposure_pair, is_well_exposed
+from gifnet.training.stage_data import StageDataset
+from gifnet.training.stage_trainer import COLOUR_FILE, StageTrainer, train_all_stages, train_stage
+from gifnet.training.stages import STAGES, StageConfig, stage_recipe
+
+TINY: dict[str, Any] = {
+    "steps": 2, "batch_size": 1, "crop": 32, "warm_up": 0, "hold_out": 1, "validate_every": 2,
+    "checkpoint_every": 1, "device": "cpu", "iterations": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    # Colour, and exposed well enough to be a ground truth.
+    for path in sorted((folder / "focus/all_in_focus").iterdir()):
+        channels = [0.2 + 0.6 * texture(70 + c, SIDE, SIDE) for c in range(3)]
+        save(path, to_bytes(np.stack(channels, axis=-1)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of all stages."""
+    out = tmp_path_factory.mktemp("stages")
+    train_all_stages(data, out, changes=TINY)
+    return out
+
+
+def tiny(stage: str, **changes: Any) -> StageConfig:
+    return stage_recipe("cpu", stage, changes=TINY | changes)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_stage_leaves_its_weights_and_log(finished: Path) -> None:
+    losses = {
+        "mfif": {"similarity", "fidelity", "blend"},
+        "meif": {"similarity", "fidelity", "transfer", "colour"},
+        "ivf": {"reconstruction", "transfer"},
+    }
+    for stage in STAGES:
+        weights = load_weights(finished / stage / "weights.safetensors", "efrufn")
+        assert weights.card["stage"] == stage
+        assert weights.card["held_back"] == ["scene0"]
+        log = rows(finished / stage)
+        filled = {name for name, value in log[0].items() if value}
+        assert filled - {"step", "seconds", "learning_rate", "residual"} == losses[stage]
+        score = "held_back_loss" if stage == "ivf" else "psnr"
+        assert log[0][score] == ""
+        assert float(log[1][score]) > 0
+        assert (finished / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert (finished / "meif" / COLOUR_FILE).exists()
+    assert not (finished / "ivf" / COLOUR_FILE).exists()
+    colour = load_weights(finished / "meif" / COLOUR_FILE, "color-net")
+    assert colour.card["model"] == "color-net"
+
+
+def test_every_stage_learns_from_the_one_before(finished: Path) -> None:
+    for stage, before in (("meif", "mfif"), ("ivf", "meif")):
+        config = StageConfig.from_file(finished / stage / "config.json")
+        assert Path(config.teacher) == finished / before / "weights.safetensors"
+        card = load_weights(finished / stage / "weights.safetensors", "efrufn").card
+        assert card["recipe"]["teacher"] == "weights.safetensors"
+
+
+def test_the_teacher_stays_and_the_student_starts_from_it(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    teacher = finished / "mfif" / "weights.safetensors"
+    config = stage_recipe("cpu", "meif", teacher=teacher, changes=TINY)
+    trainer = StageTrainer(data, tmp_path, config)
+    assert trainer.teacher is not None
+    state = load_weights(teacher, "efrufn").state
+    for key, value in state.items():
+        assert torch.equal(trainer.module.fusion.state_dict()[key], value)
+    first = trainer.advance()
+    # Not quite zero: the student's mask is one application further.
+    assert first["transfer"] == pytest.approx(0, abs=2e-3)
+    trainer.step = 1
+    trainer.advance()
+    for key, value in state.items():
+        assert torch.equal(trainer.teacher.state_dict()[key], value)
+    moved = [
+        k for k, v in state.items() if not torch.equal(trainer.module.fusion.state_dict()[k], v)
+    ]
+    assert set(state) - set(moved) == {"unread.weight"}
+
+
+def test_all_stages_go_on_where_they_stopped(finished: Path, data: Path, tmp_path: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    seen: list[float] = []
+
+    def stop(step: int, steps: int, row: dict[str, float]) -> None:
+        seen.append(step)
+        if len(seen) == 4:  # the second step of the second stage
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train_all_stages(data, tmp_path, changes=TINY, on_step=stop)
+    again: list[int] = []
+    paths = train_all_stages(
+        data, tmp_path, changes=TINY, resume=True, on_step=lambda step, *rest: again.append(step)
+    )
+    assert again == [2, 1, 2]
+    for stage, path in zip(STAGES, paths, strict=True):
+        once = load_weights(finished / stage / "weights.safetensors", "efrufn").state
+        for key, value in load_weights(path, "efrufn").state.items():
+            torch.testing.assert_close(value, once[key], atol=1e-4, rtol=1e-3)
+
+
+def test_warm_up_and_frufn(data: Path, tmp_path: Path) -> None:
+    config = tiny("mfif", warm_up=1, model="frufn", ema=0.0)
+    path = train_stage(data, tmp_path, config)
+    assert load_weights(path, "frufn").card["model"] == "frufn"
+    log = rows(tmp_path)
+    assert log[0]["warm_up"]
+    assert not log[0]["similarity"]
+    assert log[1]["similarity"]
+    assert not log[1]["residual"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "message"),
+    [
+        ("mfif", {"transfer": 1.0}, "no teacher"),
+        ("meif", {}, "give its weights as teacher"),
+        ("ivf", {"transfer": 0.0, "texture": -1.0}, "texture is -1"),
+        ("mfif", {"iterations": 0}, "iterations is 0"),
+        ("mfif", {"model": "gifnet"}, "'gifnet' cannot be trained here"),
+        ("mfif", {"colours": 1}, "unknown settings"),
+    ],
+)
+def test_impossible_settings_are_named(stage: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        tiny(stage, **changes)
+
+
+def test_unknown_recipes_and_stages_are_named() -> None:
+    with pytest.raises(TrainingError, match="stage is 'pansharpen'"):
+        StageConfig(stage="pansharpen")
+    with pytest.raises(TrainingError, match="no recipe 'best'"):
+        stage_recipe("best", "mfif")
+    with pytest.raises(TrainingError, match="no stage 'first'"):
+        stage_recipe("cpu", "first")
+    assert stage_recipe("published", "mfif").crop == 128
+
+
+def test_a_teacher_of_another_network_is_refused(
+    random_weights: Path, data: Path, tmp_path: Path
+) -> None:
+    config = stage_recipe("cpu", "ivf", teacher=random_weights, changes=TINY)
+    with pytest.raises(TrainingError, match="belong to model 'gifnet'"):
+        train_stage(data, tmp_path, config)
+
+
+# -- data -----------------------------------------------------------------------------
+
+
+def test_samples_of_every_stage(data: Path) -> None:
+    for stage in STAGES:
+        dataset = StageDataset(data, tiny(stage, transfer=0.0, batch_size=3))
+        batch, again, other = dataset.sample(0), dataset.sample(0), dataset.sample(1)
+        assert batch.first.shape == batch.second.shape == (3, 1, 32, 32)
+        assert torch.equal(batch.first, again.first)
+        assert not torch.equal(batch.first, other.first)
+        assert (batch.target is None) == (stage == "ivf")
+        assert (batch.target_chroma is not None) == (stage == "meif")
+        assert dataset.sets() == {"pairs" if stage == "ivf" else "focus": 2}
+        assert [scene.name for scene in dataset.validation] == ["scene0"]
+    assert batch.to(torch.device("cpu")).target is None
+
+
+def test_exposure_pairs_are_over_and_under(data: Path) -> None:
+    batch = StageDataset(data, tiny("meif", transfer=0.0, batch_size=4)).sample(0)
+    assert batch.target is not None
+    assert bool((batch.first.mean((1, 2, 3)) > batch.target.mean((1, 2, 3))).all())
+    assert bool((batch.second.mean((1, 2, 3)) < batch.target.mean((1, 2, 3))).all())
+
+
+def test_the_camera_response_by_hand() -> None:
+    image = np.array([0.0, 0.5, 1.0])
+    np.testing.assert_allclose(camera_response(image, 1.0), image)
+    gamma = 2.0**-0.3293
+    expected = np.exp(1.1258 * (1 - gamma)) * 0.5**gamma
+    np.testing.assert_allclose(camera_response(image, 2.0), [0, expected, 1], atol=1e-9)
+
+
+def test_exposures_are_in_eight_bits(data: Path) -> None:
+    rng = np.random.default_rng(0)
+    for shot in colour_exposure_pair(np.full((8, 8, 3), 0.5, np.float32), rng):
+        assert shot.dtype == np.float32
+        np.testing.assert_allclose(shot * 255, np.round(shot * 255), atol=1e-4)
+
+
+@pytest.mark.parametrize(("value", "good"), [(128, True), (40, False), (220, False)])
+def test_ground_truths_are_well_exposed(value: int, good: bool) -> None:
+    plane = np.full((10, 10), value, np.uint8)
+    assert is_well_exposed(plane) == good
+    plane[:2] = 255
+    assert not is_well_exposed(plane)
+
+
+def test_a_folder_without_the_stages_images_is_named(tmp_path: Path) -> None:
+    for role in ("infrared", "visible"):
+        save(tmp_path / role / "a.png", to_bytes(texture(0)))
+    with pytest.raises(TrainingError, match="nothing to train stage 'mfif' on"):
+        StageDataset(tmp_path, tiny("mfif"))
