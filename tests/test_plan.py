@@ -62,7 +62,7 @@ def test_sizes_off_the_grid_are_refused(size):
 def test_parts_reflect_as_the_whole(data, height, width):
     """What a part of a map gives, padded or convolved, is the whole map's."""
     bounds = Region.of(height, width)
-    whole = torch.arange(height * width, dtype=torch.float32).reshape(1, 1, height, width)
+    whole = torch.arange(height * width, dtype=torch.float64).reshape(1, 1, height, width)
     padded = F.pad(whole, (4, 4, 4, 4), mode="reflect")
     around = Region(-4, -4, height + 4, width + 4)
     top, left = (data.draw(st.integers(-4, side - 1)) for side in (height, width))
@@ -74,7 +74,7 @@ def test_parts_reflect_as_the_whole(data, height, width):
     found = reflect(crop(whole, bounds, at), at, to, bounds)
     assert torch.equal(found, crop(padded, around, to))
 
-    weight = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0)).double()
     expected = F.conv2d(F.pad(whole, (1, 1, 1, 1), mode="reflect"), weight)
     at = (to & bounds).grown(2, bounds)
     found = convolve(crop(whole, bounds, at), at, bounds, weight, None)

@@ -11,8 +11,8 @@ import typer
 
 from ..errors import WriteError
 from ..options import FuseOptions
-from . import parameters as p
 from .images import Overwrite
+from .parameters import takes_options
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".tif", ".ome.tif", ".png", ".jpg")
 
 
+@takes_options()
 def batch(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="The folder that both patterns start from.")
@@ -52,32 +53,12 @@ def batch(
         ),
     ] = None,
     overwrite: Overwrite = False,
-    task: p.Task = p.DEFAULTS.task,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
-    device: p.Device = p.DEFAULTS.device,
-    precision: p.Precision = p.DEFAULTS.precision,
-    statistics: p.Statistics = p.DEFAULTS.statistics,
-    tile: p.Tile = str(p.DEFAULTS.tile),
-    value_range: p.ValueRanges = None,
-    channel_axis: p.ChannelAxis = str(p.DEFAULTS.channel_axis),
-    chroma: p.Chroma = p.DEFAULTS.chroma,
+    *,
+    options: FuseOptions,
 ) -> None:
     """Fuse all pairs of files in folders; results that exist are skipped."""
     if suffix not in _SUFFIXES:
         raise typer.BadParameter(f"--suffix is {suffix!r}; use one of {', '.join(_SUFFIXES)}.")
-    options = FuseOptions(
-        task=task,
-        model=model,
-        weights=weights,
-        device=device,
-        precision=precision,
-        statistics=statistics,
-        tile=p.parse_tile(tile),
-        value_range=p.parse_value_range(value_range),
-        channel_axis=p.parse_channel_axis(channel_axis),
-        chroma=chroma,
-    )
     from ..batch import match_pairs, run_batch
 
     items = match_pairs(folder / first, folder / second, output, suffix)

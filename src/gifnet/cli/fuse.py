@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..options import FuseOptions
-from . import parameters as p
 from .images import (
     FORMATS,
     Output,
@@ -20,6 +19,7 @@ from .images import (
     read_one,
     write_result,
 )
+from .parameters import takes_options
 from .registering import check_registration, registered, warn_of_misalignment
 from .terminal import progress_bar, say
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..fusion import Fuser
 
 
+@takes_options()
 def fuse(
     first: Annotated[
         Path,
@@ -72,34 +73,14 @@ def fuse(
         ),
     ] = "edges",
     overwrite: Overwrite = False,
-    task: p.Task = p.DEFAULTS.task,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
-    device: p.Device = p.DEFAULTS.device,
-    precision: p.Precision = p.DEFAULTS.precision,
-    statistics: p.Statistics = p.DEFAULTS.statistics,
-    tile: p.Tile = str(p.DEFAULTS.tile),
-    value_range: p.ValueRanges = None,
-    channel_axis: p.ChannelAxis = str(p.DEFAULTS.channel_axis),
-    chroma: p.Chroma = p.DEFAULTS.chroma,
+    *,
+    options: FuseOptions,
 ) -> None:
     """Fuse two images of one scene into one file."""
-    options = FuseOptions(
-        task=task,
-        model=model,
-        weights=weights,
-        device=device,
-        precision=precision,
-        statistics=statistics,
-        tile=p.parse_tile(tile),
-        value_range=p.parse_value_range(value_range),
-        channel_axis=p.parse_channel_axis(channel_axis),
-        chroma=chroma,
-    )
     check_registration(registration, register_by)
     check_outputs([output] if mask is None else [output, mask], overwrite)
     images = [read_one(first), read_one(second)]
-    check_formats(output, mask, images, chroma)
+    check_formats(output, mask, images, options.chroma)
     began = time.perf_counter()
     extra: dict[str, Any] = {}
     if registration != "none":
@@ -120,35 +101,18 @@ def fuse(
         _report(output, fuser, began)
 
 
+@takes_options("task")
 def enhance(
     image: Annotated[Path, typer.Argument(help=f"The image ({FORMATS}).")],
     output: Output,
     overwrite: Overwrite = False,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
-    device: p.Device = p.DEFAULTS.device,
-    precision: p.Precision = p.DEFAULTS.precision,
-    statistics: p.Statistics = p.DEFAULTS.statistics,
-    tile: p.Tile = str(p.DEFAULTS.tile),
-    value_range: p.ValueRanges = None,
-    channel_axis: p.ChannelAxis = str(p.DEFAULTS.channel_axis),
-    chroma: p.Chroma = p.DEFAULTS.chroma,
+    *,
+    options: FuseOptions,
 ) -> None:
     """Enhance one image: fuse it with itself."""
-    options = FuseOptions(
-        model=model,
-        weights=weights,
-        device=device,
-        precision=precision,
-        statistics=statistics,
-        tile=p.parse_tile(tile),
-        value_range=p.parse_value_range(value_range),
-        channel_axis=p.parse_channel_axis(channel_axis),
-        chroma=chroma,
-    )
     check_outputs([output], overwrite)
     images = [read_one(image)]
-    check_formats(output, None, images, chroma)
+    check_formats(output, None, images, options.chroma)
     began = time.perf_counter()
     with _fuser(options, images) as fuser:
         with progress_bar("enhancing", "tile") as bar:

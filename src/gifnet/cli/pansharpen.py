@@ -11,8 +11,8 @@ import typer
 
 from ..errors import InvalidInputError, WriteError
 from ..options import FuseOptions
-from . import parameters as p
 from .images import Output, Overwrite, check_outputs, read_one
+from .parameters import takes_options
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _METHODS = ("gifnet", "brovey", "gram-schmidt")
 
 
+@takes_options("task", "channel_axis", "chroma")
 def pansharpen(
     pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
     ms: Annotated[Path, typer.Argument(help="The multispectral image, of any number of bands.")],
@@ -41,13 +42,8 @@ def pansharpen(
         ),
     ] = True,
     overwrite: Overwrite = False,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
-    device: p.Device = p.DEFAULTS.device,
-    precision: p.Precision = p.DEFAULTS.precision,
-    statistics: p.Statistics = p.DEFAULTS.statistics,
-    tile: p.Tile = str(p.DEFAULTS.tile),
-    value_range: p.ValueRanges = None,
+    *,
+    options: FuseOptions,
 ) -> None:
     """Sharpen multispectral bands with a panchromatic image.
 
@@ -66,16 +62,7 @@ def pansharpen(
     band_axis = bands.ndim - 1 if images[1].channel_axis is not None else 0
     if bands.ndim not in (2, 3):
         raise InvalidInputError(f"{str(ms)!r} has axes {images[1].axes}; give planes of bands.")
-    options = FuseOptions(
-        task="pansharpen",
-        model=model,
-        weights=weights,
-        device=device,
-        precision=precision,
-        statistics=statistics,
-        tile=p.parse_tile(tile),
-        value_range=p.parse_value_range(value_range),
-    )
+    options = dataclasses.replace(options, task="pansharpen")
     import numpy as np
 
     from ..geotiff import read_georeference, write_geotiff

@@ -1,4 +1,4 @@
-"""The options of `FuseOptions` on the command line.
+"""The options of `FuseOptions` on the command line, in one place for all commands.
 
 Names, defaults and help texts are those of the dataclass, which also judges the values; here
 text only becomes numbers where it can.
@@ -7,8 +7,11 @@ text only becomes numbers where it can.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Annotated, Any
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -26,39 +29,92 @@ DEFAULTS = FuseOptions()
 _HELP = {field.name: field.metadata["help"] for field in dataclasses.fields(FuseOptions)}
 
 
-def _option(name: str, metavar: str, hint: str = "") -> Any:
-    return typer.Option(
-        f"--{name.replace('_', '-')}", metavar=metavar, help=f"{_HELP[name]} {hint}".strip()
+_METAVARS = {
+    "task": "|".join(TASKS),
+    "model": "NAME",
+    "weights": "FILE",
+    "device": "NAME",
+    "precision": "|".join(PRECISION_CHOICES),
+    "statistics": "|".join(STATISTICS_CHOICES),
+    "tile": "auto|PIXELS",
+    "memory": "auto|BYTES",
+    "value_range": "auto|dtype|LOW,HIGH",
+    "channel_axis": "auto|none|AXIS",
+    "chroma": "|".join(CHROMA_CHOICES),
+}
+_HINTS = {
+    "model": "See gifnet info.",
+    "memory": "Takes units too: 800MB, 2GiB.",
+    "value_range": "Give it twice for the first and the second source, once for both.",
+}
+
+
+def _option(name: str) -> Any:
+    text = f"{_HELP[name]} {_HINTS.get(name, '')}".strip()
+    return typer.Option(f"--{name.replace('_', '-')}", metavar=_METAVARS[name], help=text)
+
+
+Model = Annotated[str, _option("model")]
+Weights = Annotated[str | None, _option("weights")]
+
+
+def takes_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `FuseOptions`, all but those left out.
+
+    The command gets them as its argument ``options``; those left out have their defaults.
+    """
+    names = [name for name in _METAVARS if name not in left_out]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+            for name, parameter in inspect.signature(command).parameters.items()
+            if name != "options"
+        ]
+        offered = [_parameter(name) for name in names]
+
+        @functools.wraps(command)
+        def run(**arguments: Any) -> None:
+            texts = {name: arguments.pop(name) for name in names}
+            options = FuseOptions(**{name: _parse(name, text) for name, text in texts.items()})
+            command(**arguments, options=options)
+
+        run.__signature__ = inspect.Signature([*own, *offered])  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *offered)}
+        return run
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    kind: Any
+    default = getattr(DEFAULTS, name)
+    if name == "value_range":
+        kind, default = list[str] | None, None
+    elif default is None:
+        kind = str | None
+    else:
+        kind, default = str, str(default)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, _option(name)],
     )
 
 
-Task = Annotated[str | None, _option("task", "|".join(TASKS))]
-Model = Annotated[str, _option("model", "NAME", "See gifnet info.")]
-Weights = Annotated[str | None, _option("weights", "FILE")]
-Device = Annotated[str, _option("device", "NAME")]
-Precision = Annotated[str, _option("precision", "|".join(PRECISION_CHOICES))]
-Statistics = Annotated[str, _option("statistics", "|".join(STATISTICS_CHOICES))]
-Tile = Annotated[str, _option("tile", "auto|PIXELS")]
-ValueRanges = Annotated[
-    list[str] | None,
-    _option(
-        "value_range",
-        "auto|dtype|LOW,HIGH",
-        "Give it twice for the first and the second source, once for both.",
-    ),
-]
-ChannelAxis = Annotated[str, _option("channel_axis", "auto|none|AXIS")]
-Chroma = Annotated[str, _option("chroma", "|".join(CHROMA_CHOICES))]
-
-
-def parse_tile(text: str) -> Any:
-    """Return a side in pixels, or the text itself for `FuseOptions` to judge."""
-    return _integer(text)
-
-
-def parse_channel_axis(text: str) -> Any:
-    """Return an axis, None for "none", or the text itself for `FuseOptions` to judge."""
-    return None if text.lower() == "none" else _integer(text)
+def _parse(name: str, text: Any) -> Any:
+    """Return the value a text stands for, or the text itself for `FuseOptions` to judge."""
+    if name == "tile":
+        return _integer(text)
+    if name == "memory":
+        return _bytes(text)
+    if name == "channel_axis":
+        return None if text.lower() == "none" else _integer(text)
+    if name == "value_range":
+        return parse_value_range(text)
+    return text
 
 
 def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
@@ -96,3 +152,12 @@ def _integer(text: str) -> Any:
         return int(text)
     except ValueError:
         return text
+
+
+def _bytes(text: str) -> Any:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMGT]?)(i?)B?", text.strip())
+    if not found:
+        return text
+    number, prefix, binary = found.groups()
+    base = 1024 if binary else 1000
+    return int(float(number) * base ** " kMGT".index(prefix.replace("K", "k") or " "))

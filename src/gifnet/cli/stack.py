@@ -11,9 +11,9 @@ import typer
 
 from ..errors import InvalidInputError
 from ..options import FuseOptions
-from . import parameters as p
 from .images import FORMATS, Output, Overwrite, check_formats, check_outputs, read_one
 from .images import write_result as write
+from .parameters import takes_options
 from .registering import check_registration
 from .terminal import progress_bar, say
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..files import ImageFile
 
 
+@takes_options("channel_axis", "chroma")
 def stack(
     slices: Annotated[
         list[Path],
@@ -56,14 +57,8 @@ def stack(
         ),
     ] = None,
     overwrite: Overwrite = False,
-    task: p.Task = p.DEFAULTS.task,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
-    device: p.Device = p.DEFAULTS.device,
-    precision: p.Precision = p.DEFAULTS.precision,
-    statistics: p.Statistics = p.DEFAULTS.statistics,
-    tile: p.Tile = str(p.DEFAULTS.tile),
-    value_range: p.ValueRanges = None,
+    *,
+    options: FuseOptions,
 ) -> None:
     """Fuse a focus stack or an exposure bracket into one file."""
     check_registration(align, "edges")
@@ -82,16 +77,8 @@ def stack(
         raise InvalidInputError("Several files are given, and not all of them hold one plane.")
     shown = [_plane(images[0])] if single else images
     check_formats(output, None, shown, "auto")
-    options = FuseOptions(
-        task=task,
-        model=model,
-        weights=weights,
-        device=device,
-        precision=precision,
-        statistics=statistics,
-        tile=p.parse_tile(tile),
-        value_range=p.parse_value_range(value_range),
-        channel_axis=-1 if images[0].channel_axis is not None else None,
+    options = dataclasses.replace(
+        options, channel_axis=-1 if images[0].channel_axis is not None else None
     )
     from ..fusion import Fuser
     from ..stack import StackFuser
@@ -109,7 +96,7 @@ def stack(
     write(output, fused.image, shown, record)
     if depth is not None:
         write(depth, fused.depth, shown, record)
-    say(f"{output}: {model} on {device_name}, {time.perf_counter() - began:.1f} s")
+    say(f"{output}: {options.model} on {device_name}, {time.perf_counter() - began:.1f} s")
 
 
 def _plane(image: ImageFile) -> ImageFile:
