@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def pansharpen(
     match_histograms: bool = True,
     progress: Progress = None,
     options: FuseOptions | None = None,
+    fuser: Fuser | None = None,
     **overrides: Any,
 ) -> Any:
     """Sharpen the bands of a multispectral image with a panchromatic one.
@@ -58,6 +60,8 @@ def pansharpen(
         As in `gifnet.fuse`; one unit a band.
     options : FuseOptions, optional
         For the network. `value_range` may be a pair, for `ms` and `pan`.
+    fuser : Fuser, optional
+        A network that is loaded already, whose options count instead of `options`.
     **overrides
         Single options by name, as in `gifnet.fuse`.
 
@@ -100,7 +104,9 @@ def pansharpen(
         result = _CLASSICAL[method](fine, np.where(lacking, np.nan, sharp))
         reporter.advance(len(bands))
     else:
-        result = _by_network(fine, sharp, match_histograms, options, overrides, reporter)
+        network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
+        with nullcontext() if fuser else network:
+            result = _by_network(fine, sharp, match_histograms, network, reporter)
     return _finished(result, lacking, dtype, np.ndim(ms) == 2, band_axis)
 
 
@@ -108,18 +114,20 @@ def _by_network(
     fine: npt.NDArray[np.float64],
     sharp: Floats,
     match_histograms: bool,
-    options: FuseOptions | None,
-    overrides: dict[str, Any],
+    fuser: Fuser,
     reporter: Reporter,
 ) -> npt.NDArray[np.float64]:
     result = np.empty_like(fine)
-    with Fuser(options, **{"task": "pansharpen", **overrides}) as fuser:
-        fuser.options = dataclasses.replace(fuser.options, channel_axis=None, chroma="auto")
+    own = fuser.options
+    fuser.options = dataclasses.replace(own, channel_axis=None, chroma="auto")
+    try:
         for band, out in zip(fine, result, strict=True):
             # Asks after every tile whether to stop.
             fused = fuser.fuse(band, sharp, progress=lambda done, total: reporter.advance(0))
             out[:] = with_histogram(fused, band) if match_histograms else fused
             reporter.advance()
+    finally:
+        fuser.options = own
     return result
 
 
