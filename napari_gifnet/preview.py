@@ -22,7 +22,7 @@ from .curtain import HELPER_KEY
 from .estimate import Speeds
 from .layers import LayerData, Snapshot, contrast_limits
 from .pairs import Reference, choose_reference, moving_grid
-from .sampling import RangeCache, nearest_plane, sample_plane
+from .sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
 from .view import Region
 
 if TYPE_CHECKING:
@@ -108,13 +108,7 @@ class PreviewJob:
 
     def grid(self, fixed: Snapshot) -> Grid:
         """Return the preview's grid: the region in pixels of the screen, or coarser ones."""
-        sides = [b - a for a, b in zip(self.region.start, self.region.stop, strict=True)]
-        step = max(1.0, self.region.step, max(sides) / self.side)
-        shape = tuple(max(2, round(side / step)) for side in sides)
-        local = np.diag([step, step, 1.0])
-        # The region begins at the outer edge of the first pixel, not at its centre.
-        local[:2, 2] = [start + step / 2 for start in self.region.start]
-        return Grid(shape, fixed.grid.trailing(2).matrix @ local)
+        return thinned_grid(fixed, self.region, self.side)
 
     def _layer(self, fused: Any, fixed: Snapshot, grid: Grid, limits: list[Any]) -> LayerData:
         rgb = fused.ndim == 3
