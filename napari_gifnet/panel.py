@@ -36,9 +36,9 @@ _PATIENCE = 3.0
 class Panel(QWidget):
     """A dock widget that computes something in the background.
 
-    Subclasses fill `form` and `aids`, and say what keeps them from running (`problem`), what to
-    do (`make_job`), which layers they work on (`sources`), what there is to know before a run
-    (`facts`), which layers there are to choose from (`show_layers`), and, if it is not layers,
+    Subclasses fill `form`, `aids` and `results`, and say what keeps them from running (`problem`),
+    what to do (`make_job`), which layers they work on (`sources`), what there is to know before a
+    run (`facts`), which layers there are to choose from (`show_layers`), and, if it is not layers,
     what becomes of a result (`deliver`).
 
     Parameters
@@ -66,7 +66,7 @@ class Panel(QWidget):
         )
         self.status = QLabel(wordWrap=True)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.form, self.aids = QVBoxLayout(), QVBoxLayout()
+        self.form, self.aids, self.results = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._speeds = Speeds()
         self._cache = FuserCache(self._speeds)
         self._began = 0.0
@@ -97,6 +97,7 @@ class Panel(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.script_button)
         layout.addWidget(self.bar)
+        layout.addLayout(self.results)
         layout.addWidget(self.status)
         layout.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -132,6 +133,9 @@ class Panel(QWidget):
 
         layers = [self.viewer.add_layer(Layer.create(*data)) for data in result]
         return f"Added {layers[-1].name!r}."
+
+    def on_failed(self) -> None:
+        """Tidy up after a run that has failed."""
 
     def on_cancelled(self) -> str:
         """Return what to say when a run was cancelled."""
@@ -181,7 +185,7 @@ class Panel(QWidget):
         QApplication.clipboard().setText(script)
         self._show("The script is on the clipboard.")
 
-    def refresh(self) -> None:
+    def refresh(self, *_: object) -> None:
         """Enable the run button, or tell why it is not."""
         if self.is_running:
             return
@@ -201,7 +205,7 @@ class Panel(QWidget):
         self.info.setText(self.facts() if ready else "")
         self.info.setVisible(bool(self.info.text()))
 
-    def _on_layers(self) -> None:
+    def _on_layers(self, *_: object) -> None:
         self.show_layers(self.watch.images())
         self.refresh()
 
@@ -218,6 +222,7 @@ class Panel(QWidget):
         self._show_running(False)
         self.refresh()
         if outcome.error is not None:
+            self.on_failed()
             self._show(f"Failed: {outcome.error}")
             notify(outcome.error)
         elif outcome.cancelled:

@@ -14,6 +14,7 @@ from gifnet.options import FuseOptions
 from .axes import without_axis
 from .jobs import Call, FuserCache, loaded, stop_if_asked
 from .layers import LayerData, Snapshot, result_layer
+from .overlap import find_overlap
 from .pairs import as_array, moving_grid
 
 if TYPE_CHECKING:
@@ -83,6 +84,38 @@ class StackJob:
             )
         return plane
 
+    def check(self) -> None:
+        """Refuse what cannot be fused, before anything is computed.
+
+        Raises
+        ------
+        InvalidInputError
+            If the slices do not fit together.
+        """
+        place, _ = self.place, self.index
+        for image in self.images if self.axis is None else ():
+            self._check_slice(image, place)
+
+    def _check_slice(self, image: Snapshot, place: Snapshot) -> None:
+        if image.ndim != place.ndim or image.rgb != place.rgb:
+            raise InvalidInputError(
+                f"Slices {image.name!r} and {place.name!r} differ in their number of axes or "
+                "colour channels; choose slices of one kind."
+            )
+        if image.data.dtype != place.data.dtype:
+            raise InvalidInputError(
+                f"Slices {image.name!r} and {place.name!r} are of types {image.data.dtype} and "
+                f"{place.data.dtype}; convert them to one type."
+            )
+        if image.grid.shape[:-2] != place.grid.shape[:-2]:
+            raise InvalidInputError(
+                f"Slices {image.name!r} and {place.name!r} have leading axes of "
+                f"{image.grid.shape[:-2]} and {place.grid.shape[:-2]}; choose slices that have "
+                "the same."
+            )
+        if not moving_grid(place, image).coincides(place.grid):
+            find_overlap(place, image, "first")
+
     @property
     def index(self) -> int:
         """The slice whose frame the result has.
@@ -112,6 +145,7 @@ class StackJob:
 
     def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Fuse, and return the depth map, if it is wanted, and the result."""
+        self.check()
         place = self.place
         slices = self._slices(place, progress)
         rgb = place.rgb
@@ -159,19 +193,8 @@ class StackJob:
         for image in self.images:
             stop_if_asked(progress)
             data = as_array(image.data)
-            if image.ndim != place.ndim or image.rgb != place.rgb:
-                raise InvalidInputError(
-                    f"Slices {image.name!r} and {place.name!r} differ in their number of axes or "
-                    "colour channels; choose slices of one kind."
-                )
             world = moving_grid(place, image)
             if not world.coincides(place.grid):
-                if image.grid.shape[:-2] != place.grid.shape[:-2]:
-                    raise InvalidInputError(
-                        f"Slices {image.name!r} and {place.name!r} have leading axes of "
-                        f"{image.grid.shape[:-2]} and {place.grid.shape[:-2]}; choose slices "
-                        "that have the same."
-                    )
                 data = lay(
                     data,
                     None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from .errors import Cancelled, GifnetError, InvalidInputError
+from .errors import Cancelled, GifnetError, InvalidInputError, WriteError
 from .files import ImageFile, is_readable, read_images, write_image
 from .fusion import Fuser
 from .options import FuseOptions
@@ -124,6 +124,7 @@ def run_batch(
 ) -> Iterator[BatchResult]:
     """Fuse pairs of files, and yield what became of each as soon as it is known.
 
+    The folders of the results are made if they are not there.
     A pair whose result exists is skipped, one that fails does not stop the others. Files appear
     when they are complete, so an interrupted batch goes on where it was.
 
@@ -146,10 +147,19 @@ def run_batch(
     ------
     InvalidInputError
         If dask.distributed is wanted and not installed.
+    WriteError
+        If the folder of the results cannot be made.
     Cancelled
         If a progress callback returned False.
     """
     options = options or FuseOptions()
+    for folder in sorted({item.output.parent for item in items}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(
+                f"Cannot make the folder {str(folder)!r}: {error.strerror}. Choose another."
+            ) from error
     if scheduler is not None:
         yield from _distributed(items, options, overwrite, scheduler)
         return

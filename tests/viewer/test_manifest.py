@@ -21,7 +21,7 @@ def manifest() -> PluginManifest:
 def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {"Compare", "Enhance", "Fuse"}
+    assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
     assert len(manifest.contributions.sample_data) == 4
 
 

@@ -78,9 +78,7 @@ def test_units_and_stacks_are_respected() -> None:
     moving.affine = correction(snapshot(fixed), snapshot(moving), transform)
     world = np.asarray(moving.data_to_world((1.0, 80.0, 90.0)))
     assert world[0] == 1.0
-    np.testing.assert_allclose(
-        world[1:] * 1000 / 500, plain.data_to_world((80.0, 90.0)), atol=1e-6
-    )
+    np.testing.assert_allclose(world[1:] * 1000 / 500, plain.data_to_world((80.0, 90.0)), atol=1e-6)
 
 
 def test_a_glance_warns() -> None:
