@@ -24,6 +24,7 @@ from .choices import LayerWatch
 from .estimate import Speeds, duration
 from .jobs import FuserCache, Job
 from .script import as_script
+from .scrolling import scrolling_layout
 from .worker import Outcome, Runner, notify
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Panel(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 2)
         buttons.addWidget(self.cancel_button, 1)
-        layout = QVBoxLayout(self)
+        layout = scrolling_layout(self)
         layout.addLayout(self.form)
         layout.addWidget(self.info)
         layout.addLayout(self.aids)
@@ -101,7 +102,6 @@ class Panel(QWidget):
         layout.addWidget(self.status)
         layout.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        self.setMinimumWidth(260)
         self._show_running(False)
 
     def problem(self) -> str | None:

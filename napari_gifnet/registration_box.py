@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from gifnet.errors import GifnetError
 from gifnet.geometry.transform import Transform
@@ -36,8 +36,8 @@ _GLANCE_MS = 700
 class RegistrationBox(QWidget):
     """Chooses a registration, finds it, tells it, and applies it to the layer that is moved.
 
-    While none is chosen it glances at every new pair, in the background, and warns of those that
-    look misaligned.
+    Where `kind` stands is for the form to say. While none is chosen the box glances at every new
+    pair, in the background, and warns of those that look misaligned.
     """
 
     #: The choice has changed, or something was found.
@@ -88,12 +88,8 @@ class RegistrationBox(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.measure, 1)
         row.addWidget(self.find_button)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Registration", self.kind)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
         layout.addWidget(self._row)
         layout.addWidget(self.note)
         layout.addWidget(self.apply_button)
@@ -208,10 +204,10 @@ class RegistrationBox(QWidget):
         layer = self._layers[1 - index]
         before = np.array(layer.affine.affine_matrix)
         after = correction(fixed, moving, self._found) @ before
-        self._applied = layer, before, after, self._found.describe()
+        words = f"{moving.name} onto {fixed.name}, {self._found.describe()}"
+        self._applied = layer, before, after, words
         self.kind.value = "none"  # it lies registered now
         layer.affine = after
-        self._applied = layer, before, np.array(layer.affine.affine_matrix), self._applied[3]
         self._show()
         self.changed.emit()
 
@@ -227,6 +223,8 @@ class RegistrationBox(QWidget):
         self.find_button.setEnabled(self._pair is not None and not self.is_running)
         ready = wanted and self._found is not None and self._pair is not None
         self.apply_button.setVisible(ready or self._applied is not None)
+        applied = self._applied is not None
+        self.apply_button.setText("Take it back" if applied else "Apply to layer")
         self.note.setText(self._text())
         self.note.setVisible(bool(self.note.text()))
         self.note.setStyleSheet("color: orange;" if self._is_warning() else "")
@@ -236,8 +234,7 @@ class RegistrationBox(QWidget):
 
     def _text(self) -> str:
         if self._applied is not None:
-            layer, _, _, words = self._applied
-            return f"Applied to {layer.name}. {words}."
+            return f"Applied: {self._applied[3]}."
         if self.is_running:
             return "Registering …"
         if self._is_warning():

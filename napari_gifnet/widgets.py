@@ -95,6 +95,8 @@ class FuseWidget(PreviewPanel):
         grid.addWidget(QLabel("Result grid"), 3, 0)
         grid.addWidget(self.grid, 3, 1, 1, 2)
         grid.addWidget(self.outline_button, 4, 1, 1, 2)
+        grid.addWidget(QLabel("Registration"), 5, 0)
+        grid.addWidget(self.registration.kind, 5, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         self.form.addLayout(grid)
         self.form.addWidget(self.registration)

@@ -22,7 +22,7 @@ def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
     assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
-    assert len(manifest.contributions.sample_data) == 4
+    assert len(manifest.contributions.sample_data) == 5
 
 
 def test_menus_are_ones_that_plugins_may_fill(manifest: PluginManifest) -> None:

@@ -129,7 +129,7 @@ def test_the_widget_finds_shows_applies_and_takes_back(
     box.apply_button.click()
     assert errors_after(moving, scene.shape).max() < 0.5
     assert box.kind.value == "none"
-    assert box.note.text().startswith("Applied to other")
+    assert box.note.text().startswith("Applied: other onto scene, rigid")
     assert np.array_equal(fixed.affine.affine_matrix, np.eye(3))
     run(fuse_widget)
     assert "registration" not in viewer.layers[-1].metadata["napari_gifnet"]
