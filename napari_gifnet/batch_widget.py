@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -41,7 +42,9 @@ _PATTERN = (
     "star, or the file's stem, is the pair's name; files of one name are a pair."
 )
 _WAIT_MS = 300
-_ROWS = 8
+_MOST_HEIGHT = 260
+#: Readable on napari's dark and on its light theme.
+_WARNING = QColor(230, 126, 34)
 
 
 class BatchWidget(Panel):
@@ -112,8 +115,11 @@ class BatchWidget(Panel):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.verticalHeader().hide()
+        fitting = QHeaderView.ResizeMode.ResizeToContents
+        self.table.verticalHeader().setSectionResizeMode(fitting)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.table.hide()
         self.results.addWidget(self.item_bar)
         self.results.addWidget(self.table)
@@ -223,11 +229,11 @@ class BatchWidget(Panel):
             cell = QTableWidgetItem(words)
             cell.setToolTip(f"{result.item.output}\n{result.message}".strip())
             if result.status == "failed":
-                cell.setForeground(Qt.GlobalColor.red)
+                cell.setForeground(_WARNING)
             self.table.setItem(row, column, cell)
-        shown = min(_ROWS, self.table.rowCount())
         height = self.table.horizontalHeader().sizeHint().height() + 4
-        self.table.setFixedHeight(height + shown * self.table.rowHeight(0))
+        height += sum(map(self.table.rowHeight, range(self.table.rowCount())))
+        self.table.setFixedHeight(min(_MOST_HEIGHT, height))
         self.table.scrollToBottom()
 
     def _look_later(self, *_: object) -> None:
