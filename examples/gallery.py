@@ -78,9 +78,9 @@ def sharpened(options: dict[str, Any]) -> list[np.ndarray]:
         pansharpen_layers(pan, bands, method=method, **options)[0]
         for method in ("brovey", "gifnet")
     ]
-    window = (slice(60, 300), slice(200, 440))
+    window = (slice(120, 360), slice(160, 480))
     fine = [picture(layer)[window] for layer in (pan, *results)]
-    coarse = picture(bands)[15:75, 50:110]
+    coarse = picture(bands)[30:90, 40:120]
     return [coarse, *fine]
 
 
@@ -97,7 +97,9 @@ def registered(options: dict[str, Any]) -> list[np.ndarray]:
 
 def enhanced(options: dict[str, Any]) -> list[np.ndarray]:
     image = Image(read_images(samples._shipped_path("moon.png"))[0].data, name="Moon")
-    return [picture(layer) for layer in (image, *enhance_layer(image, **options))]
+    window = (slice(0, 320), slice(20, 512))
+    found = (image, *enhance_layer(image, **options))
+    return [picture(layer)[window] for layer in found]
 
 
 ENTRIES = {
@@ -169,7 +171,7 @@ def screenshot(weights: str) -> np.ndarray:
     from examples.tour import spend
 
     viewer = napari.Viewer()
-    viewer.window.resize(1280, 800)
+    viewer.window.resize(1280, 960)
     viewer.open_sample("napari-gifnet", "multi-focus")
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
     fuse.advanced.weights.line.setText(weights)
@@ -179,6 +181,9 @@ def screenshot(weights: str) -> np.ndarray:
         spend(0.1)
     _, compare = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare", tabify=False)
     compare.button.click()
+    compare.quality.button.click()
+    while compare.quality.is_running:
+        spend(0.1)
     spend(1.5)
     shot = viewer.screenshot(canvas_only=False, flash=False)
     compare.close_curtain()

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-#: Wide enough for the longest label and box side by side.
-_WIDTH = 280
+#: A dock is no lower than this, if there is so much in it.
+_LEAST_HEIGHT = 240
+
+
+class _Area(QScrollArea):
+    """Scrolls up and down only: it is as wide as what is in it."""
+
+    def __init__(self, inner: QWidget):
+        super().__init__(widgetResizable=True)
+        self._inner = inner
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(inner)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the width of what is in it; Qt's own filter is asked too."""
+        if watched is self._inner and event.type() == QEvent.Type.LayoutRequest:
+            self.fit()
+        return bool(super().eventFilter(watched, event))
+
+    def fit(self) -> None:
+        """Be wide enough for all there is, with the scroll bar, and not too low."""
+        least = self._inner.minimumSizeHint()
+        self.setMinimumWidth(least.width() + self.verticalScrollBar().sizeHint().width())
+        self.setMinimumHeight(min(_LEAST_HEIGHT, least.height()))
 
 
 def scrolling_layout(widget: QWidget) -> QVBoxLayout:
     """Return a layout within a widget that has none yet; it scrolls up and down."""
-    area = QScrollArea(widgetResizable=True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     inner = QWidget()
-    area.setWidget(inner)
+    layout = QVBoxLayout(inner)
     outer = QVBoxLayout(widget)
     outer.setContentsMargins(0, 0, 0, 0)
-    outer.addWidget(area)
-    widget.setMinimumWidth(_WIDTH)
-    return QVBoxLayout(inner)
+    outer.addWidget(_Area(inner))
+    return layout
