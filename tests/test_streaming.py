@@ -161,3 +161,49 @@ def test_cancel_leaves_the_fuser_usable(pair, options):
     with pytest.raises(Cancelled):
         fuser.fuse(*pair, progress=lambda done, total: done < total // 2)
     assert_same(fuser.fuse(*pair), fuse(*pair, **options))
+
+
+def test_step_by_step(pair, options):
+    expected = fuse(*pair, **options)
+    steps = Fuser(**options, tile=64).fuse_steps(*pair)
+    result = None
+
+    def collect():
+        nonlocal result
+        result = yield from steps
+
+    seen = list(collect())
+    assert_same(result, expected)
+    done, totals = zip(*seen, strict=True)
+    assert done == tuple(range(1, len(seen) + 1))
+    assert set(totals) == {len(seen)}
+
+
+def test_closing_the_steps_stops(pair, options):
+    fuser = Fuser(**options, tile=64)
+    out = np.zeros_like(pair[0])
+    steps = fuser.fuse_steps(*pair, out=out)
+    next(steps)
+    steps.close()
+    assert not out.any()
+    assert_same(fuser.fuse(*pair), fuse(*pair, **options))
+
+
+def test_out_makes_both_results(pair, options):
+    expected, share = fuse(*pair, **options, return_mask=True)
+    made = []
+
+    def make(shape, dtype):
+        made.append((shape, np.dtype(dtype)))
+        return np.zeros(shape, dtype)
+
+    result, mask = fuse(*pair, **options, return_mask=True, out=(make, make))
+    assert made == [(pair[0].shape, np.dtype(np.uint16)), (pair[0].shape, np.dtype(np.float32))]
+    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(mask, share)
+
+
+def test_an_unfit_mask_is_refused(pair, options):
+    out = (np.zeros_like(pair[0]), np.zeros(pair[0].shape))
+    with pytest.raises(InvalidInputError, match=r"float64; the mask has .* float32"):
+        fuse(*pair, **options, return_mask=True, out=out)
