@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gifnet import Fuser, enhance, fuse
 from gifnet.errors import Cancelled, InvalidInputError
@@ -28,6 +30,36 @@ def assert_same(found, expected):
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=1)
     assert (found != expected).mean() < 0.001
+
+
+@settings(
+    max_examples=5, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(
+    sides=st.tuples(st.integers(2, 700), st.integers(1, 90)),
+    upright=st.booleans(),
+    tile=st.sampled_from([40, 64, 128]),
+    offset=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32, np.float64]),
+)
+def test_tiles_of_any_image_equal_the_whole(options, sides, upright, tile, offset, dtype):
+    """Views into larger arrays, of any size, shape and type, in tiles of any size."""
+    shape = sides if upright else sides[::-1]
+    rng = np.random.default_rng(sum(sides))
+    images = []
+    for gain in (200, 90):
+        noise = rng.random(tuple(s + o for s, o in zip(shape, offset, strict=True)))
+        images.append((noise * gain).astype(dtype)[offset[0] :, offset[1] :])
+    fuser = Fuser(**options, value_range=(0, 250))
+    whole = fuser.fuse(*(x.astype(np.float32) for x in images))
+    with fuser.using(tile=tile, memory=0):
+        tiled = fuser.fuse(*(x.astype(np.float32) for x in images))
+        typed = fuser.fuse(*images)
+    np.testing.assert_allclose(tiled, whole, atol=250 * 1e-5)
+    assert typed.dtype == dtype
+    rounding = 0.501 if typed.dtype.kind == "u" else 0.0
+    np.testing.assert_allclose(typed, whole, atol=rounding + 250 * 1e-5)
 
 
 def holes(image, *parts):
