@@ -245,7 +245,8 @@ def row(result: dict[str, Any], baseline: float | None) -> str:
     return (
         f"| {result['height']} x {result['width']} | {result['precision']} | "
         f"{METHODS.get(result['method'], result['method'])} | {result['us_per_pixel']:.2f} | "
-        f"{result['cpu_us_per_pixel']:.2f} | {ratio} | {share} | {result['peak_bytes'] / 2**20:.0f} |"
+        f"{result['cpu_us_per_pixel']:.2f} | {ratio} | {share} | "
+        f"{result['peak_bytes'] / 2**20:.0f} |"
     )
 
 
