@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import nullcontext
 from typing import Any
 
@@ -118,16 +117,12 @@ def _by_network(
     reporter: Reporter,
 ) -> npt.NDArray[np.float64]:
     result = np.empty_like(fine)
-    own = fuser.options
-    fuser.options = dataclasses.replace(own, channel_axis=None, chroma="auto")
-    try:
+    with fuser.using(channel_axis=None, chroma="auto"):
         for band, out in zip(fine, result, strict=True):
             # Asks after every tile whether to stop.
             fused = fuser.fuse(band, sharp, progress=lambda done, total: reporter.advance(0))
             out[:] = with_histogram(fused, band) if match_histograms else fused
             reporter.advance()
-    finally:
-        fuser.options = own
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -69,6 +71,13 @@ class FakeFuser:
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
         self._work(progress)
         return image.copy()
+
+    @contextlib.contextmanager
+    def using(self, **overrides: Any) -> Iterator[FakeFuser]:
+        own = self.options
+        self.options = dataclasses.replace(own, **overrides)
+        yield self
+        self.options = own
 
     def _work(self, progress: Any) -> None:
         from gifnet.errors import Cancelled
