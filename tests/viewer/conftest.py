@@ -58,7 +58,13 @@ class FakeFuser:
         self.options = options
 
     def fuse(
-        self, first: Any, second: Any, *, return_mask: bool = False, progress: Any = None
+        self,
+        first: Any,
+        second: Any,
+        *,
+        return_mask: bool = False,
+        out: Any = None,
+        progress: Any = None,
     ) -> Any:
         self._work(progress)
         if first.ndim != second.ndim:
