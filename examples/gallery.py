@@ -127,7 +127,7 @@ ENTRIES = {
     "pansharpening": Entry(
         "PAN and MS",
         "A part of the multispectral image at 2 m, the panchromatic one at 0.5 m, Brovey's "
-        "method, and the network.",
+        "method, and the network, which keeps colours less.",
         sharpened,
     ),
     "registration": Entry(
@@ -184,7 +184,9 @@ def screenshot(weights: str) -> np.ndarray:
     compare.quality.button.click()
     while compare.quality.is_running:
         spend(0.1)
-    spend(1.5)
+    spend(0.5)
+    viewer.reset_view()
+    spend(1.0)
     shot = viewer.screenshot(canvas_only=False, flash=False)
     compare.close_curtain()
     viewer.close()
