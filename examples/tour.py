@@ -311,7 +311,8 @@ def batch(tour: Tour) -> None:
     for name, layer in zip(names, tour.viewer.layers, strict=True):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(3):
-            part = layer.data[100 * index :][:160, :200]
+            top = index * len(layer.data) // 4
+            part = layer.data[top : top + len(layer.data) // 2]
             write_image(folder / name / f"motorcycle {index}.png", part, axes="YXS")
     (folder / "near" / "motorcycle 1.png").write_bytes(b"damaged")
     widget = tour.dock("Batch")
