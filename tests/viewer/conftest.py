@@ -72,6 +72,8 @@ class FakeFuser:
             second = second if second.ndim >= first.ndim else second[..., None]
         values = np.stack(np.broadcast_arrays(first.astype(float), second.astype(float)))
         fused = np.nanmean(values, axis=0).astype(first.dtype)
+        if isinstance(out, np.ndarray):
+            out[:] = fused
         return (fused, np.full(fused.shape, 0.5, np.float32)) if return_mask else fused
 
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
