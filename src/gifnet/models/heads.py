@@ -46,3 +46,19 @@ class BlendHead(nn.Module):
         mask = torch.sigmoid(4 * share)
         image = second + mask * (first - second) + 0.5 * torch.tanh(residual)
         return Fused(image, mask)
+
+
+class ResidualBlend(nn.Module):
+    """A mask that is there already, and a correction of it: m first + (1 - m) second + g r.
+
+    The learnt gain g starts at 0, so training begins with the mask alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(1))
+
+    def forward(self, mask: Tensor, residual: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Return the (B, 1, H, W) image in float32; all arguments have that shape."""
+        first, second = first.float(), second.float()
+        return second + mask.float() * (first - second) + self.gain.float() * residual.float()

@@ -102,16 +102,16 @@ def _build_gifnet(head: str) -> nn.Module:
     return GIFNet(head)  # type: ignore[arg-type]
 
 
-def _build_frufn() -> nn.Module:
+def _build_frufn(head: str) -> nn.Module:
     from .frufn import FRUFN
 
-    return FRUFN()
+    return FRUFN(head=head)  # type: ignore[arg-type]
 
 
-def _build_efrufn() -> nn.Module:
+def _build_efrufn(head: str) -> nn.Module:
     from .efrufn import EFRUFN
 
-    return EFRUFN()
+    return EFRUFN(head=head)  # type: ignore[arg-type]
 
 
 def _build_color_net() -> nn.Module:
@@ -133,6 +133,26 @@ def _stage_files(model: str) -> dict[str, str]:
     """Return the weights of every task: medical pairs use those of exposures (paper, Sec. 4.5)."""
     stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivf", "nir": "ivf"}
     return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
+
+
+def _unfolding_spec(
+    name: str,
+    title: str,
+    build: Callable[[], nn.Module],
+    bundled_by_task: Mapping[str, str] | None = None,
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        title=title,
+        paper=_UNFOLDING_PAPER,
+        build=build,
+        has_mask=True,
+        window=8,
+        halo=0,
+        minimum_side=8,
+        statistics_stages=0,
+        bundled_by_task=bundled_by_task or {},
+    )
 
 
 def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -172,29 +192,27 @@ MODELS: dict[str, ModelSpec] = {
             statistics_stages=2,
             fold=_fold_gifnet,
         ),
-        ModelSpec(
-            name="efrufn",
-            title="EFRUFN: the fusion rule as a deep equilibrium, weights for every task",
-            paper=_UNFOLDING_PAPER,
-            build=_build_efrufn,
-            has_mask=True,
-            window=8,
-            halo=0,
-            minimum_side=8,
-            statistics_stages=0,
+        _unfolding_spec(
+            "efrufn",
+            "EFRUFN with a blend head: the fusion rule as a deep equilibrium, weights for every task",
+            lambda: _build_efrufn("blend"),
             bundled_by_task=_stage_files("efrufn"),
         ),
-        ModelSpec(
-            name="frufn",
-            title="FRUFN: the fusion rule unfolded into five units, weights for every task",
-            paper=_UNFOLDING_PAPER,
-            build=_build_frufn,
-            has_mask=True,
-            window=8,
-            halo=0,
-            minimum_side=8,
-            statistics_stages=0,
+        _unfolding_spec(
+            "efrufn-published",
+            "EFRUFN as published, for the authors' checkpoint",
+            lambda: _build_efrufn("published"),
+        ),
+        _unfolding_spec(
+            "frufn",
+            "FRUFN with a blend head: the fusion rule unfolded into five units",
+            lambda: _build_frufn("blend"),
             bundled_by_task=_stage_files("frufn"),
+        ),
+        _unfolding_spec(
+            "frufn-published",
+            "FRUFN as published",
+            lambda: _build_frufn("published"),
         ),
     )
 }
