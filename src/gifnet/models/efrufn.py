@@ -79,9 +79,7 @@ class EFRUFN(nn.Module):
         #: weights fill the interval of PyTorch's default initialisation evenly.
         self.unread = conv(2 * CHANNELS, CHANNELS) if head == "published" else None
 
-    def _settle(
-        self, first: Tensor, second: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Convergence]:
+    def _settle(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Convergence]:
         """Return F2, d, the mask and how it settled, sides padded."""
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))

@@ -53,6 +53,8 @@ class ModelSpec:
     bundled_by_task : mapping of str to str
         For a model with weights of its own for every kind of task: the task's name to the
         file name of its bundled weights. `bundled` is then empty.
+    learnt_chroma : tuple of str
+        The tasks in which a ColorNet decides the colour of two coloured sources.
     fold : callable, optional
         (module, device, dtype) to the `Pipeline` that runs it in tiles. Without one the
         module runs on whole planes.
@@ -69,6 +71,7 @@ class ModelSpec:
     statistics_stages: int
     bundled: str = ""
     bundled_by_task: Mapping[str, str] = field(default_factory=dict)
+    learnt_chroma: tuple[str, ...] = ()
     fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
 
     def pipeline(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -85,15 +88,22 @@ class ModelSpec:
 
     def bundled_weights(self, task: str | None = None) -> Traversable | None:
         """Return the bundled weights file, or None where the installation has none."""
-        name = self.bundled_name(task)
-        if not name:
-            return None
-        path = resources.files("gifnet") / "weights" / name
-        return path if path.is_file() else None
+        return _bundled_file(self.bundled_name(task))
+
+    def has_weights(self, task: str | None = None) -> bool:
+        """Return whether the model can run on a task without a weights file being given."""
+        return self.bundled_weights(task) is not None
 
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that have bundled weights of their own in this installation."""
         return tuple(task for task in self.bundled_by_task if self.bundled_weights(task))
+
+
+def _bundled_file(name: str) -> Traversable | None:
+    if not name:
+        return None
+    path = resources.files("gifnet") / "weights" / name
+    return path if path.is_file() else None
 
 
 def _build_gifnet(head: str) -> nn.Module:
@@ -123,6 +133,12 @@ def _build_color_net() -> nn.Module:
 #: Modules that have weights files but fuse nothing by themselves.
 COMPANIONS: dict[str, Callable[[], nn.Module]] = {"color-net": _build_color_net}
 
+
+def companion_weights(name: str) -> Traversable | None:
+    """Return a companion's bundled weights file, or None where the installation has none."""
+    return _bundled_file(f"{name}.safetensors")
+
+
 _UNFOLDING_PAPER = (
     'Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer '
     'Learning and Fusion Rule Unfolding"'
@@ -140,6 +156,7 @@ def _unfolding_spec(
     title: str,
     build: Callable[[], nn.Module],
     bundled_by_task: Mapping[str, str] | None = None,
+    learnt_chroma: tuple[str, ...] = (),
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
@@ -152,6 +169,7 @@ def _unfolding_spec(
         minimum_side=8,
         statistics_stages=0,
         bundled_by_task=bundled_by_task or {},
+        learnt_chroma=learnt_chroma,
     )
 
 
@@ -194,9 +212,10 @@ MODELS: dict[str, ModelSpec] = {
         ),
         _unfolding_spec(
             "efrufn",
-            "EFRUFN with a blend head: the fusion rule as a deep equilibrium, weights for every task",
+            "EFRUFN with a blend head: the fusion rule as an equilibrium, weights for each task",
             lambda: _build_efrufn("blend"),
             bundled_by_task=_stage_files("efrufn"),
+            learnt_chroma=("meif",),
         ),
         _unfolding_spec(
             "efrufn-published",
@@ -208,6 +227,7 @@ MODELS: dict[str, ModelSpec] = {
             "FRUFN with a blend head: the fusion rule unfolded into five units",
             lambda: _build_frufn("blend"),
             bundled_by_task=_stage_files("frufn"),
+            learnt_chroma=("meif",),
         ),
         _unfolding_spec(
             "frufn-published",
@@ -216,6 +236,23 @@ MODELS: dict[str, ModelSpec] = {
         ),
     )
 }
+
+
+#: ``model="best"``: for every task the model of the best measured quality (docs/quality.md).
+BEST: Mapping[str | None, str] = {
+    None: "gifnet",
+    "ivif": "gifnet",
+    "nir": "gifnet",
+    "medical": "gifnet",
+    "mfif": "gifnet",
+    "meif": "gifnet",
+    "pansharpen": "gifnet",
+}
+
+
+def best_model(task: str | None) -> str:
+    """Return the name of the model of the best measured quality for a task, None for any."""
+    return BEST[task]
 
 
 def model_spec(name: str) -> ModelSpec:
