@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import gifnet
-from gifnet.engine import chroma
+from gifnet.engine import chroma, room
 from gifnet.engine.chroma import LearntChroma
+from gifnet.errors import DeviceError
 from gifnet.models.color_net import ColorNet
 from gifnet.models.efrufn import EFRUFN
 from gifnet.models.registry import BEST, best_model, model_spec
@@ -33,8 +34,8 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorNet:
             parameter.zero_()
     path = tmp_path / "color-net.safetensors"
     save_weights(module, path, {"model": "color-net"})
-    for room in ("gifnet.models.weights", "gifnet.fusion"):
-        monkeypatch.setattr(f"{room}.companion_weights", lambda name: path)
+    for user in ("gifnet.models.weights", "gifnet.fusion"):
+        monkeypatch.setattr(f"{user}.companion_weights", lambda name: path)
 
     def shifted(self: ColorNet, luminance: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         return torch.tensor([0.1, -0.05]).view(1, 2, 1, 1) + torch.zeros_like(luminance)
@@ -74,3 +75,19 @@ def test_the_best_model_of_a_task() -> None:
         assert FuseOptions(model="best", task=task).model == best_model(task) == name
     recorded = gifnet.Fuser(model="best", task="mfif", device="cpu").provenance()
     assert recorded["options"]["model"] == BEST["mfif"]
+
+
+def test_a_plane_that_does_not_fit_is_refused_before_it_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "efrufn.safetensors"
+    save_weights(EFRUFN(), path, {})
+    plane = np.zeros((64, 128), np.uint8)
+    monkeypatch.setattr(room, "free_bytes", lambda device: 30 << 20)
+    with pytest.raises(DeviceError, match=r"64 x 128 pixels takes about 0\.0 GiB; cpu has 0\.0"):
+        gifnet.fuse(plane, plane, model="efrufn", weights=path, device="cpu", precision="float32")
+
+
+def test_free_memory_of_this_machine() -> None:
+    free = room.free_bytes(torch.device("cpu"))
+    assert free is None or free > 1 << 20

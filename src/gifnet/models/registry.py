@@ -53,6 +53,8 @@ class ModelSpec:
     bundled_by_task : mapping of str to str
         For a model with weights of its own for every kind of task: the task's name to the
         file name of its bundled weights. `bundled` is then empty.
+    plane_bytes : int
+        For a model that runs on whole planes: bytes of memory that a pixel takes in float32.
     learnt_chroma : tuple of str
         The tasks in which a ColorNet decides the colour of two coloured sources.
     fold : callable, optional
@@ -71,6 +73,7 @@ class ModelSpec:
     statistics_stages: int
     bundled: str = ""
     bundled_by_task: Mapping[str, str] = field(default_factory=dict)
+    plane_bytes: int = 0
     learnt_chroma: tuple[str, ...] = ()
     fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
 
@@ -170,6 +173,7 @@ def _unfolding_spec(
         statistics_stages=0,
         bundled_by_task=bundled_by_task or {},
         learnt_chroma=learnt_chroma,
+        plane_bytes=4700,
     )
 
 
