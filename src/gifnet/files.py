@@ -26,7 +26,11 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 #: Uncompressed TIFF data above this size are memory-mapped instead of read.
 MEMORY_MAP_BYTES = 64 * 2**20
+#: Compressed TIFF data above this size are decoded into a temporary file.
+DECODE_TO_DISK_BYTES = 256 * 2**20
 _IMAGEJ_BYTES = 2 * 2**30
+#: ImageJ's byte order needs a copy in memory of all but single bytes.
+_IMAGEJ_COPY_BYTES = 2**29
 _JPEG_QUALITY = 95
 
 
@@ -38,8 +42,8 @@ class ImageFile:
     ----------
     name : str
         The file's stem, with the image's own name where the file holds several.
-    data : ndarray
-        The pixels; a read-only memory map for large uncompressed TIFF files.
+    data : array
+        The pixels; memory maps for large TIFF files, dask or zarr for OME-Zarr.
     axes : str
         tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS"; S, the samples of
         RGB or RGBA, is always last.
@@ -57,7 +61,7 @@ class ImageFile:
     """
 
     name: str
-    data: Array
+    data: Any
     axes: str
     scale: tuple[float, ...]
     units: tuple[str, ...]
@@ -166,6 +170,8 @@ def _pixels(tifffile: Any, path: Path, index: int, series: Any) -> tuple[Array, 
         and not series.is_multifile
     ):
         data = tifffile.memmap(path, series=index, mode="r")
+    elif series.nbytes > DECODE_TO_DISK_BYTES:
+        data = series.asarray(out="memmap")
     else:
         data = series.asarray()
     axes: str = series.axes
@@ -309,7 +315,7 @@ def _tiff_writer(
     if path.stem.lower().endswith(".ome"):
         options["ome"] = True
         options["metadata"] = tiff_metadata.ome(place, record)
-    elif data.nbytes < _IMAGEJ_BYTES and tiff_metadata.imagej_suits(data.dtype, place):
+    elif _imagej_takes(data) and tiff_metadata.imagej_suits(data.dtype, place):
         options["imagej"] = True
         options.update(tiff_metadata.imagej(place, record))
         data = data.astype(data.dtype.newbyteorder(">"), copy=False)
@@ -320,6 +326,10 @@ def _tiff_writer(
         tifffile.imwrite(temporary, data, **options)
 
     return save
+
+
+def _imagej_takes(data: Array) -> bool:
+    return data.nbytes < (_IMAGEJ_BYTES if data.itemsize == 1 else _IMAGEJ_COPY_BYTES)
 
 
 def check_format(path: str | Path, dtype: np.dtype[Any], axes: str, channels: int) -> None:

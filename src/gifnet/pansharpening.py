@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -113,8 +112,10 @@ def _by_network(
     reporter: Reporter,
 ) -> npt.NDArray[np.float64]:
     result = np.empty_like(fine)
-    with Fuser(options, **{"task": "pansharpen", **overrides}) as fuser:
-        fuser.options = dataclasses.replace(fuser.options, channel_axis=None, chroma="auto")
+    with (
+        Fuser(options, **{"task": "pansharpen", **overrides}) as fuser,
+        fuser.using(channel_axis=None, chroma="auto"),
+    ):
         for band, out in zip(fine, result, strict=True):
             # Asks after every tile whether to stop.
             fused = fuser.fuse(band, sharp, progress=lambda done, total: reporter.advance(0))

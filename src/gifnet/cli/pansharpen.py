@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InvalidInputError, WriteError
 from ..options import FuseOptions
-from .images import Output, Overwrite, check_outputs, read_one
+from .images import Output, Overwrite, check_outputs
 from .parameters import takes_options
 from .terminal import progress_bar, say
 
@@ -54,7 +54,9 @@ def pansharpen(
     check_outputs([output], overwrite)
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
-    images = [read_one(pan), read_one(ms)]
+    from ..file_fusion import open_image
+
+    images = [open_image(pan), open_image(ms)]
     plane = images[0].data.squeeze()
     if plane.ndim != 2:
         raise InvalidInputError(f"{str(pan)!r} has axes {images[0].axes}; give one grey plane.")
