@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .blocks import pad_to_multiple
 from .fixed_point import Convergence, equilibrium
 from .frufn import UnfoldingUnit
-from .heads import ResidualBlend
+from .heads import ResidualBlend, silent
 from .unfolding import CHANNELS, conv, make_decoder, make_encoder
 
 
@@ -73,7 +73,7 @@ class EFRUFN(nn.Module):
         self.steps, self.tolerance = steps, tolerance
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.unit = UnfoldingUnit()
-        self.decode = make_decoder()
+        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
         self.blend = ResidualBlend() if head == "blend" else None
         #: In the published parameter count and checkpoint, but never trained or read: its
         #: weights fill the interval of PyTorch's default initialisation evenly.

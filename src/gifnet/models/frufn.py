@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import pad_to_multiple
-from .heads import Fused, ResidualBlend
+from .heads import Fused, ResidualBlend, silent
 from .unfolding import (
     CHANNELS,
     GlobalLocalTransformation,
@@ -70,7 +70,7 @@ class FRUFN(nn.Module):
         super().__init__()
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.units = nn.ModuleList(UnfoldingUnit() for _ in range(units))
-        self.decode = make_decoder()
+        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
         self.blend = ResidualBlend() if head == "blend" else None
 
     def _unfold(self, first: Tensor, second: Tensor) -> Unfolded:
