@@ -9,7 +9,7 @@ step of one 64 x 64 pair keeps for its backward pass (Fig. 13; counted by saved 
 it is the same on every device), and the multiply-adds of one pair of 224 x 448 pixels (Table 5;
 counted by `torch.utils.flop_counter`). The second adds the mask's residual after so many
 evaluations. The third is the quality on held-back scenes against them (Fig. 15), of the bundled
-weights of the stage or of others.
+weights of the stage or of others, beside a Laplacian pyramid or OpenCV's exposure fusion.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from gifnet.evaluation.methods import Classical, LaplacianPyramid, Mertens
 from gifnet.files import read_images
 from gifnet.imaging.colour import luminance
 from gifnet.models.efrufn import EFRUFN, Settled
@@ -115,6 +116,11 @@ def quality(stage: str, data: str, weights: str | None, limit: int) -> str:
             f"| {steps} | {scores['psnr']:.2f} | {scores['ssim']:.4f} | {alone['psnr']:.2f} | "
             f"{worst:.1e} |"
         )
+    baseline: Classical = LaplacianPyramid() if stage == "mfif" else Mertens()
+    results = [baseline.plane(first, second) for first, second, _ in pairs]
+    planes = iter([torch.from_numpy(plane)[None, None] / 255 for plane in results])
+    scores = score_pairs(pairs, lambda a, b: next(planes), fabric)
+    lines.append(f"| {baseline.title} | {scores['psnr']:.2f} | {scores['ssim']:.4f} | | |")
     return "\n".join(lines)
 
 
