@@ -248,8 +248,8 @@ BEST: Mapping[str | None, str] = {
     "ivif": "gifnet",
     "nir": "gifnet",
     "medical": "gifnet",
-    "mfif": "gifnet",
-    "meif": "gifnet",
+    "mfif": "efrufn",
+    "meif": "efrufn",
     "pansharpen": "gifnet",
 }
 

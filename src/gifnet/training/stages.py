@@ -92,7 +92,7 @@ _SMALL: dict[str, Any] = {
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "published": _PUBLISHED,
     "cpu": {
-        "mfif": _PUBLISHED["mfif"] | _SMALL | {"steps": 4000, "warm_up": 150, "blend": 0.5},
+        "mfif": _PUBLISHED["mfif"] | _SMALL | {"steps": 3000, "warm_up": 2000, "blend": 0.5},
         "meif": _PUBLISHED["meif"] | _SMALL | {"steps": 2000},
         "ivf": _PUBLISHED["ivf"]
         | _SMALL
