@@ -252,7 +252,7 @@ def row(result: dict[str, Any], baseline: float | None) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
-    parser.add_argument("--sizes", nargs="+", default=["256x256", "512x640", "1024x1280"])
+    parser.add_argument("--sizes", nargs="*", default=["256x256", "512x640", "1024x1280"])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--zarr", nargs="*", type=int, default=[], help="sides, zarr to zarr")

@@ -71,6 +71,11 @@ class LivePreview(QObject):
         """Whether a frame is being made."""
         return self._runner.is_running
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a frame is about to be begun."""
+        return self._timer.isActive()
+
     def start(self) -> None:
         """Begin to follow the view."""
         if self.is_on:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .errors import Cancelled, GifnetError, InvalidInputError
+from .errors import Cancelled, GifnetError, InvalidInputError, WriteError
 from .file_fusion import Scratch, channel_axis, open_image, save_result
 from .files import is_readable
 from .fusion import Fuser
@@ -125,6 +125,7 @@ def run_batch(
 ) -> Iterator[BatchResult]:
     """Fuse pairs of files, and yield what became of each as soon as it is known.
 
+    The folders of the results are made if they are not there.
     A pair whose result exists is skipped, one that fails does not stop the others. Files appear
     when they are complete, so an interrupted batch goes on where it was.
 
@@ -147,10 +148,19 @@ def run_batch(
     ------
     InvalidInputError
         If dask.distributed is wanted and not installed.
+    WriteError
+        If the folder of the results cannot be made.
     Cancelled
         If a progress callback returned False.
     """
     options = options or FuseOptions()
+    for folder in sorted({item.output.parent for item in items}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(
+                f"Cannot make the folder {str(folder)!r}: {error.strerror}. Choose another."
+            ) from error
     if scheduler is not None:
         yield from _distributed(items, options, overwrite, scheduler)
         return

@@ -123,8 +123,6 @@ def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if "decompression bomb" in text:
         return "the picture has more pixels than are read from such files; save it as TIFF"
-    if "imagecodecs" in text:
-        return f"{text}; install it with: pip install imagecodecs"
     return f"{text} (the file may be damaged or cut short)"
 
 
@@ -210,19 +208,27 @@ def _read_picture(path: Path) -> list[ImageFile]:
 
     with path.open("rb") as file:
         header = file.read(26)
-        # Pillow would reduce 16-bit colour to 8 bits without a word.
-        if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
-            raise ReadError(f"{path} is a 16-bit colour PNG; save it as TIFF to keep all its bits.")
         file.seek(0)
         with Image.open(file) as opened:
             record = _json(opened.info.get("gifnet"))
-            picture = ImageOps.exif_transpose(opened)
-            data = np.asarray(_still(picture))
+            # Pillow would reduce 16-bit colour to 8 bits without a word.
+            if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
+                data = _deep_png(path)
+            else:
+                data = np.asarray(_still(ImageOps.exif_transpose(opened)))
     axes = "YXS" if data.ndim == 3 else "YX"
     image = ImageFile(path.stem, data, axes, (1.0, 1.0), ("pixel", "pixel"), (0.0, 0.0))
     if record is not None:
         image.metadata["gifnet"] = record
     return [image]
+
+
+def _deep_png(path: Path) -> Array:
+    """Return the pixels of a PNG with 16 bits and several samples a pixel."""
+    import imagecodecs
+
+    data: Array = imagecodecs.png_decode(path.read_bytes())
+    return data[..., 0] if data.shape[-1] == 2 else data  # grey with alpha
 
 
 def _still(picture: Any) -> Any:

@@ -35,6 +35,8 @@ Result = TypeVar("Result")
 
 #: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
 STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
+#: The same for numbers of two bytes on the CPU.
+SHORT_STEP = 128
 #: Bytes of maps between stages.
 AUTO_MEMORY = {"cpu": 400 << 20, "mps": 1 << 30, "cuda": 8 << 30}
 SMALLEST_TILE = 64
@@ -132,6 +134,8 @@ class Engine:
     def _step(self) -> int:
         if self.spec.fold is None:
             return 1 << 30
+        if not self.step and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
+            return SHORT_STEP
         return self.step or STEP[self.device.type]
 
     @property
