@@ -117,6 +117,35 @@ def test_a_mask_that_does_not_settle_is_reported(efrufn: EFRUFN) -> None:
     assert not fused.convergence.converged
 
 
+def test_a_mask_in_bfloat16_settles_as_far_as_that_can(efrufn: EFRUFN) -> None:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        fused = efrufn(*planes(16, 24))
+    assert fused.image.dtype == torch.float32
+    assert fused.convergence.converged
+    assert fused.convergence.residual < 4e-3
+
+
+@pytest.mark.parametrize("task", ["mfif", "meif", "ivif", "medical"])
+def test_the_bundled_weights_settle_on_real_pairs(task: str, shared_dir: Path) -> None:
+    from skimage.io import imread
+
+    folder = {"medical": "medical_pet"}.get(task, task)
+    roles = {
+        "mfif": ("near", "far"),
+        "meif": ("over", "under"),
+        "ivif": ("infrared", "visible"),
+        "medical": ("pet", "mri"),
+    }[task]
+    pair = []
+    for role in roles:
+        path = sorted((shared_dir / "data/dev" / folder / role).iterdir())[0]
+        grey = torch.from_numpy(imread(path, as_gray=True)).float()
+        pair.append((grey / (255 if float(grey.max()) > 1 else 1))[-96:, -96:][None, None])
+    module = build_model(load_weights(None, "efrufn", task), "efrufn")
+    with torch.no_grad():
+        assert module(*pair).convergence.converged
+
+
 def saved_bytes(module: torch.nn.Module) -> int:
     """Return how many bytes a training step keeps for its backward pass."""
     kept: dict[int, int] = {}
