@@ -10,8 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from gifnet.models.registry import MODELS, model_spec
-from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
+from gifnet.models.registry import MODELS, ModelSpec, best_model, model_spec
+from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, TASKS, FuseOptions
 
 from . import settings
 from .jobs import device_in_words, devices
@@ -43,7 +43,9 @@ class AdvancedOptions(QWidget):
         super().__init__()
         kept = settings.load()
         self._wanted_device = kept.device
-        self.model = ValueBox([(name, name) for name in MODELS], HELP["model"])
+        models = [(name, name) for name in MODELS]
+        self.model = ValueBox([*models, ("best for the task", "best")], HELP["model"])
+        self._task: str | None = None
         self.weights = FileEdit(
             "bundled",
             "Choose a weights file",
@@ -109,10 +111,19 @@ class AdvancedOptions(QWidget):
         layout.addWidget(self.section)
         layout.addWidget(self.device_label)
 
+    def choose_task(self, task: str | None) -> None:
+        """Take the fusion task: models may have weights for some tasks only."""
+        self._task = task
+        self.changed.emit()
+
     @property
     def has_mask(self) -> bool:
         """Whether the chosen model tells the share of each source."""
-        return model_spec(self.model.value).has_mask
+        return self._spec().has_mask
+
+    def _spec(self) -> ModelSpec:
+        name = self.model.value
+        return model_spec(best_model(self._task) if name == "best" else name)
 
     def options(self, task: str | None = None) -> FuseOptions:
         """Return what is chosen.
@@ -138,10 +149,13 @@ class AdvancedOptions(QWidget):
         path = self.weights.path
         if path and not Path(path).expanduser().is_file():
             return f"There is no weights file {path}."
-        if not path and model_spec(self.model.value).bundled_weights() is None:
+        spec = self._spec()
+        if not path and not spec.has_weights(self._task):
+            tasks = ", ".join(TASKS[task].title.split(" (")[0] for task in spec.tasks())
             return (
-                f"No weights are bundled for model {self.model.value}: choose a weights file "
-                "under Advanced."
+                f"No weights are bundled for model {spec.name}"
+                + (f" and this task, only for {tasks}" if tasks else "")
+                + ": choose another model or a weights file under Advanced."
             )
         return None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from gifnet.errors import Cancelled
+from gifnet.models.registry import model_spec
 from gifnet.options import TASKS, FuseOptions
 
 from .estimate import Speeds, pixels_of
@@ -90,7 +91,8 @@ class FuserCache:
         """Return a Fuser with these options, reusing the model if it is the same."""
         from gifnet import Fuser
 
-        key = (options.model, options.weights, _stamp(options.weights), options.device)
+        bundled = model_spec(options.model).bundled_name(options.task)
+        key = (options.model, bundled, options.weights, _stamp(options.weights), options.device)
         if self._fuser is None or key != self._key:
             if self._fuser is not None:
                 self._fuser.release()

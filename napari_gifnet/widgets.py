@@ -211,6 +211,7 @@ class FuseWidget(PreviewPanel):
         self._on_layers()
 
     def _show_roles(self, *_: object) -> None:
+        self.advanced.choose_task(self.task.value)
         for label, role in zip(self.labels, role_names(self.task.value), strict=True):
             label.setText(role)
 

@@ -108,7 +108,7 @@ def test_names_of_methods() -> None:
     assert default_methods()[:4] == ["average", "maximum", "pyramid", "wavelet"]
     assert "gifnet" in default_methods()
     with pytest.raises(GifnetError, match="choose from average"):
-        make_method("best")
+        make_method("finest")
 
 
 def test_a_network_is_told_by_its_file(

@@ -18,7 +18,7 @@ from gifnet.models.color_net import ColorNet
 from gifnet.models.convnext_v2 import GlobalResponseNorm
 from gifnet.models.efrufn import EFRUFN, ConvergenceWarning
 from gifnet.models.frufn import FRUFN
-from gifnet.models.registry import model_spec
+from gifnet.models.registry import COMPANIONS, model_spec
 from gifnet.models.swin_v2 import CosineAttention, SwinV2Block, log_offsets, shift_mask
 from gifnet.models.unfolding import MultiScaleMaskGenerator
 from gifnet.models.weights import build_model, load_weights, save_weights
@@ -46,10 +46,32 @@ def frufn() -> FRUFN:
     return seeded(FRUFN)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(("kind", "millions"), [(FRUFN, 0.864), (EFRUFN, 0.236), (ColorNet, 0.132)])
-def test_parameter_counts_are_the_papers(kind: type[torch.nn.Module], millions: float) -> None:
-    count = sum(p.numel() for p in kind().parameters())
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [("frufn-published", 0.864), ("efrufn-published", 0.236), ("color-net", 0.132)],
+)
+def test_parameter_counts_are_the_papers(name: str, millions: float) -> None:
+    module = COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
+    count = sum(p.numel() for p in module.parameters())
     assert count / 1e6 == pytest.approx(millions, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", [FRUFN, EFRUFN])
+def test_the_blend_head_corrects_the_blend_by_the_mask(kind: type[torch.nn.Module]) -> None:
+    module, published = seeded(kind), kind(head="published").eval()
+    published.load_state_dict(module.state_dict(), strict=False)
+    first, second = planes(16, 24)
+    with torch.no_grad():
+        blend = module(first, second)
+        torch.testing.assert_close(blend.image, second + blend.mask * (first - second))
+        torch.testing.assert_close(module.shares(first, second), blend.mask)
+        module.decode[-1].weight.normal_()
+        published.decode[-1].weight.copy_(module.decode[-1].weight)
+        module.blend.gain.fill_(0.5)
+        decoded = published(first, second)
+        torch.testing.assert_close(blend.mask, decoded.mask)
+        corrected = module(first, second).image
+    torch.testing.assert_close(corrected, blend.image + 0.5 * decoded.image)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (17, 30), (24, 9)])
@@ -95,6 +117,35 @@ def test_a_mask_that_does_not_settle_is_reported(efrufn: EFRUFN) -> None:
     assert not fused.convergence.converged
 
 
+def test_a_mask_in_bfloat16_settles_as_far_as_that_can(efrufn: EFRUFN) -> None:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        fused = efrufn(*planes(16, 24))
+    assert fused.image.dtype == torch.float32
+    assert fused.convergence.converged
+    assert fused.convergence.residual < 4e-3
+
+
+@pytest.mark.parametrize("task", ["mfif", "meif", "ivif", "medical"])
+def test_the_bundled_weights_settle_on_real_pairs(task: str, shared_dir: Path) -> None:
+    from skimage.io import imread
+
+    folder = {"medical": "medical_pet"}.get(task, task)
+    roles = {
+        "mfif": ("near", "far"),
+        "meif": ("over", "under"),
+        "ivif": ("infrared", "visible"),
+        "medical": ("pet", "mri"),
+    }[task]
+    pair = []
+    for role in roles:
+        path = sorted((shared_dir / "data/dev" / folder / role).iterdir())[0]
+        grey = torch.from_numpy(imread(path, as_gray=True)).float()
+        pair.append((grey / (255 if float(grey.max()) > 1 else 1))[-96:, -96:][None, None])
+    module = build_model(load_weights(None, "efrufn", task), "efrufn")
+    with torch.no_grad():
+        assert module(*pair).convergence.converged
+
+
 def saved_bytes(module: torch.nn.Module) -> int:
     """Return how many bytes a training step keeps for its backward pass."""
     kept: dict[int, int] = {}
@@ -118,9 +169,10 @@ def test_training_memory_does_not_grow_with_the_iterations() -> None:
 
 def test_gradients_of_the_equilibrium_against_unrolled_ones() -> None:
     """Where the mask generator hardly looks at the last mask, leaving the Jacobian out is exact."""
-    module = seeded(EFRUFN).train()
+    module = EFRUFN(head="published").train()
     first, second = planes(16, 16)
     with torch.no_grad():
+        module.load_state_dict(seeded(EFRUFN).state_dict(), strict=False)
         module.unit.mask.embed.weight[:, -1] *= 1e-3
 
     def gradients(image: Tensor) -> list[Tensor]:
@@ -214,7 +266,12 @@ def test_color_net_keeps_the_size_and_starts_at_the_mean() -> None:
 
 
 def test_weights_of_every_kind_come_back(efrufn: EFRUFN, frufn: FRUFN, tmp_path: Path) -> None:
-    for name, module in (("efrufn", efrufn), ("frufn", frufn), ("color-net", ColorNet())):
+    for name, module in (
+        ("efrufn", efrufn),
+        ("frufn", frufn),
+        ("efrufn-published", EFRUFN(head="published")),
+        ("color-net", ColorNet()),
+    ):
         path = tmp_path / f"{name}.safetensors"
         save_weights(module, path, {"model": name})
         rebuilt = build_model(load_weights(path, name), name)
@@ -256,10 +313,10 @@ def published(shared_dir: Path) -> Path:
 
 def test_the_checkpoint_is_recognised_and_used_whole(published: Path) -> None:
     raw = torch.load(published, map_location="cpu", weights_only=True)
-    weights = load_weights(published, "efrufn")
+    weights = load_weights(published, "efrufn-published")
     derived = [key for key in raw if keymap_efrufn._DERIVED.fullmatch(key)]
     assert len(weights.state) == len(raw) - len(derived)
-    assert set(weights.state) == set(EFRUFN().state_dict())
+    assert set(weights.state) == set(EFRUFN(head="published").state_dict())
     # What is left out follows from the architecture.
     block = EFRUFN().unit.mask.attention.blocks[1]
     index = raw["update_block.gs.glo.blocks.1.attn.relative_position_index"].flatten()
@@ -270,7 +327,7 @@ def test_the_checkpoint_is_recognised_and_used_whole(published: Path) -> None:
 
 
 def test_the_tensor_that_nothing_reads_was_never_trained(published: Path) -> None:
-    weight = load_weights(published, "efrufn").state["unread.weight"]
+    weight = load_weights(published, "efrufn-published").state["unread.weight"]
     bound = (64 * 9) ** -0.5
     assert float(weight.abs().max()) <= bound
     assert float(weight.std()) == pytest.approx(bound / 3**0.5, rel=0.01)
@@ -279,7 +336,7 @@ def test_the_tensor_that_nothing_reads_was_never_trained(published: Path) -> Non
 def test_the_checkpoint_fuses_and_its_mask_settles(published: Path, shared_dir: Path) -> None:
     from skimage.io import imread
 
-    module = build_model(load_weights(published, "efrufn"), "efrufn")
+    module = build_model(load_weights(published, "efrufn-published"), "efrufn-published")
     infrared, visible = (
         torch.from_numpy(imread(shared_dir / "data/dev/ivif" / role / "fight.jpg", as_gray=True))
         for role in ("infrared", "visible")

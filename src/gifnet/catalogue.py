@@ -5,12 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .models.registry import MODELS
+from .models.registry import MODELS, ModelSpec
+
+
+@dataclass(frozen=True)
+class BundledWeights:
+    """A file of bundled weights: its name, sha256 and model card."""
+
+    name: str
+    sha256: str
+    card: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model as `list_models` describes it."""
+    """A model as `list_models` describes it.
+
+    `bundled`, `sha256` and `card` are about weights that serve every task; `by_task` has those
+    of a model with weights of its own for each.
+    """
 
     name: str
     title: str
@@ -19,6 +32,7 @@ class ModelInfo:
     bundled: bool
     sha256: str | None
     card: dict[str, Any]
+    by_task: dict[str, BundledWeights]
 
 
 def list_models() -> list[ModelInfo]:
@@ -27,7 +41,7 @@ def list_models() -> list[ModelInfo]:
 
     models = []
     for spec in MODELS.values():
-        bundled = spec.bundled_weights() is not None
+        bundled = spec.has_weights()
         weights = load_weights(None, spec.name) if bundled else None
         models.append(
             ModelInfo(
@@ -38,6 +52,14 @@ def list_models() -> list[ModelInfo]:
                 bundled,
                 weights.sha256 if weights else None,
                 weights.card if weights else {},
+                {task: _bundled(spec, task) for task in spec.tasks()},
             )
         )
     return models
+
+
+def _bundled(spec: ModelSpec, task: str) -> BundledWeights:
+    from .models.weights import load_weights
+
+    weights = load_weights(None, spec.name, task)
+    return BundledWeights(spec.bundled_name(task), weights.sha256, weights.card)

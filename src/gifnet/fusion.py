@@ -17,13 +17,14 @@ import numpy as np
 from .errors import InvalidInputError
 from .imaging.canvas import Canvas, CanvasPlane, PlanePair
 from .imaging.request import Request, make_request
-from .models.registry import MODELS, model_spec
+from .models.registry import MODELS, companion_weights, model_spec
 from .options import FuseOptions
 from .progress import Progress, Reporter
 
 if TYPE_CHECKING:
     import torch
 
+    from .engine.chroma import LearntChroma
     from .engine.run import Engine
     from .models.stages import Pipeline
     from .models.weights import Weights
@@ -60,6 +61,7 @@ class Fuser:
         self._module: Any = None
         self._pipelines: dict[tuple[torch.device, torch.dtype], Pipeline] = {}
         self._weights: Weights | None = None
+        self._chroma: LearntChroma | None = None
         self._device: torch.device | None = None
         self._dtype: torch.dtype | None = None
 
@@ -97,6 +99,7 @@ class Fuser:
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
         device, self._module, self._weights = self._device, None, None
+        self._chroma = None
         self._pipelines.clear()
         if device is not None and device.type == "cuda":
             import torch
@@ -192,9 +195,20 @@ class Fuser:
 
     def _request(self, first: Any, second: Any) -> Request:
         options = self.options
-        return make_request(
+        request = make_request(
             first, second, options.value_range, options.channel_axis, options.chroma
         )
+        learnt = options.task in model_spec(options.model).learnt_chroma
+        if not learnt or options.chroma != "auto" or request.colour_from != "blend":
+            return request
+        return dataclasses.replace(request, mix_chroma=self._learnt_chroma())
+
+    def _learnt_chroma(self) -> LearntChroma | None:
+        if self._chroma is None and companion_weights("color-net") is not None:
+            from .engine.chroma import LearntChroma
+
+            self._chroma = LearntChroma(self._resolved_device())
+        return self._chroma
 
     def _resolved_device(self) -> torch.device:
         if self._device is None:
@@ -298,7 +312,7 @@ def fuse(
     task : {"ivif", "nir", "medical", "mfif", "meif", "pansharpen"}, optional
         What the pair is. It names the roles of both sources; one network serves every task.
     model : str
-        A name from `list_models`.
+        A name from `list_models`, or "best": that of the best measured quality for the task.
     weights : path, optional
         A .safetensors file or an authors' checkpoint; the bundled weights if left out.
     device : str
@@ -318,7 +332,8 @@ def fuse(
     channel_axis : int, "auto" or None
         The axis of RGB(A) channels. "auto" takes a last axis of 3 or 4 in uint8 images.
     chroma : {"auto", "first", "second", "blend", "none"}
-        Whose colour the result has.
+        Whose colour the result has. "auto" is that of the coloured source; of two, it is their
+        blend, or for `task` "meif" with a model that has one, what a network makes of both.
     progress : callable or progress bar, optional
         A tqdm or napari progress bar, or a function of (done, total) that returns False to
         stop.

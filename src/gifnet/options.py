@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from .errors import InvalidInputError, require_choice
-from .models.registry import model_spec
+from .models.registry import best_model, model_spec
 
 Range: TypeAlias = tuple[float, float]
 ValueRange: TypeAlias = Literal["auto", "dtype"] | Range | tuple[Range | str, Range | str]
@@ -64,7 +64,10 @@ class FuseOptions:
     """
 
     task: str | None = _option(None, "The fusion task, which puts roles on the two sources.")
-    model: str = _option("gifnet", "The model's registry name.")
+    model: str = _option(
+        "gifnet",
+        "The model's registry name, or best: that of the best measured quality for the task.",
+    )
     weights: str | None = _option(
         None, "A .safetensors file or an authors' checkpoint; the bundled weights if left out."
     )
@@ -105,6 +108,9 @@ class FuseOptions:
     def __post_init__(self) -> None:
         if self.task is not None:
             require_choice("task", self.task, tuple(TASKS))
+        if self.model == "best":
+            # Resolved here, so that records of a run say which model it was.
+            object.__setattr__(self, "model", best_model(self.task))
         model_spec(self.model)
         require_choice("chroma", self.chroma, CHROMA_CHOICES)
         require_choice("precision", self.precision, PRECISION_CHOICES)

@@ -153,6 +153,8 @@ def test_info(run: Run) -> None:
     for model in gifnet.list_models():
         assert f"model {model.name}\n" in text
         assert (model.sha256 or "no bundled weights") in text
+        for task, weights in model.by_task.items():
+            assert f"for {task}, {weights.name}, sha256 {weights.sha256}" in text
 
 
 def test_info_as_json(run: Run) -> None:

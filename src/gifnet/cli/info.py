@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from collections.abc import Mapping
@@ -38,6 +39,9 @@ def collect() -> dict[str, Any]:
                 "bundled": model.bundled,
                 "sha256": model.sha256,
                 "card": dict(model.card),
+                "by_task": {
+                    task: dataclasses.asdict(found) for task, found in model.by_task.items()
+                },
             }
             for model in list_models()
         ],
@@ -51,13 +55,19 @@ def format_report(report: Mapping[str, Any]) -> str:
     lines += [f"  {device['name']}: {device['title']}" for device in report["devices"]]
     for model in report["models"]:
         lines += ["", f"model {model['name']}", f"  {model['title']}", f"  {model['paper']}"]
-        if not model["bundled"]:
+        if model["bundled"]:
+            lines += _weights("bundled weights", model)
+        for task, found in model["by_task"].items():
+            lines += _weights(f"bundled weights for {task}, {found['name']}", found)
+        if not model["bundled"] and not model["by_task"]:
             lines.append("  no bundled weights: pass --weights FILE")
-            continue
-        lines.append(f"  bundled weights, sha256 {model['sha256']}")
-        card = model["card"]
-        lines += [f"    {key}: {_plain(card[key])}" for key in _HIGHLIGHTS if card.get(key)]
     return "\n".join(lines)
+
+
+def _weights(title: str, found: Mapping[str, Any]) -> list[str]:
+    card = found["card"]
+    facts = [f"    {key}: {_plain(card[key])}" for key in _HIGHLIGHTS if card.get(key)]
+    return [f"  {title}, sha256 {found['sha256']}", *facts]
 
 
 def _plain(value: Any) -> str:

@@ -28,6 +28,7 @@ from .moments import MomentSum
 from .passes import Passes, count_steps, measured_stages
 from .plan import plan_tiles
 from .planes import Arrays, Plane, Sink, Source, Window
+from .room import require_room
 from .threads import Workers, cpu_threads
 
 Result = TypeVar("Result")
@@ -165,6 +166,8 @@ class Engine:
         if min(shape) < self.spec.minimum_side:
             yield from self._small_steps(source, sink, shape, reporter)
             return
+        if self.spec.plane_bytes:
+            require_room(self.spec, height, width, self.pipeline.dtype, self.device)
         image, engine = Region.of(height, width), self
         while True:
             done, planned = reporter.done, engine.units(height, width)

@@ -67,7 +67,7 @@ class Dataset:
 
     def read(self, name: str, crop: int = 0) -> Pair:
         """Read a pair; see `gifnet.evaluation.pairs.read_pair`."""
-        return read_pair(self.name, name, self.files[name], crop)
+        return replace(read_pair(self.name, name, self.files[name], crop), task=self.task)
 
 
 def image_named(folder: Path, name: str) -> Path:

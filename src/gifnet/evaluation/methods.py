@@ -176,7 +176,10 @@ class Mertens(Classical):
 
 
 class Network:
-    """A model of the registry, in float32, through the public API."""
+    """A model of the registry, in float32, through the public API.
+
+    A model that has weights for every task takes those of the data set's.
+    """
 
     def __init__(
         self, name: str, title: str, model: str, weights: Path | None = None, device: str = "auto"
@@ -189,13 +192,21 @@ class Network:
             device=device,
         )
 
+    def _choose(self, task: str) -> None:
+        """Load what the model has for a task, "" for any."""
+        known, wanted = self.fuser.options, task or None
+        if known.task != wanted:
+            self.fuser = Fuser(known, task=wanted, model=self.model)
+
     def version(self, dataset: Dataset, pair: str) -> str:
-        return f"{self.model} {self.fuser.weights.sha256[:16]}"
+        self._choose(dataset.task)
+        return f"{self.fuser.options.model} {self.fuser.weights.sha256[:16]}"
 
     def _plane(self, first: Bytes, second: Bytes) -> Bytes:
         return np.asarray(self.fuser.fuse(first, second), np.uint8)
 
     def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        self._choose(pair.task)
         planes = tuple(self._plane(first, second) for first, second in pair.planes)
         if pair.ms is not None:
             return planes, bands_picture(np.stack(planes))
@@ -239,17 +250,17 @@ CLASSICAL: dict[str, type[Classical]] = {
 
 def bundled_models() -> list[str]:
     """Return the names of the models that have weights in this installation."""
-    return [name for name, spec in MODELS.items() if spec.bundled_weights() is not None]
+    return [name for name, spec in MODELS.items() if spec.has_weights() or spec.tasks()]
 
 
 def default_methods() -> list[str]:
-    """Return the baselines that can run here, and every bundled model."""
+    """Return the baselines that can run here, and every bundled model that serves all tasks."""
     classical = [name for name in CLASSICAL if name != Mertens.name or Mertens.available()]
-    return [*classical, *bundled_models()]
+    return [*classical, *(name for name in bundled_models() if MODELS[name].has_weights())]
 
 
 def make_method(name: str, device: str = "auto") -> Method:
-    """Return a baseline or a bundled model by its name.
+    """Return a baseline or a bundled model by its name; "best" is that of each task.
 
     Raises
     ------
@@ -260,9 +271,10 @@ def make_method(name: str, device: str = "auto") -> Method:
     """
     if name in CLASSICAL:
         return CLASSICAL[name]()
-    if name in bundled_models():
+    models = [*bundled_models(), "best"]
+    if name in models:
         return Network(name, f"{name} (bundled)", name, device=device)
-    known = ", ".join([*CLASSICAL, *bundled_models()])
+    known = ", ".join([*CLASSICAL, *models])
     raise InvalidInputError(
         f"There is no method {name!r}; choose from {known}, or give a checkpoint (--weights) or a "
         "folder of fused pictures (--fused) a name of its own."

@@ -57,6 +57,8 @@ class Pair:
         The same for the eye.
     ms : (bands, h, w) float64 array, optional
         The multispectral source at its own size, on the scale of the planes.
+    task : str
+        A preset of `gifnet.options.TASKS`, or "".
     limits : tuple of float
         What became 0 and 255 in its bands.
     size : tuple of int
@@ -74,6 +76,7 @@ class Pair:
     reference: Floats | None = None
     reference_picture: Bytes | None = None
     ms: Floats | None = None
+    task: str = ""
     limits: tuple[float, float] = (0.0, 255.0)
     size: tuple[int, ...] = ()
     window: Window = (slice(None), slice(None))

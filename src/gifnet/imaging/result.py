@@ -23,7 +23,7 @@ def finish_plane(
     y = np.clip(fused, 0, 1)
     if not request.coloured:
         return denormalise(y, limits, dtype)
-    coloured = denormalise(to_rgb(y, _chroma(request, first, second)), limits, dtype)
+    coloured = denormalise(to_rgb(y, _chroma(request, y, first, second)), limits, dtype)
     if not request.keeps_alpha:
         return coloured
     owner, plane = (request.first, first) if request.first.has_alpha else (request.second, second)
@@ -34,7 +34,9 @@ def finish_plane(
     return np.concatenate((coloured, alpha[..., None]), axis=-1)
 
 
-def _chroma(request: Request, first: SourcePlane, second: SourcePlane) -> npt.NDArray[np.floating]:
+def _chroma(
+    request: Request, fused: npt.NDArray[np.float32], first: SourcePlane, second: SourcePlane
+) -> npt.NDArray[np.floating]:
     # Where a source has no data it has no colour either.
     planes = []
     for plane in (first, second):
@@ -45,6 +47,8 @@ def _chroma(request: Request, first: SourcePlane, second: SourcePlane) -> npt.ND
     if request.colour_from == "blend":
         assert planes[0] is not None
         assert planes[1] is not None
+        if request.mix_chroma is not None:
+            return request.mix_chroma(fused, planes[0], planes[1])
         return blend_chroma(planes[0], planes[1])
     chosen = planes[0] if request.colour_from == "first" else planes[1]
     assert chosen is not None

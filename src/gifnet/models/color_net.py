@@ -32,6 +32,10 @@ class ColorNet(nn.Module):
         first, second : (B, 2, H, W) tensor
             Cb and Cr of the over- and the under-exposed image, centred at 0.
         """
-        x = torch.cat((luminance - 0.5, first, second), dim=1)
         # The mean of both sources is what there is to correct.
-        return (first + second) / 2 + self.project(self.blocks(self.embed(x)))  # type: ignore[no-any-return]
+        return (first + second) / 2 + self.correction(luminance, first, second)
+
+    def correction(self, luminance: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Return what is added to the mean of both sources' chroma."""
+        x = torch.cat((luminance - 0.5, first, second), dim=1)
+        return self.project(self.blocks(self.embed(x)))  # type: ignore[no-any-return]

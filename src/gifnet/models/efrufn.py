@@ -7,7 +7,7 @@ Learning and Fusion Rule Unfolding", Sec. 3.2.2.
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .blocks import pad_to_multiple
 from .fixed_point import Convergence, equilibrium
 from .frufn import UnfoldingUnit
+from .heads import ResidualBlend, silent
 from .unfolding import CHANNELS, conv, make_decoder, make_encoder
 
 
@@ -47,7 +48,10 @@ class EFRUFN(nn.Module):
     steps : int
         Evaluations of the mask generator at most.
     tolerance : float
-        Relative residual at which the mask counts as settled.
+        Relative residual at which the mask counts as settled; in bfloat16 at least 4e-3.
+    head : {"blend", "published"}
+        Whether the decoded features are a correction of the sources blended by the mask
+        (`ResidualBlend`), or, as published, the image itself.
 
     Notes
     -----
@@ -59,38 +63,57 @@ class EFRUFN(nn.Module):
     size_multiple = 8
     has_mask = True
 
-    def __init__(self, steps: int = 30, tolerance: float = 1e-3):
+    def __init__(
+        self,
+        steps: int = 30,
+        tolerance: float = 1e-3,
+        head: Literal["blend", "published"] = "blend",
+    ):
         super().__init__()
         self.steps, self.tolerance = steps, tolerance
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.unit = UnfoldingUnit()
-        self.decode = make_decoder()
+        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
+        self.blend = ResidualBlend() if head == "blend" else None
         #: In the published parameter count and checkpoint, but never trained or read: its
         #: weights fill the interval of PyTorch's default initialisation evenly.
-        self.unread = conv(2 * CHANNELS, CHANNELS)
+        self.unread = conv(2 * CHANNELS, CHANNELS) if head == "published" else None
 
-    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Settled:
-        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
-        height, width = first.shape[-2:]
+    def _settle(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Convergence]:
+        """Return F2, d, the mask and how it settled, sides padded."""
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))
         difference = torch.relu(encoded - features)
         mask, convergence = equilibrium(
             lambda mask: self.unit.mask(difference, mask),
-            torch.zeros_like(difference[:, :1]),
+            torch.zeros_like(difference[:, :1], dtype=torch.float32),
             steps=self.steps,
-            tolerance=self.tolerance,
+            # No mask settles further than the number format resolves: bfloat16, 4e-3.
+            tolerance=max(self.tolerance, torch.finfo(difference.dtype).eps / 2),
         )
+        return features, difference, mask, convergence
+
+    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Settled:
+        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
+        features, difference, mask, convergence = self._settle(first, second)
         if not (self.training or convergence.converged):
             warnings.warn(
                 f"EFRUFN's mask did not settle: after {convergence.steps} steps it still changes "
-                f"by {convergence.residual:.1e} of its norm, more than {self.tolerance:.1e}.",
+                f"by {convergence.residual:.1e} of its norm, which is too much.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        image = self.decode(features + mask * self.unit.transform(difference))
-        crop = (..., slice(height), slice(width))
-        return Settled(image[crop], mask[crop], convergence)
+        transformed = self.unit.transform(difference)
+        crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
+        image = self.decode(features + mask.to(transformed.dtype) * transformed)[crop]
+        mask = mask[crop]
+        if self.blend is not None:
+            image = self.blend(mask, image, first, second)
+        return Settled(image, mask, convergence)
+
+    def shares(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the mask alone, for the warm-up; sides are multiples of 8."""
+        return self._settle(first, second)[2]
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Encode and decode either plane by itself, for the warm-up; sides are as they are."""

@@ -6,13 +6,13 @@ Learning and Fusion Rule Unfolding", Sec. 3.2.1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .blocks import pad_to_multiple
-from .heads import Fused
+from .heads import Fused, ResidualBlend, silent
 from .unfolding import (
     CHANNELS,
     GlobalLocalTransformation,
@@ -41,7 +41,8 @@ class UnfoldingUnit(nn.Module):
         # The released unit passes on only what the first source has more of.
         difference = torch.relu(first - features)
         mask = self.mask(difference, mask)
-        return Unfolded(features + mask * self.transform(difference), mask)
+        transformed = self.transform(difference)
+        return Unfolded(features + mask.to(transformed.dtype) * transformed, mask)
 
 
 class FRUFN(nn.Module):
@@ -51,6 +52,9 @@ class FRUFN(nn.Module):
     ----------
     units : int
         How many steps are unfolded (paper: 5).
+    head : {"blend", "published"}
+        Whether the decoded features are a correction of the sources blended by the mask
+        (`ResidualBlend`), or, as published, the image itself.
 
     Notes
     -----
@@ -62,22 +66,33 @@ class FRUFN(nn.Module):
     size_multiple = 8
     has_mask = True
 
-    def __init__(self, units: int = 5):
+    def __init__(self, units: int = 5, head: Literal["blend", "published"] = "blend"):
         super().__init__()
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.units = nn.ModuleList(UnfoldingUnit() for _ in range(units))
-        self.decode = make_decoder()
+        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
+        self.blend = ResidualBlend() if head == "blend" else None
 
-    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Fused:
-        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
-        height, width = first.shape[-2:]
+    def _unfold(self, first: Tensor, second: Tensor) -> Unfolded:
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))
         mask = torch.zeros_like(encoded[:, :1])
         for unit in self.units:
             features, mask = unit(features, encoded, mask)
-        image = self.decode(features)[:, :, :height, :width]
-        return Fused(image, mask[:, :, :height, :width])
+        return Unfolded(features, mask)
+
+    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Fused:
+        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
+        features, mask = self._unfold(first, second)
+        crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
+        image, mask = self.decode(features)[crop], mask[crop]
+        if self.blend is not None:
+            image = self.blend(mask, image, first, second)
+        return Fused(image, mask)
+
+    def shares(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the mask alone, for the warm-up; sides are multiples of 8."""
+        return self._unfold(first, second).mask
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Encode and decode either plane by itself, for the warm-up; sides are as they are."""

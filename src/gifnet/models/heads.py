@@ -46,3 +46,25 @@ class BlendHead(nn.Module):
         mask = torch.sigmoid(4 * share)
         image = second + mask * (first - second) + 0.5 * torch.tanh(residual)
         return Fused(image, mask)
+
+
+class ResidualBlend(nn.Module):
+    """A mask that is there already, and a correction of it: m first + (1 - m) second + g r.
+
+    What makes r should start at 0 (see `silent`), so that training begins with the mask alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, mask: Tensor, residual: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Return the (B, 1, H, W) image in float32; all arguments have that shape."""
+        first, second = first.float(), second.float()
+        return second + mask.float() * (first - second) + self.gain.float() * residual.float()
+
+
+def silent(layers: nn.Sequential) -> nn.Sequential:
+    """Return layers that end in a convolution without bias, with zeros in its weights."""
+    nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
+    return layers

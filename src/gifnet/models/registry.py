@@ -53,6 +53,10 @@ class ModelSpec:
     bundled_by_task : mapping of str to str
         For a model with weights of its own for every kind of task: the task's name to the
         file name of its bundled weights. `bundled` is then empty.
+    plane_bytes : int
+        For a model that runs on whole planes: bytes of memory that a pixel takes in float32.
+    learnt_chroma : tuple of str
+        The tasks in which a ColorNet decides the colour of two coloured sources.
     fold : callable, optional
         (module, device, dtype) to the `Pipeline` that runs it in tiles. Without one the
         module runs on whole planes.
@@ -69,6 +73,8 @@ class ModelSpec:
     statistics_stages: int
     bundled: str = ""
     bundled_by_task: Mapping[str, str] = field(default_factory=dict)
+    plane_bytes: int = 0
+    learnt_chroma: tuple[str, ...] = ()
     fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
 
     def pipeline(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -85,15 +91,22 @@ class ModelSpec:
 
     def bundled_weights(self, task: str | None = None) -> Traversable | None:
         """Return the bundled weights file, or None where the installation has none."""
-        name = self.bundled_name(task)
-        if not name:
-            return None
-        path = resources.files("gifnet") / "weights" / name
-        return path if path.is_file() else None
+        return _bundled_file(self.bundled_name(task))
+
+    def has_weights(self, task: str | None = None) -> bool:
+        """Return whether the model can run on a task without a weights file being given."""
+        return self.bundled_weights(task) is not None
 
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that have bundled weights of their own in this installation."""
         return tuple(task for task in self.bundled_by_task if self.bundled_weights(task))
+
+
+def _bundled_file(name: str) -> Traversable | None:
+    if not name:
+        return None
+    path = resources.files("gifnet") / "weights" / name
+    return path if path.is_file() else None
 
 
 def _build_gifnet(head: str) -> nn.Module:
@@ -102,16 +115,16 @@ def _build_gifnet(head: str) -> nn.Module:
     return GIFNet(head)  # type: ignore[arg-type]
 
 
-def _build_frufn() -> nn.Module:
+def _build_frufn(head: str) -> nn.Module:
     from .frufn import FRUFN
 
-    return FRUFN()
+    return FRUFN(head=head)  # type: ignore[arg-type]
 
 
-def _build_efrufn() -> nn.Module:
+def _build_efrufn(head: str) -> nn.Module:
     from .efrufn import EFRUFN
 
-    return EFRUFN()
+    return EFRUFN(head=head)  # type: ignore[arg-type]
 
 
 def _build_color_net() -> nn.Module:
@@ -123,6 +136,12 @@ def _build_color_net() -> nn.Module:
 #: Modules that have weights files but fuse nothing by themselves.
 COMPANIONS: dict[str, Callable[[], nn.Module]] = {"color-net": _build_color_net}
 
+
+def companion_weights(name: str) -> Traversable | None:
+    """Return a companion's bundled weights file, or None where the installation has none."""
+    return _bundled_file(f"{name}.safetensors")
+
+
 _UNFOLDING_PAPER = (
     'Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer '
     'Learning and Fusion Rule Unfolding"'
@@ -133,6 +152,29 @@ def _stage_files(model: str) -> dict[str, str]:
     """Return the weights of every task: medical pairs use those of exposures (paper, Sec. 4.5)."""
     stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivf", "nir": "ivf"}
     return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
+
+
+def _unfolding_spec(
+    name: str,
+    title: str,
+    build: Callable[[], nn.Module],
+    bundled_by_task: Mapping[str, str] | None = None,
+    learnt_chroma: tuple[str, ...] = (),
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        title=title,
+        paper=_UNFOLDING_PAPER,
+        build=build,
+        has_mask=True,
+        window=8,
+        halo=0,
+        minimum_side=8,
+        statistics_stages=0,
+        bundled_by_task=bundled_by_task or {},
+        learnt_chroma=learnt_chroma,
+        plane_bytes=4700,
+    )
 
 
 def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -172,32 +214,49 @@ MODELS: dict[str, ModelSpec] = {
             statistics_stages=2,
             fold=_fold_gifnet,
         ),
-        ModelSpec(
-            name="efrufn",
-            title="EFRUFN: the fusion rule as a deep equilibrium, weights for every task",
-            paper=_UNFOLDING_PAPER,
-            build=_build_efrufn,
-            has_mask=True,
-            window=8,
-            halo=0,
-            minimum_side=8,
-            statistics_stages=0,
+        _unfolding_spec(
+            "efrufn",
+            "EFRUFN with a blend head: the fusion rule as an equilibrium, weights for each task",
+            lambda: _build_efrufn("blend"),
             bundled_by_task=_stage_files("efrufn"),
+            learnt_chroma=("meif",),
         ),
-        ModelSpec(
-            name="frufn",
-            title="FRUFN: the fusion rule unfolded into five units, weights for every task",
-            paper=_UNFOLDING_PAPER,
-            build=_build_frufn,
-            has_mask=True,
-            window=8,
-            halo=0,
-            minimum_side=8,
-            statistics_stages=0,
+        _unfolding_spec(
+            "efrufn-published",
+            "EFRUFN as published, for the authors' checkpoint",
+            lambda: _build_efrufn("published"),
+        ),
+        _unfolding_spec(
+            "frufn",
+            "FRUFN with a blend head: the fusion rule unfolded into five units",
+            lambda: _build_frufn("blend"),
             bundled_by_task=_stage_files("frufn"),
+            learnt_chroma=("meif",),
+        ),
+        _unfolding_spec(
+            "frufn-published",
+            "FRUFN as published",
+            lambda: _build_frufn("published"),
         ),
     )
 }
+
+
+#: ``model="best"``: for every task the model of the best measured quality (docs/quality.md).
+BEST: Mapping[str | None, str] = {
+    None: "gifnet",
+    "ivif": "gifnet",
+    "nir": "gifnet",
+    "medical": "gifnet",
+    "mfif": "efrufn",
+    "meif": "efrufn",
+    "pansharpen": "gifnet",
+}
+
+
+def best_model(task: str | None) -> str:
+    """Return the name of the model of the best measured quality for a task, None for any."""
+    return BEST[task]
 
 
 def model_spec(name: str) -> ModelSpec:

@@ -74,12 +74,12 @@ class MultiScaleMaskGenerator(nn.Module):
         self.project = conv(channels, 2, bias=True)
 
     def forward(self, difference: Tensor, mask: Tensor) -> Tensor:
-        """Return the (B, 1, H, W) mask; the sides are multiples of 8."""
-        full = self.embed(torch.cat((difference, mask), dim=1))
+        """Return the (B, 1, H, W) mask in float32; the sides are multiples of 8."""
+        full = self.embed(torch.cat((difference, mask.to(difference.dtype)), dim=1))
         coarse, enriched = full, [full]
         for block in self.scales:
             coarse = F.max_pool2d(F.pad(coarse, (1, 1, 1, 1), mode="reflect"), 3, stride=2)
             enlarged = F.interpolate(block(coarse), size=full.shape[-2:], mode="bilinear")
             enriched.insert(0, enlarged)
         x = self.attention(self.join(torch.cat(enriched, dim=1)))
-        return torch.softmax(self.project(x).float(), dim=1)[:, 1:].to(x.dtype)
+        return torch.softmax(self.project(x).float(), dim=1)[:, 1:]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WeightsError, WriteError
 from . import keymap, keymap_efrufn
-from .registry import COMPANIONS, MODELS, ModelSpec, model_spec
+from .registry import COMPANIONS, MODELS, ModelSpec, companion_weights, model_spec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -108,9 +108,7 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
     """
     spec = None if model in COMPANIONS else model_spec(model)
     if weights is None:
-        if spec is None:
-            raise WeightsError(f"No weights are bundled for {model!r}: give a path.")
-        data, source = _bundled(spec, task)
+        data, source = _bundled_companion(model) if spec is None else _bundled(spec, task)
     else:
         path = Path(weights).expanduser()
         source = str(path)
@@ -151,6 +149,13 @@ def identify(path: str | Path) -> str:
         raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
 
 
+def _bundled_companion(name: str) -> tuple[bytes, str]:
+    path = companion_weights(name)
+    if path is None:
+        raise WeightsError(f"No weights are bundled for {name!r}: give a path.")
+    return path.read_bytes(), f"bundled:{path.name}"
+
+
 def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
     path = spec.bundled_weights(task)
     if path is not None:
@@ -160,7 +165,7 @@ def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
             f"Model {spec.name!r} has weights of its own for every task, and none for task "
             f"{task!r}: pass task=, one of {list(spec.tasks())}, or weights=PATH."
         )
-    with_weights = [s.name for s in MODELS.values() if s.bundled_weights() or s.tasks()]
+    with_weights = [s.name for s in MODELS.values() if s.has_weights() or s.tasks()]
     raise WeightsError(
         f"No weights are bundled for model {spec.name!r}: pass weights=PATH, for instance of "
         f"the authors' checkpoint. Models with bundled weights: {with_weights}."

@@ -30,12 +30,12 @@ from .stages import StageConfig
 EVERY_PAIR = 16
 
 
-@dataclass(frozen=True)
+@dataclass
 class StageBatch:
     """What one step trains on: (B, 1, crop, crop) planes in [0, 1].
 
     `target` is None without ground truth. The chroma, (B, 2, crop, crop) and centred at 0,
-    comes with exposure pairs alone.
+    comes with exposure pairs alone. Not frozen: lightning-fabric converts number formats in it.
     """
 
     first: Tensor

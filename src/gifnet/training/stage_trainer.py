@@ -40,6 +40,8 @@ class StageNetwork(nn.Module):
 
     def forward(self, batch: StageBatch, warm_up: bool) -> dict[str, Tensor]:
         """Return what the losses look at, by name, in float32."""
+        if warm_up and self.fusion.blend is not None:
+            return {"mask": self.fusion.shares(batch.first, batch.second).float()}
         if warm_up:
             first, second = self.fusion.reconstruct(batch.first, batch.second)
             return {"first": first.float(), "second": second.float()}
@@ -115,6 +117,10 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
 
         def losses() -> dict[str, Tensor]:
             found = self.wrapped(batch, warm_up)
+            if "image" not in found and "mask" in found:
+                assert batch.target is not None
+                blend = blend_loss(found["mask"], batch.first, batch.second, batch.target)
+                return {"warm_up": blend}
             if warm_up:
                 error = F.l1_loss(found["first"], batch.first)
                 return {"warm_up": error + F.l1_loss(found["second"], batch.second)}

@@ -21,7 +21,7 @@ class StageConfig(RunSettings):
     The defaults are the paper's as far as it gives them, with the release's step sizes.
     """
 
-    TRAINABLE = ("efrufn", "frufn")
+    TRAINABLE = ("efrufn", "efrufn-published", "frufn", "frufn-published")
     NOT_NEGATIVE = (
         "warm_up", "similarity", "fidelity", "blend", "transfer", "texture", "structure", "colour",
     )  # fmt: skip
@@ -33,7 +33,8 @@ class StageConfig(RunSettings):
     teacher: str = ""
     #: start from the teacher's weights, unless `start` names others
     start_from_teacher: bool = True
-    #: steps at the beginning that only encode and decode single images, by mean absolute error
+    #: steps at the beginning that train, by mean absolute error, a part alone: the mask of a
+    #: blend head (stage one), encoding and decoding of single images for the published one
     warm_up: int = 0
     #: evaluations of EFRUFN's mask generator at most
     iterations: int = 5
@@ -61,6 +62,11 @@ class StageConfig(RunSettings):
                 f"Stage {self.stage!r} has no teacher; leave teacher out, or give weights to go "
                 "on from as start."
             )
+        if self.warm_up and self.stage != STAGES[0] and not self.model.endswith("-published"):
+            raise TrainingError(
+                f"The warm-up of {self.model!r} trains the mask on multi-focus pairs; set warm_up "
+                f"to 0 in stage {self.stage!r}."
+            )
         if self.transfer and self.stage == STAGES[0]:
             raise TrainingError(f"Stage {self.stage!r} has no teacher; set transfer to 0.")
         if self.transfer and not self.teacher:
@@ -86,7 +92,7 @@ _SMALL: dict[str, Any] = {
 RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "published": _PUBLISHED,
     "cpu": {
-        "mfif": _PUBLISHED["mfif"] | _SMALL | {"steps": 4000, "warm_up": 150, "blend": 0.5},
+        "mfif": _PUBLISHED["mfif"] | _SMALL | {"steps": 3000, "warm_up": 2000, "blend": 0.5},
         "meif": _PUBLISHED["meif"] | _SMALL | {"steps": 2000},
         "ivf": _PUBLISHED["ivf"]
         | _SMALL
@@ -105,6 +111,8 @@ def stage_recipe(
 ) -> StageConfig:
     """Return the recipe of a stage, with its teacher's weights and further settings changed.
 
+    The recipe "published" makes the published form of `model`.
+
     Raises
     ------
     TrainingError
@@ -114,5 +122,7 @@ def stage_recipe(
         raise TrainingError(f"There is no recipe {name!r}; choose one of {sorted(RECIPES)}.")
     if stage not in STAGES:
         raise TrainingError(f"There is no stage {stage!r}; choose one of {', '.join(STAGES)}.")
+    if name == "published" and not model.endswith("-published"):
+        model = f"{model}-published"
     known = {"model": model, "stage": stage, "teacher": "" if teacher is None else str(teacher)}
     return StageConfig.from_dict(RECIPES[name][stage] | known | dict(changes or {}))
