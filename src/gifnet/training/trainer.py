@@ -26,7 +26,7 @@ from .revive import revive_dead_channels
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
-    "dp_deployed", "gate_mm", "gate_dp", "psnr", "ssim",
+    "dp_deployed", "dp_exposure", "gate_mm", "gate_dp", "psnr", "ssim",
 )  # fmt: skip
 
 
@@ -196,7 +196,10 @@ def train_gifnet(
     data: str | Path, out: str | Path, config: TrainingConfig, **keywords: Any
 ) -> Path:
     """Train GIFNet; see `GIFNetTrainer` for the arguments. Returns the weights' path."""
+    from .deployed import DeployedTrainer
+
+    trainer = DeployedTrainer if config.updates == "deployed" else GIFNetTrainer
     try:
-        return GIFNetTrainer(data, out, config, **keywords).run()
+        return trainer(data, out, config, **keywords).run()
     except WeightsError as error:
         raise TrainingError(f"The starting weights cannot be used: {error}") from error
