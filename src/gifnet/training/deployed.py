@@ -7,8 +7,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.gifnet import GIFNet
 from . import preservation
 from .config import TrainingConfig
+from .depthwise import speed_up_depthwise
 from .losses import photography_loss
 from .mixture import Kind, MixedBatch, MixedDataset
 from .trainer import GIFNetTrainer
@@ -43,6 +45,12 @@ class DeployedTrainer(GIFNetTrainer):
     def __init__(self, *arguments: Any, **keywords: Any):
         super().__init__(*arguments, **keywords)
         self.mixed = MixedDataset(self.dataset)
+
+    def make_network(self, resume: bool) -> GIFNet:
+        module = super().make_network(resume)
+        if self.fabric.device.type == "cpu":
+            speed_up_depthwise(module)
+        return module
 
     def losses(self, batch: MixedBatch) -> dict[str, Tensor]:
         """Return the losses of a batch by name."""
