@@ -42,6 +42,7 @@ FLOORS = {
     "stack": 5,
     "evaluation": 5,
     "batch": 6,
+    "reproduction": 6,
     "opencv": 6,
     "cli": 7,
     "__main__": 8,

@@ -23,7 +23,16 @@ from gifnet.training.modalities import (
     tracer_pair,
 )
 
-SHARES = ("triplets", "exposure", "single", "infrared", "tracer", "bone", "spectral", "pansharpening")
+SHARES = (
+    "triplets",
+    "exposure",
+    "single",
+    "infrared",
+    "tracer",
+    "bone",
+    "spectral",
+    "pansharpening",
+)
 
 
 def only(**shares: float) -> dict[str, float]:

@@ -26,7 +26,7 @@ class TrainingConfig(RunSettings):
     NOT_NEGATIVE = (
         "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend", "fidelity_log",
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",
-        "keep_structure", "keep_entropy", "keep_gradient", "exposure_truth",
+        "keep_structure", "keep_entropy", "keep_gradient", "exposure_truth", "public_weight",
     )  # fmt: skip
     SHARES = ("same_pair", "deployed_share", *MIXTURE)
 
@@ -78,6 +78,12 @@ class TrainingConfig(RunSettings):
     exposure_truth: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
     modality_augmentation: bool = False
+    #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
+    public_weight: float = 1.0
+    #: lambda of the cross-fusion gates at the start, and whether it is learned (paper, Eq. 4); 0
+    #: and False are the ablation without them
+    gate_start: float = 1.0
+    gate_learned: bool = True
     #: revive silent decoder channels of the starting weights
     revive: bool = False
     #: "random", or the path of a folder of depth maps named like the visible images
@@ -91,9 +97,7 @@ class TrainingConfig(RunSettings):
         if self.mm_every < 0:
             raise TrainingError(f"mm_every is {self.mm_every}; it must not be negative.")
         if self.updates not in ("alternating", "deployed"):
-            raise TrainingError(
-                f"updates is {self.updates!r}; use 'alternating' or 'deployed'."
-            )
+            raise TrainingError(f"updates is {self.updates!r}; use 'alternating' or 'deployed'.")
         if (total := sum(getattr(self, name) for name in MIXTURE)) > 1 + 1e-9:
             raise TrainingError(
                 f"{', '.join(MIXTURE)} add up to {total}; they are shares of one batch, at most 1 "

@@ -90,4 +90,3 @@ class DeployedTrainer(GIFNetTrainer):
         for branch in ("mm", "dp"):
             row[f"gate_{branch}"] = float(self.module.gate[branch].detach())
         return row
-

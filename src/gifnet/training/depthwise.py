@@ -22,7 +22,7 @@ class _Depthwise(torch.autograd.Function):
         return F.conv2d(x, weight, bias, groups=len(weight))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         size = weight.shape[-1]
         height, width = grad.shape[-2:]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .config import TrainingConfig
 from .information import InformationMeasure, information_weights
-from .preservation import sobel
+from .preservation import sobel as sobel
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:

@@ -64,7 +64,8 @@ def sharpen(image: Plane, amount: float, sigma: float) -> Plane:
     sharpened = image + amount * (image - gaussian_filter(image, sigma, mode="reflect"))
     spare = OVERSHOOT * (maximum_filter(image, 9) - minimum_filter(image, 9))
     low, high = minimum_filter(image, 5) - spare, maximum_filter(image, 5) + spare
-    return np.clip(np.clip(sharpened, low, high), 0, 1).astype(np.float32)
+    result: Plane = np.clip(np.clip(sharpened, low, high), 0, 1).astype(np.float32)
+    return result
 
 
 def patchwork(size: int, rng: np.random.Generator) -> Plane:
@@ -106,9 +107,7 @@ class MixedDataset:
         if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * size:
             return random_crops(size, planes, rng)
         large = random_crops(2 * size, planes, rng)
-        return [
-            crop.reshape(size, 2, size, 2, *crop.shape[2:]).mean(axis=(1, 3)) for crop in large
-        ]
+        return [crop.reshape(size, 2, size, 2, *crop.shape[2:]).mean(axis=(1, 3)) for crop in large]
 
     def _colour(self, rng: np.random.Generator) -> np.ndarray:
         """Return an RGB crop of a sharp image."""
@@ -147,10 +146,7 @@ class MixedDataset:
                 column.append(plane)
             kinds.append(int(kind))
         tensors = [torch.from_numpy(np.stack(column))[:, None].float() for column in columns]
-        first, second, judged_first, judged_second, target = tensors
-        return MixedBatch(
-            first, second, judged_first, judged_second, target, torch.tensor(kinds)
-        )
+        return MixedBatch(*tensors, kind=torch.tensor(kinds))
 
 
 Maker = Callable[[MixedDataset, np.random.Generator], tuple[Sources, Plane, Kind]]

@@ -31,7 +31,8 @@ class Sources(NamedTuple):
 
 
 def _unit(plane: np.ndarray) -> Plane:
-    return np.clip(plane, 0, 1).astype(np.float32)
+    clipped: Plane = np.clip(plane, 0, 1).astype(np.float32)
+    return clipped
 
 
 def _stretch(plane: np.ndarray) -> Plane:
@@ -47,7 +48,8 @@ def _enlarge(coarse: np.ndarray, shape: tuple[int, ...], order: int) -> Plane:
 def _shrink(plane: Plane, factor: int) -> Plane:
     rows, columns = plane.shape[0] // factor, plane.shape[1] // factor
     cut = plane[: rows * factor, : columns * factor]
-    return cut.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    small: Plane = cut.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    return small
 
 
 def head(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
@@ -61,7 +63,8 @@ def head(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
     stretch = rng.uniform(0.8, 1.25)
     distance = np.hypot(rows - away * np.sin(angle), (columns - away * np.cos(angle)) * stretch)
     field = RandomFieldDepth((2, 3))("", np.zeros(shape, np.float32), rng)
-    return (radius - distance + 0.02 * field).astype(np.float32)
+    inside: Plane = (radius - distance + 0.02 * field).astype(np.float32)
+    return inside
 
 
 def _anatomy(texture: Plane, inside: Plane, rng: np.random.Generator) -> Plane:
@@ -83,8 +86,8 @@ def tracer_pair(activity: Plane, texture: Plane, rng: np.random.Generator) -> So
     uptake = float(rng.uniform(0.4, 1)) * uptake * gaussian_filter((inside > 0.03) * 1.0, 2)
     factor, order = int(rng.choice([2, 2, 4])), int(rng.choice([0, 1, 1, 3]))
     coarse = _shrink(_unit(uptake), factor)
-    coarse = coarse * (1 + rng.normal(scale=rng.uniform(0, 0.08), size=coarse.shape))
-    seen = _enlarge(coarse, activity.shape, order)
+    noise = 1 + rng.normal(scale=rng.uniform(0, 0.08), size=coarse.shape)
+    seen = _enlarge(coarse * noise, activity.shape, order)
     # Nobody knows the uptake between the voxels; smooth is the honest guess.
     judged = _unit(gaussian_filter(seen, 0.45 * factor))
     anatomy = _anatomy(texture, inside, rng)
@@ -118,6 +121,6 @@ def spectral_pair(colour: np.ndarray, luminance: Plane, rng: np.random.Generator
 
 
 def pansharpening_pair(colour: np.ndarray, luminance: Plane, rng: np.random.Generator) -> Sources:
-    """Return (multispectral, PAN): a band at a quarter of the sampling, enlarged, and the luminance."""
+    """Return (multispectral, PAN): a band at a quarter of the sampling, and the luminance."""
     seen = _enlarge(_shrink(band(colour, rng), 4), luminance.shape, 3)
     return Sources.plain(seen, luminance)

@@ -24,7 +24,7 @@ def _taps(size: int, sigma: float) -> Tensor:
 
 
 def gaussian(planes: Tensor, size: int, sigma: float, *, pad: bool = False) -> Tensor:
-    """Return (B, C, H, W) planes smoothed by a sampled Gaussian; cut to its valid part unless `pad`."""
+    """Return (B, C, H, W) planes smoothed by a Gaussian, their valid part alone unless `pad`."""
     channels = planes.shape[1]
     taps = _taps(size, sigma).to(planes.device).expand(channels, 1, 1, size)
     half = size // 2
@@ -65,7 +65,8 @@ def ms_ssim(fused: Tensor, source: Tensor) -> Tensor:
 def visual_information(fused: Tensor, source: Tensor) -> Tensor:
     """Return pixel-domain VIF of one source over three scales, on the scale 0 to 255."""
     fused, source = 255 * fused, 255 * source
-    carried, present = [], []
+    carried: list[Tensor] = []
+    present: list[Tensor] = []
     for size in (9, 5, 3):
         if carried:
             fused, source = (

@@ -71,6 +71,12 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             module.load_state_dict(load_weights(config.start, config.model).state)
         if config.revive and not resume:
             self._revive(module)
+        for gate in module.gate.values():
+            if not config.start and not resume:
+                torch.nn.init.constant_(gate, config.gate_start)
+            if not config.gate_learned:
+                # Freezing it would not last: the branches are frozen and freed in turn.
+                gate.register_hook(torch.zeros_like)
         return module
 
     def training_sets(self) -> Mapping[str, int]:
@@ -115,15 +121,19 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             parts = self.update(losses, main)
         return {f"{main}_{name}": value for name, value in parts.items()}
 
+    def _public(self, reconstruction: Tensor, shared: Tensor) -> dict[str, Tensor]:
+        """Return the REC branch's loss to the modality that both tasks share, if it counts."""
+        if not (weight := self.config.public_weight):
+            return {}
+        return {"public": weight * public_loss(reconstruction, shared)}
+
     def _update_mm(self, batch: Batch) -> dict[str, float]:
         def losses() -> dict[str, Tensor]:
             pair = (batch.infrared, batch.visible)
             out = self.wrapped.training_forward(pair, (batch.first, batch.second), "mm")
             fused = out.fused.image.float()
-            return {
-                "public": public_loss(out.reconstruction.float(), batch.visible),
-                "private": multi_modal_loss(fused, *pair, self.measure),
-            }
+            parts = {"private": multi_modal_loss(fused, *pair, self.measure)}
+            return parts | self._public(out.reconstruction.float(), batch.visible)
 
         return self._update("mm", losses)
 
@@ -137,12 +147,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
             count = self.config.batch_size
             fused, rec = out.fused.image.float(), out.reconstruction.float()
+            blend = _blend(out.fused, pair, count)
             parts = {
-                "public": public_loss(rec[:count], batch.target),
-                "private": photography_loss(
-                    fused[:count], batch.target, self.config, _blend(out.fused, pair, count)
-                ),
-            }
+                "private": photography_loss(fused[:count], batch.target, self.config, blend)
+            } | self._public(rec[:count], batch.target)
             if extra:
                 unsupervised = deployed_loss(fused[count:], pair[0][count:], pair[1][count:])
                 parts["deployed"] = self.config.deployed_weight * unsupervised
