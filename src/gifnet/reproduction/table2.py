@@ -58,7 +58,7 @@ def reproduce(
     lines = ["# Table 2", ""]
     for dataset in datasets:
         pairs = len(dataset.names)
-        lines += [f"## {dataset.title}, {pairs} pairs", ""]
+        lines += [f"## {dataset.name}, {pairs} pairs", ""]
         lines += [f"| method | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
         table = tables.means(tables.of_dataset(results, dataset))
         for method in methods:

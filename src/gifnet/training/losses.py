@@ -53,7 +53,7 @@ def photography_loss(
     if config.fidelity_log:
         errors = (fused - target).square().mean(dim=(1, 2, 3))
         # The constant, 50 dB, keeps flat crops that are right anyway from deciding anything.
-        loss = loss + config.fidelity_log * torch.log(errors + 1e-5).mean()
+        loss = loss + config.fidelity_log * torch.log1p(errors / 1e-5).mean()
     if config.fidelity_blend and blend is not None:
         loss = loss + config.fidelity_blend * F.l1_loss(blend, target)
     return loss

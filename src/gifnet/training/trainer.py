@@ -16,6 +16,7 @@ from ..models.gifnet import Branch, GIFNet, other
 from ..models.heads import Fused
 from ..models.registry import model_spec
 from ..models.weights import load_weights
+from .card import curves
 from .config import TrainingConfig
 from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
@@ -88,7 +89,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         return [scene.name for scene in self.dataset.validation_triplets]
 
     def card_details(self) -> dict[str, Any]:
-        return {"gate": {k: float(v.detach()) for k, v in self.result.gate.items()}}
+        return {
+            "gate": {k: float(v.detach()) for k, v in self.result.gate.items()},
+            "curves": curves(self.rows, (*self.plotted, "gate_mm", "gate_dp", "psnr", "ssim")),
+        }
 
     def _revive(self, module: GIFNet) -> None:
         """Revive decoder channels that are silent on the first batches, before any update."""
