@@ -74,6 +74,9 @@ class TrainingConfig(RunSettings):
     keep_structure: float = 0.0
     keep_entropy: float = 0.0
     keep_gradient: float = 0.0
+    #: deployed: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15, an
+    #: edge that is missing gives hardly a gradient.
+    edge_slope: float = 15.0
     #: deployed: weight of the mean absolute error of exposure pairs to the well-exposed image
     exposure_truth: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
@@ -148,7 +151,8 @@ RECIPES: dict[str, TrainingConfig] = {
     "bundled-deployed": TrainingConfig(
         model="gifnet",
         updates="deployed",
-        steps=800,
+        steps=500,
+        schedule_steps=800,
         batch_size=4,
         crop=64,
         learning_rate=5e-4,
@@ -183,6 +187,24 @@ RECIPES: dict[str, TrainingConfig] = {
         seed=2,
     ),
 }
+RECIPES["bundled-refined"] = dataclasses.replace(
+    RECIPES["bundled-deployed"],
+    steps=700,
+    schedule_steps=0,
+    learning_rate=4e-4,
+    fidelity_blend=2.0,
+    triplets=0.40,
+    exposure=0.12,
+    infrared=0.20,
+    tracer=0.05,
+    bone=0.04,
+    spectral=0.07,
+    pansharpening=0.04,
+    keep_differences=0.4,
+    keep_gradient=30.0,
+    edge_slope=6.0,
+    seed=3,
+)
 
 
 def recipe(name: str) -> TrainingConfig:

@@ -21,7 +21,10 @@ def preservation_loss(
 ) -> Tensor:
     """Return what a fused (B, 1, H, W) pair without truth lacks of its sources, (B,)."""
     sources = (first, second)
-    lacking = config.keep_edges * (1 - preservation.edge_preservation(fused, first, second))
+    # Both slopes in the metric's own proportion.
+    slopes = (config.edge_slope, config.edge_slope * 22 / 15)
+    edges = preservation.edge_preservation(fused, first, second, slopes)
+    lacking = config.keep_edges * (1 - edges)
     information = sum(preservation.visual_information(fused, source) for source in sources)
     lacking = lacking + config.keep_information * (2 - information)
     differences = preservation.difference_correlation(fused, first, second)

@@ -107,8 +107,14 @@ def sobel(planes: Tensor) -> Tensor:
     return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), kernel)
 
 
-def edge_preservation(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return Qabf with gradients and orientations that are smooth near zero."""
+def edge_preservation(
+    fused: Tensor, first: Tensor, second: Tensor, slopes: tuple[float, float] = (15, 22)
+) -> Tensor:
+    """Return Qabf with gradients and orientations that are smooth near zero.
+
+    `slopes` are those of its sigmoids over strength and orientation. With the metric's own, an
+    edge that is missing gives hardly a gradient; training takes gentler ones.
+    """
     gradient = sobel(fused)
     size = torch.sqrt(gradient.square().sum(dim=1) + 1e-8)
     carried, present = [], []
@@ -118,7 +124,8 @@ def edge_preservation(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
         ratio = torch.minimum(size, strength) / torch.maximum(size, strength)
         cosine = (gradient * wanted).sum(dim=1) / (size * strength)
         turn = 1 - torch.acos(cosine.abs().clamp(0, 0.9995)) * (2 / torch.pi)
-        quality = torch.sigmoid(15 * (ratio - 0.5)) * torch.sigmoid(22 * (turn - 0.8))
+        quality = torch.sigmoid(slopes[0] * (ratio - 0.5))
+        quality = quality * torch.sigmoid(slopes[1] * (turn - 0.8))
         # Line orientation is blind to the sign; an inverted edge is not preserved.
         quality = quality * (cosine > 0)
         carried.append((quality * strength).sum(dim=(1, 2)))
