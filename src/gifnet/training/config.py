@@ -74,8 +74,8 @@ class TrainingConfig(RunSettings):
     keep_structure: float = 0.0
     keep_entropy: float = 0.0
     keep_gradient: float = 0.0
-    #: deployed: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15, an
-    #: edge that is missing gives hardly a gradient.
+    #: deployed: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15,
+    #: an edge that is missing gives hardly a gradient.
     edge_slope: float = 15.0
     #: deployed: weight of the mean absolute error of exposure pairs to the well-exposed image
     exposure_truth: float = 0.0
