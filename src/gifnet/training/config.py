@@ -28,7 +28,7 @@ class TrainingConfig(RunSettings):
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",
         "keep_structure", "keep_entropy", "keep_gradient", "exposure_truth", "public_weight",
     )  # fmt: skip
-    SHARES = ("same_pair", "deployed_share", *MIXTURE)
+    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", *MIXTURE)
 
     #: "gifnet" (blend head) or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
@@ -79,6 +79,10 @@ class TrainingConfig(RunSettings):
     edge_slope: float = 15.0
     #: deployed: weight of the mean absolute error of exposure pairs to the well-exposed image
     exposure_truth: float = 0.0
+    #: deployed: share of infrared and spectral pairs one of whose sources loses contrast, and of
+    #: infrared pairs that come in the other order
+    low_contrast: float = 0.0
+    swapped: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
     modality_augmentation: bool = False
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
@@ -89,6 +93,8 @@ class TrainingConfig(RunSettings):
     gate_learned: bool = True
     #: revive silent decoder channels of the starting weights
     revive: bool = False
+    #: give decoder channels that hardly contribute a share of those that do
+    split: bool = False
     #: "random", or the path of a folder of depth maps named like the visible images
     depth: str = "random"
     #: "gradient" or "densenet121" (needs torchvision and its weights)
@@ -189,8 +195,8 @@ RECIPES: dict[str, TrainingConfig] = {
 }
 RECIPES["bundled-refined"] = dataclasses.replace(
     RECIPES["bundled-deployed"],
-    steps=700,
-    schedule_steps=0,
+    steps=250,
+    schedule_steps=700,
     learning_rate=4e-4,
     fidelity_blend=2.0,
     triplets=0.40,
@@ -204,6 +210,19 @@ RECIPES["bundled-refined"] = dataclasses.replace(
     keep_gradient=30.0,
     edge_slope=6.0,
     seed=3,
+)
+RECIPES["bundled-split"] = dataclasses.replace(
+    RECIPES["bundled-refined"],
+    steps=480,
+    schedule_steps=0,
+    learning_rate=5e-4,
+    keep_differences=0.6,
+    keep_entropy=0.1,
+    low_contrast=0.5,
+    swapped=0.25,
+    revive=False,
+    split=True,
+    seed=4,
 )
 
 

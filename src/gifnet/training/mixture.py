@@ -22,7 +22,7 @@ from .modalities import (
     spectral_pair,
     tracer_pair,
 )
-from .synthesis import exposure_pair, multi_focus_pair, vary_modality
+from .synthesis import dim, exposure_pair, multi_focus_pair, vary_modality
 
 
 class Kind(IntEnum):
@@ -121,6 +121,14 @@ class MixedDataset:
     def _grey(self, rng: np.random.Generator) -> Plane:
         return np.asarray(luminance(self._colour(rng)), np.float32)
 
+    def _dimmed(self, first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+        """Return a pair, one of which may have lost contrast."""
+        if not self.config.low_contrast or rng.random() >= self.config.low_contrast:
+            return first, second
+        if rng.random() < 0.6:
+            return dim(first, rng), second
+        return first, dim(second, rng)
+
     def _sample(self, place: float, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
         """Return the sample at a place in [0, 1) of the recipe's shares."""
         for share, make in self._makers:
@@ -180,6 +188,9 @@ def _infrared(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Pl
     infrared, visible = data._crops(pairs[rng.integers(len(pairs))], rng)
     if rng.random() < 0.4:
         infrared, visible = vary_modality(infrared, visible, rng)
+    infrared, visible = data._dimmed(infrared, visible, rng)
+    if data.config.swapped and rng.random() < data.config.swapped:
+        infrared, visible = visible, infrared
     return Sources.plain(infrared, visible), visible, Kind.SOURCES
 
 
@@ -197,7 +208,8 @@ def _bone(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane,
 
 def _spectral(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
     colour = data._colour(rng)
-    return _judged(spectral_pair(colour, np.asarray(luminance(colour), np.float32), rng))
+    pair = spectral_pair(colour, np.asarray(luminance(colour), np.float32), rng)
+    return _judged(Sources.plain(*data._dimmed(pair.first, pair.second, rng)))
 
 
 def _pansharpening(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:

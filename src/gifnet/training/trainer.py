@@ -23,7 +23,7 @@ from .depth import DepthSource
 from .information import InformationMeasure, make_information_measure
 from .loop import OnStep, Trainer, score_pairs
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
-from .revive import revive_dead_channels
+from .revive import revive_dead_channels, split_channels
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
@@ -70,8 +70,8 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         assert isinstance(module, GIFNet)
         if config.start and not resume:
             module.load_state_dict(load_weights(config.start, config.model).state)
-        if config.revive and not resume:
-            self._revive(module)
+        if not resume:
+            self._repair(module)
         for gate in module.gate.values():
             if not config.start and not resume:
                 torch.nn.init.constant_(gate, config.gate_start)
@@ -94,8 +94,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             "curves": curves(self.rows, (*self.plotted, "gate_mm", "gate_dp", "psnr", "ssim")),
         }
 
-    def _revive(self, module: GIFNet) -> None:
-        """Revive decoder channels that are silent on the first batches, before any update."""
+    def _repair(self, module: GIFNet) -> None:
+        """Put idle decoder channels to work, judged by the first batches, before any update."""
+        if not (self.config.revive or self.config.split):
+            return
         batches = [self.dataset.sample(step) for step in range(4)]
 
         def run() -> None:
@@ -106,7 +108,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
                     (batch.infrared, batch.visible), (batch.first, batch.second), "mm"
                 )
 
-        revive_dead_channels(module.decoder.convs, run)
+        if self.config.revive:
+            revive_dead_channels(module.decoder.convs, run)
+        if self.config.split:
+            split_channels(module.decoder.convs, run)
 
     @contextmanager
     def _frozen(self, branch: Branch) -> Iterator[None]:
