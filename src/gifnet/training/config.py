@@ -213,8 +213,8 @@ RECIPES["bundled-refined"] = dataclasses.replace(
 )
 RECIPES["bundled-split"] = dataclasses.replace(
     RECIPES["bundled-refined"],
-    steps=480,
-    schedule_steps=0,
+    steps=240,
+    schedule_steps=480,
     learning_rate=5e-4,
     keep_differences=0.6,
     keep_entropy=0.1,
@@ -223,6 +223,24 @@ RECIPES["bundled-split"] = dataclasses.replace(
     revive=False,
     split=True,
     seed=4,
+)
+
+
+RECIPES["bundled-final"] = dataclasses.replace(
+    RECIPES["bundled-split"],
+    steps=400,
+    schedule_steps=0,
+    learning_rate=4e-4,
+    fidelity_l1=20.0,
+    fidelity_log=0.08,
+    exposure_truth=2.0,
+    triplets=0.46,
+    infrared=0.18,
+    exposure=0.10,
+    spectral=0.06,
+    single=0.07,
+    split=False,
+    seed=5,
 )
 
 
