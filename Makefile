@@ -13,6 +13,7 @@ SYSTEM_PACKAGES ?= xvfb xauth libgl1 libegl1 libopengl0 libgl1-mesa-dri libglx-m
 	libxcb-render-util0 libxcb-shape0 libxcb-xkb1 libdbus-1-3 libfontconfig1 libglib2.0-0 \
 	fonts-dejavu-core
 DEMO ?= demo
+API ?= build/api
 # More arguments for pytest, such as ARGS="-k cli".
 ARGS ?=
 
@@ -22,12 +23,14 @@ INSTALL = $(if $(CONSTRAINTS),PIP_CONSTRAINT=$(CONSTRAINTS) )$(PY) -m pip instal
 SOURCES := pyproject.toml $(CONSTRAINTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint build clean system-packages
+.PHONY: help demo test lint docs gallery build clean system-packages
 
 help:
 	@echo "make demo    fuse real pairs, write pictures to $(DEMO)/, open napari"
 	@echo "make test    run the tests, the viewer's under a virtual screen"
 	@echo "make lint    check style and types"
+	@echo "make docs    write the API reference to $(API)/"
+	@echo "make gallery make the pictures of the documentation anew"
 	@echo "make build   build the sdist and the wheel into dist/"
 	@echo "make clean   remove what these commands made"
 	@echo
@@ -50,6 +53,12 @@ lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+
+docs: $(VENV)/.installed-docs
+	$(PY) tools/api_reference.py $(API)
+
+gallery: system-packages $(VENV)/.installed-docs
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m examples.gallery
 
 build: $(VENV)/.installed-build
 	$(PY) -m build
@@ -82,6 +91,10 @@ $(VENV)/.installed-test: $(SOURCES) | $(PY)
 
 $(VENV)/.installed-lint: $(SOURCES) | $(PY)
 	$(INSTALL) -e ".[test,lint]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(SOURCES) | $(PY)
+	$(INSTALL) -e ".[docs]"
 	@touch $@
 
 $(VENV)/.installed-build: $(SOURCES) | $(PY)

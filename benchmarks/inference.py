@@ -129,12 +129,14 @@ def measure(
     times = []
     if repeats > 1:
         run()
+    began = time.process_time()
     for _ in range(max(1, repeats - 1)):
         _synchronise(device)
         start = time.perf_counter()
         run()
         _synchronise(device)
         times.append(time.perf_counter() - start)
+    busy = (time.process_time() - began) / len(times)
     peak = peak_memory()
     result = {
         "method": method,
@@ -143,6 +145,7 @@ def measure(
         "precision": precision,
         "seconds": times,
         "us_per_pixel": median(times) / (height * width) * 1e6,
+        "cpu_us_per_pixel": busy / (height * width) * 1e6,
         "peak_bytes": peak,
         "ceiling_flops": ceiling(device, dtype),
     }
@@ -165,33 +168,56 @@ def in_a_process(arguments: Sequence[str], timeout: float | None = None) -> dict
     return result
 
 
-def zarr_run(side: int, precision: str, memory: Any) -> dict[str, Any]:
-    """Fuse zarr to zarr, exact, in this process."""
-    import numpy as np
-    import zarr
+def file_run(kind: str, side: int, precision: str, memory: str) -> dict[str, Any]:
+    """Fuse files to a file by the command line, exact, in this process."""
+    from contextlib import suppress
 
-    from gifnet import fuse
+    from gifnet.cli import main as command
 
     with tempfile.TemporaryDirectory() as folder:
-        made = {"shape": (side, side), "chunks": (1024, 1024), "dtype": np.uint8}
-        stores = [zarr.create_array(f"{folder}/{name}.zarr", **made) for name in "abc"]
-        for top in range(0, side, 1024):
-            for left in range(0, side, 1024):
-                part = (slice(top, top + 1024), slice(left, left + 1024))
-                size = tuple(min(1024, side - start) for start in (top, left))
-                stores[0][part], stores[1][part] = scene(*size)
-        start = time.perf_counter()
-        fuse(stores[0], stores[1], out=stores[2], precision=precision, memory=memory)
-        seconds = time.perf_counter() - start
+        names = [f"{folder}/{name}.{'zarr' if kind == 'zarr' else 'tif'}" for name in "abc"]
+        _write_scene(kind, names[:2], side)
+        how = ["--precision", precision, "--device", "cpu", "--memory", memory]
+        start, began = time.perf_counter(), time.process_time()
+        with suppress(SystemExit):
+            command(["fuse", *names[:2], "-o", names[2], *how])
+        seconds, busy = time.perf_counter() - start, time.process_time() - began
+        assert Path(names[2]).exists()
     return {
-        "method": "zarr to zarr",
+        "method": f"{kind} to {kind}",
         "height": side,
         "width": side,
         "precision": precision,
         "seconds": [seconds],
         "us_per_pixel": seconds / side**2 * 1e6,
+        "cpu_us_per_pixel": busy / side**2 * 1e6,
         "peak_bytes": peak_memory(),
     }
+
+
+def _write_scene(kind: str, names: Sequence[str], side: int) -> None:
+    """Write a pair of square scenes part by part."""
+    import numpy as np
+
+    from gifnet.ngff import write_ngff
+
+    strip = 1024
+    with tempfile.TemporaryDirectory() as folder:
+        whole = [
+            np.memmap(f"{folder}/{i}", np.uint8, "w+", shape=(side, side))
+            for i in range(len(names))
+        ]
+        for top in range(0, side, strip):
+            rows = slice(top, min(side, top + strip))
+            for place, part in zip(whole, scene(rows.stop - top, side), strict=True):
+                place[rows] = part
+        for name, data in zip(names, whole, strict=True):
+            if kind == "zarr":
+                write_ngff(name, data, axes="YX")
+            else:
+                import tifffile
+
+                tifffile.imwrite(name, data, bigtiff=True)
 
 
 def machine(device: str) -> dict[str, Any]:
@@ -219,16 +245,18 @@ def row(result: dict[str, Any], baseline: float | None) -> str:
     return (
         f"| {result['height']} x {result['width']} | {result['precision']} | "
         f"{METHODS.get(result['method'], result['method'])} | {result['us_per_pixel']:.2f} | "
-        f"{ratio} | {share} | {result['peak_bytes'] / 2**20:.0f} |"
+        f"{result['cpu_us_per_pixel']:.2f} | {ratio} | {share} | "
+        f"{result['peak_bytes'] / 2**20:.0f} |"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
-    parser.add_argument("--sizes", nargs="+", default=["256x256", "512x640", "1024x1280"])
+    parser.add_argument("--sizes", nargs="*", default=["256x256", "512x640", "1024x1280"])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--zarr", nargs="*", type=int, default=[], help="sides, zarr to zarr")
+    parser.add_argument("--tiff", nargs="*", type=int, default=[], help="sides, BigTIFF to BigTIFF")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", default="auto", help="bytes of features, or auto")
     parser.add_argument("--rounds", type=int, default=2, help="processes a method and size")
@@ -239,8 +267,8 @@ def main() -> None:
     memory = options.memory if options.memory == "auto" else int(options.memory)
     if options.one:
         method, height, width, precision, repeats = options.one
-        if method == "zarr":
-            found = zarr_run(int(height), precision, memory)
+        if method in ("zarr", "tiff"):
+            found = file_run(method, int(height), precision, options.memory)
         else:
             size = (int(height), int(width))
             found = measure(method, *size, precision, options.device, int(repeats), memory)
@@ -249,8 +277,9 @@ def main() -> None:
 
     common = ["--device", options.device, "--memory", options.memory]
     results: list[dict[str, Any]] = []
-    print("| size | precision | method | µs a pixel | (a) / this | of the ceiling | peak MiB |")
-    print("|---|---|---|---|---|---|---|")
+    columns = ("size", "precision", "method", "µs a pixel", "CPU µs", "(a) / this")
+    print(f"| {' | '.join(columns)} | of the ceiling | peak MiB |")
+    print("|---" * 8 + "|")
     for size in options.sizes:
         height, width = size.split("x")
         found: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -266,7 +295,7 @@ def main() -> None:
         baseline = None
         for (method, _), rounds in found.items():
             best = dict(rounds[0])
-            for key in ("us_per_pixel", "ceiling_flops"):
+            for key in ("us_per_pixel", "cpu_us_per_pixel", "ceiling_flops"):
                 best[key] = median(result[key] for result in rounds)
             best["peak_bytes"] = max(result["peak_bytes"] for result in rounds)
             best["rounds"] = rounds
@@ -274,9 +303,10 @@ def main() -> None:
                 baseline = best["us_per_pixel"]
             results.append(best)
             print(row(best, baseline), flush=True)
-    for side in options.zarr:
+    files = [(kind, side) for kind in ("zarr", "tiff") for side in getattr(options, kind)]
+    for kind, side in files:
         for precision in options.precisions:
-            result = in_a_process(["zarr", str(side), str(side), precision, "1", *common])
+            result = in_a_process([kind, str(side), str(side), precision, "1", *common])
             if result is not None:
                 results.append(result)
                 print(row(result, None), flush=True)

@@ -12,9 +12,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gifnet import FuseOptions, Fuser, GifnetError, __version__, enhance, fuse, list_models
 
-    from .scripting import enhance_layer, fuse_layers, open_layer, rerun
+    from .scripting import (
+        enhance_layer,
+        fuse_layers,
+        fuse_stack_layers,
+        open_layer,
+        pansharpen_layers,
+        rerun,
+    )
 
-_OWN = ("enhance_layer", "fuse_layers", "open_layer", "rerun")
+_OWN = (
+    "enhance_layer",
+    "fuse_layers",
+    "fuse_stack_layers",
+    "open_layer",
+    "pansharpen_layers",
+    "rerun",
+)
 
 __all__ = [
     "FuseOptions",
@@ -25,8 +39,10 @@ __all__ = [
     "enhance_layer",
     "fuse",
     "fuse_layers",
+    "fuse_stack_layers",
     "list_models",
     "open_layer",
+    "pansharpen_layers",
     "rerun",
 ]
 

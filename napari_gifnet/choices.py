@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .curtain import HELPER_KEY
+from .layers import METADATA_KEY
 
 Layer = Any
 Choice = tuple[Layer | None, Layer | None]
@@ -34,6 +35,39 @@ def choose(choice: Choice, slot: int, layer: Layer) -> Choice:
     if choice[1 - slot] is layer:
         return choice[1], choice[0]
     return (layer, choice[1]) if slot == 0 else (choice[0], layer)
+
+
+def follow_slices(layers: Sequence[Layer], chosen: Sequence[Layer], picked: bool) -> list[Layer]:
+    """Keep chosen slices as long as they are there; without any, choose by what they look like.
+
+    That is the newest source with a stack axis, else all sources that are like the newest one.
+    """
+    kept = [layer for layer in layers if any(layer is one for one in chosen)]
+    if picked and kept:
+        return kept
+    sources = [layer for layer in layers if METADATA_KEY not in layer.metadata]
+    stacks = [layer for layer in sources if layer.ndim > 2]
+    if stacks or not sources:
+        return stacks[-1:]
+    newest = kind_of(sources[-1])
+    return [layer for layer in sources if kind_of(layer) == newest]
+
+
+def kind_of(layer: Layer) -> tuple[Any, ...]:
+    """Return what images of one kind have in common."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(data.shape), data.dtype, layer.rgb
+
+
+def axis_entries(layer: Layer) -> list[tuple[str, int]]:
+    """Return a layer's axes as entries of a box: label and size, and index."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    labels = [str(label) for label in getattr(layer, "axis_labels", ())]
+    names = [
+        f"axis {label}" if label.lstrip("-").isdigit() else label
+        for label in labels or map(str, range(layer.ndim))
+    ]
+    return [(f"{name} ({data.shape[axis]})", axis) for axis, name in enumerate(names)]
 
 
 class LayerWatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSlider, QWidget
 
 from .choices import Choice, LayerWatch, choose, follow
 from .curtain import Curtain
@@ -13,6 +13,7 @@ from .layers import METADATA_KEY
 from .pickers import LayerBox
 from .quality import find_result
 from .quality_panel import QualityPanel
+from .scrolling import scrolling_layout
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -59,14 +60,13 @@ class CompareWidget(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Left", self.boxes[0])
         form.addRow("Right", self.boxes[1])
-        layout = QVBoxLayout(self)
+        layout = scrolling_layout(self)
         layout.addLayout(form)
         layout.addWidget(self.button)
         layout.addWidget(self.slider)
         layout.addWidget(self.note)
         layout.addWidget(self.quality)
         layout.addStretch(1)
-        self.setMinimumWidth(260)
 
     @property
     def left(self) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,16 +17,57 @@ from gifnet.options import TASKS, FuseOptions
 from .estimate import Speeds, pixels_of
 from .layers import LayerData, Snapshot, mask_layer, result_layer
 from .pairs import Reference, as_array, like_first, prepare_pair
+from .registering import Registration, aligned, order_pair
 from .warmup import few_pauses, import_torch
 
 if TYPE_CHECKING:
     from gifnet import Fuser
+    from gifnet.geometry.transform import Transform
     from gifnet.progress import ProgressCallback
 
 
 def role_names(task: str | None) -> tuple[str, str]:
     """Return what a task calls its first and second source."""
     return (TASKS[task].first, TASKS[task].second) if task else ("First", "Second")
+
+
+@dataclass(frozen=True)
+class Call:
+    """The function of `napari_gifnet.scripting` that does what a job does.
+
+    Attributes
+    ----------
+    function : str
+    names : tuple of str
+        What a script calls the sources.
+    positional : tuple of str
+        Positional arguments as they are written, in terms of these names.
+    keywords : dict
+        All that differs from the defaults, but for the fields of `FuseOptions`.
+    """
+
+    function: str
+    names: tuple[str, ...]
+    positional: tuple[str, ...]
+    keywords: dict[str, Any]
+
+
+class Job(Protocol):
+    """Work of a widget, with the layers as they were when it was asked for."""
+
+    @property
+    def description(self) -> str:
+        """What is going on, for people."""
+
+    @property
+    def options(self) -> FuseOptions:
+        """For the network."""
+
+    def run(self, cache: FuserCache, progress: ProgressCallback) -> Any:
+        """Do it, in any thread."""
+
+    def call(self) -> Call:
+        """Return how a script does the same."""
 
 
 class FuserCache:
@@ -67,20 +108,21 @@ def _stamp(weights: str | None) -> tuple[int, int] | None:
     return (found.st_mtime_ns, found.st_size) if found else None
 
 
-def _stop_if_asked(progress: ProgressCallback) -> None:
+def stop_if_asked(progress: ProgressCallback) -> None:
+    """Raise `Cancelled` if a person has asked to stop."""
     if progress(0, 0) is False:
         raise Cancelled("Stopped before the network ran.")
 
 
-def _loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) -> Fuser:
+def loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) -> Fuser:
     """Import torch and read the weights step by step, so that a person can stop in between."""
-    _stop_if_asked(progress)
+    stop_if_asked(progress)
     import_torch()
     fuser = cache.get(options)
     for part in ("device", "weights"):
         with few_pauses():
             getattr(fuser, part)
-        _stop_if_asked(progress)
+        stop_if_asked(progress)
     return fuser
 
 
@@ -93,24 +135,48 @@ class FusionJob:
     options: FuseOptions
     reference: Reference = "finer"
     want_mask: bool = False
+    registration: Registration = field(default_factory=Registration)
 
     @property
     def description(self) -> str:
         return f"Fusing {self.first.name} + {self.second.name}"
 
+    def call(self) -> Call:
+        keywords: dict[str, Any] = {"grid": self.reference}
+        if self.want_mask:
+            keywords["return_mask"] = True
+        if self.registration.is_wanted:
+            keywords["register"] = self.registration.kind
+            keywords["register_by"] = self.registration.measure
+        names = ("first", "second")
+        return Call("fuse_layers", names, names, keywords)
+
+    def aligned(self, progress: ProgressCallback) -> tuple[FusionJob, Transform | None]:
+        """Return the fusion of the registered layers, and the transform; itself if not wanted."""
+        if not self.registration.is_wanted:
+            return self, None
+        pair, reference, transform = aligned(
+            self.first, self.second, self.reference, self.registration, progress
+        )
+        job = dataclasses.replace(
+            self, first=pair[0], second=pair[1], reference=reference, registration=Registration()
+        )
+        return job, transform
+
     def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
-        """Resample, fuse, and return the mask, if it is wanted, and the result."""
-
-        def tick() -> None:
-            _stop_if_asked(progress)
-
+        """Register, resample, fuse, and return the mask, if it is wanted, and the result."""
+        laid, transform = self.aligned(progress)
         pair = prepare_pair(
-            self.first, self.second, self.reference, str(self.options.value_range), tick
+            laid.first,
+            laid.second,
+            laid.reference,
+            str(self.options.value_range),
+            lambda: stop_if_asked(progress),
         )
         options = dataclasses.replace(
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
         )
-        fuser = _loaded(cache, options, progress)
+        fuser = loaded(cache, options, progress)
         began = time.perf_counter()
         found = fuser.fuse(pair.first, pair.second, return_mask=self.want_mask, progress=progress)
         seconds = time.perf_counter() - began
@@ -118,6 +184,8 @@ class FusionJob:
         fused, mask = found if self.want_mask else (found, None)
         fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
         record = self._record(fuser, pair.reference)
+        if transform is not None:
+            record["registration"] = self._registered(transform)
         name = f"{self.first.name} + {self.second.name}"
         rgb = fused.ndim == pair.reference.ndim + 1
         layers = [result_layer(fused, f"Fused {name}", pair.reference, record, rgb=rgb)]
@@ -126,6 +194,10 @@ class FusionJob:
             share = f"Share of {self.first.name} in {name}"
             layers.insert(0, mask_layer(mask, share, pair.reference, record))
         return layers
+
+    def _registered(self, transform: Transform) -> dict[str, Any]:
+        _, fixed, moving = order_pair(self.first, self.second, self.reference)
+        return {"moving": moving.name, "reference": fixed.name, **transform.to_dict()}
 
     def _record(self, fuser: Fuser, reference: Snapshot) -> dict[str, Any]:
         roles = role_names(self.options.task)
@@ -140,6 +212,7 @@ class FusionJob:
             "options": self.options.to_dict(),
             "grid": self.reference,
             "mask": self.want_mask,
+            "registration": self.registration.request(),
         }
         return record
 
@@ -155,11 +228,14 @@ class EnhancementJob:
     def description(self) -> str:
         return f"Enhancing {self.image.name}"
 
+    def call(self) -> Call:
+        return Call("enhance_layer", ("image",), ("image",), {})
+
     def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Enhance the image and return the result."""
         axis = -1 if self.image.rgb else None
         options = dataclasses.replace(self.options, task=None, channel_axis=axis)
-        fuser = _loaded(cache, options, progress)
+        fuser = loaded(cache, options, progress)
         data = as_array(self.image.data)
         began = time.perf_counter()
         result = fuser.enhance(data, progress=progress)

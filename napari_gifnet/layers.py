@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,10 @@ class Snapshot:
         The keyword arguments that put a layer at the same place.
     levels : tuple of array
         All levels of a multiscale layer, the finest first; empty for other layers.
+    shown : dict
+        Colormap and blending.
+    metadata : dict
+        The layer's metadata, but for this plugin's record.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Snapshot:
     units: tuple[Any, ...]
     spatial: dict[str, Any]
     levels: tuple[Any, ...] = ()
+    shown: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ndim(self) -> int:
@@ -87,15 +93,19 @@ def snapshot(layer: Image) -> Snapshot:
     )
     units = tuple(spatial.get("units", ("pixel",) * grid.ndim))
     levels = tuple(layer.data) if layer.multiscale else ()
-    return Snapshot(layer.name, data, bool(layer.rgb), grid, units, spatial, levels)
+    shown = {"colormap": layer.colormap, "blending": str(layer.blending)}
+    metadata = {key: value for key, value in layer.metadata.items() if key != METADATA_KEY}
+    return Snapshot(
+        layer.name, data, bool(layer.rgb), grid, units, spatial, levels, shown, metadata
+    )
 
 
 def _copied(value: Any) -> Any:
     return np.array(value) if isinstance(value, np.ndarray) else tuple(value)
 
 
-def grid_in_units(image: Snapshot, units: Sequence[Any], other: str) -> Grid:
-    """Return an image's grid with world coordinates in other units.
+def units_factors(image: Snapshot, units: Sequence[Any], other: str) -> list[float]:
+    """Return what an image's world coordinates are multiplied by to be in other units.
 
     Parameters
     ----------
@@ -123,7 +133,12 @@ def grid_in_units(image: Snapshot, units: Sequence[Any], other: str) -> Grid:
                 "cannot be converted into each other. Set the scale and units of one of them, "
                 "for instance layer.scale = (0.5, 0.5) and layer.units = ('um', 'um')."
             ) from None
-    return image.grid.scaled_world(factors)
+    return factors
+
+
+def grid_in_units(image: Snapshot, units: Sequence[Any], other: str) -> Grid:
+    """Return an image's grid with world coordinates in other units; see `units_factors`."""
+    return image.grid.scaled_world(units_factors(image, units, other))
 
 
 def result_layer(

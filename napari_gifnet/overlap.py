@@ -54,12 +54,12 @@ class Overlap:
         if self.share > 0.9999:
             return text + "The layers overlap in all of it."
         percent = "less than 1" if self.share < 0.01 else f"{100 * self.share:.0f}"
-        return text + f"They overlap in {_size(self.shape, self.reference)}, {percent} % of it."
+        return text + f"They overlap in {_size(self.shape, self.reference)}, {percent} % of it."
 
 
 def _size(shape: Sequence[int], image: Snapshot) -> str:
     """Write a height and width in pixels, and in units if the image has them."""
-    pixels = f"{shape[0]} × {shape[1]} px"
+    pixels = f"{shape[0]} × {shape[1]} px"
     units = [str(unit) for unit in image.units[-2:]]
     if "pixel" in units:
         return pixels

@@ -11,6 +11,8 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
+    QListWidget,
+    QListWidgetItem,
     QPushButton,
     QSizePolicy,
     QWidget,
@@ -86,6 +88,49 @@ def _in_words(layer: Any) -> str:
     return f"{layer.name}: {shape}, {data.dtype}"
 
 
+class LayerList(QListWidget):
+    """A list of image layers to tick.
+
+    The signal `ticked` is sent only when a person ticks one, or takes the tick away.
+    """
+
+    ticked = Signal()
+
+    def __init__(self, tooltip: str = ""):
+        super().__init__()
+        self._layers: list[Any] = []
+        self.setToolTip(tooltip)
+        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.itemChanged.connect(lambda item: self.ticked.emit())
+
+    @property
+    def value(self) -> list[Any]:
+        """The ticked layers, in the order of the list."""
+        ticked = Qt.CheckState.Checked
+        return [
+            layer for row, layer in enumerate(self._layers) if self.item(row).checkState() == ticked
+        ]
+
+    def show_layers(self, layers: Sequence[Any], chosen: Sequence[Any]) -> None:
+        """List layers by name and tick some."""
+        self.blockSignals(True)
+        self.clear()
+        self._layers = list(layers)
+        for layer in layers:
+            item = QListWidgetItem(layer.name)
+            item.setToolTip(_in_words(layer))
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            on = any(layer is one for one in chosen)
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.addItem(item)
+        rows = min(max(len(layers), 2), 7)
+        height = self.sizeHintForRow(0) if layers else self.fontMetrics().height() + 6
+        self.setFixedHeight(rows * height + 2 * self.frameWidth() + 2)
+        self.blockSignals(False)
+
+
 class FileEdit(QWidget):
     """A line for a path with a button that opens a file dialog."""
 
@@ -112,5 +157,17 @@ class FileEdit(QWidget):
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, self._caption, self.path or "", self._pattern)
+        if path:
+            self.line.setText(path)
+
+
+class FolderEdit(FileEdit):
+    """A line for a folder with a button that opens a dialog."""
+
+    def __init__(self, placeholder: str, caption: str, tooltip: str = ""):
+        super().__init__(placeholder, caption, "", tooltip)
+
+    def _browse(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, self._caption, self.path or "")
         if path:
             self.line.setText(path)

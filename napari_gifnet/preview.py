@@ -7,6 +7,7 @@ region: a preview is close to the result, not equal to it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from .curtain import HELPER_KEY
 from .estimate import Speeds
 from .layers import LayerData, Snapshot, contrast_limits
 from .pairs import Reference, choose_reference, moving_grid
-from .sampling import RangeCache, nearest_plane, sample_plane
+from .sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
 from .view import Region
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 #: The shortest longest side of a preview that still tells something.
 _LEAST_SIDE = 96
-#: How long a first, coarse frame may take.
-_FRAME_SECONDS = 0.25
+#: How long the network may take over a first, coarse frame; small frames take a little longer than
+#: the speed of larger ones tells, and all is to be there after 0.3 seconds.
+_FRAME_SECONDS = 0.14
 
 Matrix = npt.NDArray[np.float64]
 
@@ -50,7 +52,8 @@ class PreviewJob:
     region : Region
         What is visible.
     side : int
-        The longest side of the preview in pixels.
+        The longest side of what the network sees, in pixels; the preview itself is always as fine
+        as the screen.
     """
 
     first: Snapshot
@@ -101,20 +104,22 @@ class PreviewJob:
         )
         fuser = cache.get(options)
         _ = fuser.weights  # loading is no part of the speed
+        if options.precision == "auto":
+            # A screen shows 8 bits, whatever the layers have.
+            fuser.options = dataclasses.replace(options, precision=quick_precision(fuser.device))
         began = time.perf_counter()
-        fused = fuser.fuse(*planes, progress=progress)
-        speeds.note(self.options, fused.shape[0] * fused.shape[1], time.perf_counter() - began)
+        full = max(grid.shape)
+        if self.side < full:
+            fused = fuser.sketch(*planes, self.side, progress=progress)
+        else:
+            fused = fuser.fuse(*planes, progress=progress)
+        area = math.prod(grid.shape) * min(1.0, self.side / full) ** 2
+        speeds.note(self.options, round(area), time.perf_counter() - began)
         return self._layer(fused, fixed, grid, limits)
 
     def grid(self, fixed: Snapshot) -> Grid:
-        """Return the preview's grid: the region in pixels of the screen, or coarser ones."""
-        sides = [b - a for a, b in zip(self.region.start, self.region.stop, strict=True)]
-        step = max(1.0, self.region.step, max(sides) / self.side)
-        shape = tuple(max(2, round(side / step)) for side in sides)
-        local = np.diag([step, step, 1.0])
-        # The region begins at the outer edge of the first pixel, not at its centre.
-        local[:2, 2] = [start + step / 2 for start in self.region.start]
-        return Grid(shape, fixed.grid.trailing(2).matrix @ local)
+        """Return the preview's grid: the region in pixels of the screen."""
+        return thinned_grid(fixed, self.region, self.region.side())
 
     def _layer(self, fused: Any, fixed: Snapshot, grid: Grid, limits: list[Any]) -> LayerData:
         rgb = fused.ndim == 3
@@ -138,11 +143,21 @@ class PreviewJob:
         return fused, arguments, "image"
 
 
+def quick_precision(device: str) -> str:
+    """Return the number format that a device is quickest with, as far as 8 bits show."""
+    import torch
+
+    from gifnet.engine.device import resolve_precision
+
+    found = resolve_precision("auto", torch.device(device), eight_bit=True)
+    return str(found).removeprefix("torch.")
+
+
 def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
-    """Return how long a preview's side may be to arrive at once: full, or as measured."""
+    """Return how long the side may be of what the network sees, to arrive at once."""
     full = region.side()
     seconds = speeds.seconds(options, full * full)
     if seconds is None:
         return min(full, _LEAST_SIDE)
     share = min(1.0, _FRAME_SECONDS / seconds) ** 0.5
-    return min(full, max(_LEAST_SIDE, int(full * share)))
+    return full if share == 1 else max(_LEAST_SIDE, int(full * share) // 16 * 16)

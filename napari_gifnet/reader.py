@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,19 @@ def read_file(path: str) -> list[LayerData]:
     ReadError
         If the file cannot be read.
     """
-    return [as_layer(image) for image in _shown(path)]
+    return [as_layer(_with_band_names(path, image)) for image in _shown(path)]
+
+
+def _with_band_names(path: str, image: ImageFile) -> ImageFile:
+    """Return an image with the names that GDAL's metadata has for its bands, if it has no own."""
+    if image.channel_names or "C" not in image.axes:
+        return image
+    from gifnet.geotiff import read_georeference
+
+    place = read_georeference(path)
+    names = place.band_names() or place.wavelengths()
+    fits = len(names) == image.data.shape[image.axes.index("C")]
+    return dataclasses.replace(image, channel_names=names) if fits else image
 
 
 def read_folder(path: str) -> list[LayerData]:

@@ -1,6 +1,6 @@
-"""Sample pairs for fusion, made from images that scikit-image ships; nothing is downloaded.
+"""Samples for fusion, made from images that scikit-image ships; nothing is downloaded.
 
-Every function returns layer data for napari: the first source, then the second.
+Every function returns layer data for napari: the first source, then the second, or a stack.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 #: Pixels of the fine image per pixel of the coarse one, along either axis.
 _RATIO = 4
 _GAMMA = 2.2
+_SLICES = 5
 
 
 def multi_focus() -> list[LayerData]:
@@ -29,14 +30,30 @@ def multi_focus() -> list[LayerData]:
     A stereo pair's disparity stands in for depth: the further a pixel is from the plane in
     focus, the wider it is blurred.
     """
-    image = _shipped("motorcycle_left.png")[..., :3] / 255.0
-    disparity = _disparity()
-    low, high = np.percentile(disparity, (5, 95))
-    depth = np.clip((disparity - low) / (high - low), 0, 1)  # 1 is near
+    image, depth = _motorcycle()
     return [
         _layer(_uint8(_defocus(image, np.abs(depth - focus))), name, rgb=True)
         for name, focus in (("Near focus", 1.0), ("Far focus", 0.0))
     ]
+
+
+def focus_stack() -> list[LayerData]:
+    """The motorcycle in five slices, focused from near to far, as one layer with a Z axis."""
+    image, depth = _motorcycle()
+    slices = [
+        _uint8(_defocus(image, np.abs(depth - focus), widest=8.0))
+        for focus in np.linspace(1, 0, _SLICES)
+    ]
+    arguments = {"name": "Focus stack", "rgb": True, "axis_labels": ("z", "y", "x")}
+    return [(np.stack(slices), arguments, "image")]
+
+
+def _motorcycle() -> tuple[Floats, Floats]:
+    """Return the picture in [0, 1] and its depth, 1 where it is near."""
+    image = _shipped("motorcycle_left.png")[..., :3] / 255.0
+    disparity = _disparity()
+    low, high = np.percentile(disparity, (5, 95))
+    return image, np.clip((disparity - low) / (high - low), 0, 1)
 
 
 def _defocus(image: Floats, distance: Floats, widest: float = 4.0, levels: int = 6) -> Floats:

@@ -13,6 +13,7 @@ from gifnet.geometry import Grid, resample
 from gifnet.imaging.ranges import resolve_range
 
 from .layers import Snapshot
+from .view import Region
 
 #: Pixels of a source from which its values and its region are thinned out.
 _MANY_PIXELS = 2**22
@@ -40,6 +41,17 @@ class RangeCache:
             # The data are kept with it, so that no other array gets the same id.
             self._known[key] = (image.data, resolve_range(np.asarray(data), spec))
         return self._known[key][1]
+
+
+def thinned_grid(fixed: Snapshot, region: Region, side: int) -> Grid:
+    """Return a region's grid in pixels of the screen, or coarser ones: at most `side` a side."""
+    sides = [b - a for a, b in zip(region.start, region.stop, strict=True)]
+    step = max(1.0, region.step, max(sides) / side)
+    shape = tuple(max(2, round(length / step)) for length in sides)
+    local = np.diag([step, step, 1.0])
+    # The region begins at the outer edge of the first pixel, not at its centre.
+    local[:2, 2] = [start + step / 2 for start in region.start]
+    return Grid(shape, fixed.grid.trailing(2).matrix @ local)
 
 
 def nearest_plane(fixed: Snapshot, world: Grid, index: Sequence[int]) -> tuple[int, ...]:

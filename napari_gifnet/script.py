@@ -11,56 +11,55 @@ import numpy as np
 
 from gifnet.options import FuseOptions
 
-from .jobs import EnhancementJob, FusionJob
+from .jobs import Job
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
-def as_script(
-    job: FusionJob | EnhancementJob, sources: Sequence[Any], layers: Iterable[Any]
-) -> str:
+def as_script(job: Job, sources: Sequence[Any], layers: Iterable[Any]) -> str:
     """Return a script that opens the sources, runs the job and adds the result.
 
     It runs by itself and in napari's console, where it takes layers that are there already.
 
     Parameters
     ----------
-    job : FusionJob or EnhancementJob
+    job : Job
         What to do.
     sources : sequence of napari.layers.Image
         The layers that the job is made of.
     layers : iterable of napari.layers.Image
         All of the viewer's.
     """
-    names = ("first", "second") if len(sources) == 2 else ("image",)
-    function = "fuse_layers" if isinstance(job, FusionJob) else "enhance_layer"
-    call = [*names]
-    if isinstance(job, FusionJob):
-        call.append(f"grid={job.reference!r}")
-        if job.want_mask:
-            call.append("return_mask=True")
-    call += [f"{key}={value!r}" for key, value in _chosen(job.options).items()]
+    found = job.call()
+    call = list(found.positional)
+    keywords = {**found.keywords, **chosen_options(job.options)}
+    call += [f"{key}={value!r}" for key, value in keywords.items()]
     layers = list(layers)
-    title = f"{job.description}, as a widget of napari-gifnet does it."
     lines = [
-        '"""' + title.replace("\\", "/").replace('"', "'") + '"""',
+        title_line(job.description),
         "",
         "import napari",
         "",
-        f"from napari_gifnet import {function}, open_layer",
+        f"from napari_gifnet import {found.function}, open_layer",
         "",
         "running = napari.current_viewer()",
         "viewer = running or napari.Viewer()",
     ]
-    for name, layer in zip(names, sources, strict=True):
+    for name, layer in zip(found.names, sources, strict=True):
         lines += _opening(name, layer, layers)
-    lines += [f"for layer in {function}("]
+    lines += [f"for layer in {found.function}("]
     lines += [f"    {argument}," for argument in call]
     lines += ["):", "    viewer.add_layer(layer)", "if running is None:", "    napari.run()", ""]
     return "\n".join(lines)
 
 
-def _chosen(options: FuseOptions) -> dict[str, Any]:
+def title_line(description: str) -> str:
+    """Return a script's docstring."""
+    title = f"{description}, as a widget of napari-gifnet does it."
+    return '"""' + title.replace("\\", "/").replace('"', "'") + '"""'
+
+
+def chosen_options(options: FuseOptions) -> dict[str, Any]:
     """Return what differs from the defaults; the job finds the channel axis itself."""
     values = options.to_dict()
     chosen = {

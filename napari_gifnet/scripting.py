@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gifnet.errors import InvalidInputError, WeightsError
+from gifnet.geometry.registration import check_registration
 from gifnet.options import FuseOptions
 
-from .jobs import EnhancementJob, FuserCache, FusionJob
-from .layers import snapshot
+from .jobs import EnhancementJob, FuserCache, FusionJob, Job
+from .layers import Snapshot, snapshot
+from .registering import Registration
+from .sharpening import SharpeningJob
+from .stacking import StackJob
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -26,6 +30,8 @@ def fuse_layers(
     *,
     grid: Literal["finer", "first", "second"] = "finer",
     return_mask: bool = False,
+    register: str = "none",
+    register_by: str = "edges",
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> list[Image]:
@@ -39,6 +45,11 @@ def fuse_layers(
         Whose pixels the result has.
     return_mask : bool
         Return the first layer's share of every pixel as well.
+    register : {"none", "translation", "rigid", "affine"}
+        The transform that lays the other layer onto that of the grid first; what is found stands
+        in the result's record.
+    register_by : {"edges", "mutual-information"}
+        As ``measure`` in `gifnet.register`.
     progress : callable, optional
         Called with (done, total); returns False to stop.
     **options
@@ -56,7 +67,15 @@ def fuse_layers(
     """
     if grid not in ("finer", "first", "second"):
         raise InvalidInputError(f"grid is {grid!r}; use 'finer', 'first' or 'second'.")
-    job = FusionJob(snapshot(first), snapshot(second), _options(options), grid, return_mask)
+    check_registration(register, register_by)
+    job = FusionJob(
+        snapshot(first),
+        snapshot(second),
+        _options(options),
+        grid,
+        return_mask,
+        Registration(register, register_by),
+    )
     return as_layers(job.run(FuserCache(), progress or _silent))
 
 
@@ -71,6 +90,101 @@ def enhance_layer(
         The result alone, not yet in any viewer.
     """
     job = EnhancementJob(snapshot(image), _options(options))
+    return as_layers(job.run(FuserCache(), progress or _silent))
+
+
+def fuse_stack_layers(
+    layers: Image | Sequence[Image],
+    *,
+    axis: int = 0,
+    align: str = "none",
+    reference: int | None = None,
+    return_depth: bool = False,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> list[Image]:
+    """Fuse a focus stack or an exposure bracket as the Stack widget does.
+
+    Parameters
+    ----------
+    layers : napari.layers.Image, or sequence of them
+        A layer with a stack axis, or two or more slices, which may lie on different grids.
+    axis : int
+        The stack's axis, if it is one layer.
+    align, reference
+        As in `gifnet.fuse_stack`.
+    return_depth : bool
+        Return a layer with the index of the slice that has the greatest share as well.
+    progress : callable, optional
+        Called with (done, total); returns False to stop.
+    **options
+        Fields of `gifnet.FuseOptions`.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        The result last, after the depth map if it was asked for; not yet in any viewer.
+
+    Raises
+    ------
+    GifnetError
+        As `gifnet.fuse_stack`, or if units do not fit or the layers do not overlap.
+    """
+    several = isinstance(layers, Sequence)
+    slices = tuple(snapshot(layer) for layer in (layers if several else (layers,)))
+    job = StackJob(
+        slices, _options(options), None if several else axis, align, reference, return_depth
+    )
+    return as_layers(job.run(FuserCache(), progress or _silent))
+
+
+def pansharpen_layers(
+    pan: Image,
+    bands: Image | Sequence[Image],
+    *,
+    band_axis: int = 0,
+    method: str = "gifnet",
+    match_histograms: bool = True,
+    progress: ProgressCallback | None = None,
+    **options: Any,
+) -> list[Image]:
+    """Sharpen multispectral bands as the Pansharpen widget does.
+
+    Parameters
+    ----------
+    pan : napari.layers.Image
+        The panchromatic plane, whose grid the result has.
+    bands : napari.layers.Image, or sequence of them
+        An RGB layer, a layer with an axis of bands, or a layer for each band.
+    band_axis : int
+        The axis of the bands, if it is one grey layer.
+    method, match_histograms
+        As in `gifnet.pansharpen`.
+    progress : callable, optional
+        Called with (done, total); returns False to stop.
+    **options
+        Fields of `gifnet.FuseOptions`.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        As many as there are layers of bands, not yet in any viewer.
+
+    Raises
+    ------
+    GifnetError
+        As `gifnet.pansharpen`, or if units do not fit or the layers do not overlap.
+    """
+    several = isinstance(bands, Sequence)
+    planes = tuple(snapshot(layer) for layer in (bands if several else (bands,)))
+    job = SharpeningJob(
+        snapshot(pan),
+        planes,
+        _options(options),
+        None if several else band_axis,
+        method,
+        match_histograms,
+    )
     return as_layers(job.run(FuserCache(), progress or _silent))
 
 
@@ -108,19 +222,19 @@ def rerun(
     by_name = {layer.name: layer for layer in layers}
     try:
         names = [source["name"] for source in record["sources"]]
-        request, operation = record["request"], record["operation"]
-        options = FuseOptions.from_dict(request["options"])
-        sha256 = record["weights"]["sha256"]
-        # "auto" may mean something else on this machine.
-        options = dataclasses.replace(
-            options, device=record["device"], precision=record["precision"]
-        )
-        if operation == "fuse":
-            grid, want_mask = request["grid"], bool(request["mask"])
-    except (KeyError, TypeError) as error:
+        build = _BUILDERS[record["operation"]]
+        options = FuseOptions.from_dict(record["request"]["options"])
+        weights = record.get("weights")
+        if weights is not None:
+            # "auto" may mean something else on this machine.
+            options = dataclasses.replace(
+                options, device=record["device"], precision=record["precision"]
+            )
+        make_job = build(record, options)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidInputError(
             f"The record does not tell how its result was made (no {error}). Take the whole of "
-            "metadata['napari_gifnet'] of a layer made by the Fuse or the Enhance widget."
+            "metadata['napari_gifnet'] of a layer made by a widget of this plugin."
         ) from None
     if missing := [name for name in names if name not in by_name]:
         raise InvalidInputError(
@@ -128,18 +242,50 @@ def rerun(
             "those names."
         )
     cache = FuserCache()
-    found = cache.get(options).weights.sha256
-    if found != sha256:
+    if weights is not None and (found := cache.get(options).weights.sha256) != weights["sha256"]:
         raise WeightsError(
-            f"The result was made with weights of sha256 {sha256}, but those of "
+            f"The result was made with weights of sha256 {weights['sha256']}, but those of "
             f"{options.weights or 'the bundled file'} are {found}. Take the file that was used."
         )
-    sources = [snapshot(by_name[name]) for name in names]
-    if operation == "fuse":
-        return as_layers(
-            FusionJob(*sources, options, grid, want_mask).run(cache, progress or _silent)
-        )
-    return as_layers(EnhancementJob(*sources, options).run(cache, progress or _silent))
+    job = make_job([snapshot(by_name[name]) for name in names])
+    return as_layers(job.run(cache, progress or _silent))
+
+
+_JobMaker = Callable[[list[Snapshot]], Job]
+
+
+def _fusion(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+    grid, mask = record["request"]["grid"], bool(record["request"]["mask"])
+    registration = Registration.from_record(record)
+    return lambda sources: FusionJob(*sources, options, grid, mask, registration)
+
+
+def _enhancement(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+    return lambda sources: EnhancementJob(*sources, options)
+
+
+def _stack(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+    request = record["request"]
+    axis, align, reference = (request[key] for key in ("axis", "align", "reference"))
+    depth = bool(request["depth"])
+    return lambda sources: StackJob(tuple(sources), options, axis, align, reference, depth)
+
+
+def _sharpening(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+    request = record["request"]
+    axis, method, histograms = (request[key] for key in ("band_axis", "method", "match_histograms"))
+    return lambda sources: SharpeningJob(
+        sources[-1], tuple(sources[:-1]), options, axis, method, bool(histograms)
+    )
+
+
+#: How a job is made again from the record of its result.
+_BUILDERS = {
+    "fuse": _fusion,
+    "enhance": _enhancement,
+    "fuse_stack": _stack,
+    "pansharpen": _sharpening,
+}
 
 
 def open_layer(

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
 
 from gifnet.errors import GifnetError
+from gifnet.geometry.transform import Transform
 from gifnet.options import TASKS
 
 from .advanced import HELP
 from .choices import Choice, choose, follow
 from .jobs import EnhancementJob, FusionJob, role_names
-from .layers import snapshot
+from .layers import METADATA_KEY, snapshot
 from .outline import Outline
 from .overlap import find_overlap
-from .panel import Panel
 from .pickers import LayerBox, ValueBox
+from .preview_panel import PreviewPanel
+from .registration_box import RegistrationBox
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -32,7 +34,7 @@ _GRIDS = (
 )
 
 
-class FuseWidget(Panel):
+class FuseWidget(PreviewPanel):
     """Fuse two image layers of one scene into a new one.
 
     Parameters
@@ -63,11 +65,13 @@ class FuseWidget(Panel):
         self.outline_button = QPushButton("Show overlap", checkable=True)
         self.outline_button.setToolTip("Draws the outline of what both layers cover.")
         self._outline = Outline(napari_viewer.layers)
+        self.registration = RegistrationBox()
         self._choice: Choice = (None, None)
         self._fill_form()
         self.outline_button.toggled.connect(self._show_outline)
         self.grid.chosen.connect(self.refresh)
         self.destroyed.connect(self._outline.hide)
+        self.registration.changed.connect(self.refresh)
         self.task.currentIndexChanged.connect(self._show_roles)
         self.swap_button.clicked.connect(self.swap)
         self.boxes[0].chosen.connect(lambda layer: self._choose(0, layer))
@@ -91,8 +95,11 @@ class FuseWidget(Panel):
         grid.addWidget(QLabel("Result grid"), 3, 0)
         grid.addWidget(self.grid, 3, 1, 1, 2)
         grid.addWidget(self.outline_button, 4, 1, 1, 2)
+        grid.addWidget(QLabel("Registration"), 5, 0)
+        grid.addWidget(self.registration.kind, 5, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         self.form.addLayout(grid)
+        self.form.addWidget(self.registration)
         self.form.addWidget(self.mask)
 
     @property
@@ -146,10 +153,28 @@ class FuseWidget(Panel):
         """Return the fusion to preview."""
         if self.first is None or self.second is None:
             raise GifnetError("Open two image layers to fuse.")
-        return self.make_job()
+        job = self.make_job()
+        if job.registration.is_wanted and job.registration.found is None:
+            raise GifnetError("Press Find first, so that the preview is registered.")
+        return job.aligned(lambda done, total: None)[0]
+
+    def before_run(self) -> None:
+        """Stop everything else."""
+        super().before_run()
+        self.registration.stop()
+
+    def deliver(self, result: Any) -> str:
+        """Add the result, and show the registration that it was made with."""
+        said = super().deliver(result)
+        record = result[-1][1]["metadata"][METADATA_KEY]
+        if isinstance(self.job, FusionJob) and "registration" in record:
+            self.registration.take(self.job, Transform.from_dict(record["registration"]))
+        return said
 
     def refresh(self, *_: object) -> None:
         """Tell how things stand, and draw the outline anew."""
+        ready = self.problem() is None
+        self.registration.show_pair(self.make_job() if ready else None, self.sources())
         super().refresh()
         self.outline_button.setEnabled(self.problem() is None)
         if self.outline_button.isChecked():
@@ -172,6 +197,7 @@ class FuseWidget(Panel):
             self.advanced.options(self.task.value),
             self.grid.value,
             self.mask.isEnabled() and self.mask.isChecked(),
+            self.registration.wish(),
         )
 
     def show_layers(self, layers: list[Any]) -> None:
@@ -192,7 +218,7 @@ class FuseWidget(Panel):
         self.mask.setEnabled(self.advanced.has_mask)
 
 
-class EnhanceWidget(Panel):
+class EnhanceWidget(PreviewPanel):
     """Enhance one image layer, as the fusion of it with itself.
 
     Parameters

@@ -39,10 +39,12 @@ class Outcome:
 class Runner(QObject):
     """Runs work in a thread, with napari's progress bar, and can stop it.
 
-    Signals arrive in the GUI thread. `ended` carries an `Outcome`.
+    Signals arrive in the GUI thread. `ended` carries an `Outcome`, `noted` whatever the work has
+    to tell meanwhile.
     """
 
     progressed = Signal(int, int)
+    noted = Signal(object)
     ended = Signal(object)
     _reported = Signal(int, int)
     _left = Signal(object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,17 @@ def seen(
 
     calls: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def run(self: Any, source: Any, sink: Any, shape: tuple[int, int], reporter: Any) -> None:
+    def steps(
+        self: Any, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
+    ) -> Iterator[None]:
         whole = Region.of(*shape)
         first, second = source.read(whole)
         calls.append((first.copy(), second.copy()))
         reporter.advance(self.units(*shape))
         sink.write(whole, (first + second) / 2, np.full(shape, 0.25, np.float32))
+        yield
 
-    monkeypatch.setattr(Engine, "run", run)
+    monkeypatch.setattr(Engine, "steps", steps)
     monkeypatch.setattr(
         "gifnet.models.registry.ModelSpec.bundled_weights",
         lambda self, task=None: random_weights,

@@ -230,11 +230,23 @@ def test_truncated_pictures_are_read_errors(tmp_path: Path) -> None:
             read_images(tmp_path / name)
 
 
-def test_colour_png_of_16_bits_is_refused_rather_than_halved(tmp_path: Path) -> None:
-    header = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\x0dIHDR" + b"\0\0\0\x08\0\0\0\x08" + b"\x10\x02"
-    (tmp_path / "a.png").write_bytes(header + b"\0" * 20)
-    with pytest.raises(ReadError, match="16-bit colour"):
-        read_images(tmp_path / "a.png")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colour_png_of_16_bits_keeps_them(tmp_path: Path, channels: int) -> None:
+    import imagecodecs
+
+    data = pixels((9, 12, channels))
+    (tmp_path / "deep.png").write_bytes(imagecodecs.png_encode(data))
+    [image] = read_images(tmp_path / "deep.png")
+    assert image.axes == "YXS"
+    np.testing.assert_array_equal(image.data, data)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate", "zstd", "jpeg2000", "packbits"])
+def test_compressed_tiff(tmp_path: Path, compression: str) -> None:
+    data = pixels((40, 50))
+    tifffile.imwrite(tmp_path / "a.tif", data, compression=compression)
+    [image] = read_images(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.data, data)
 
 
 @pytest.mark.parametrize(

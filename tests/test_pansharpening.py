@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
+from skimage.exposure import match_histograms
 from skimage.registration import phase_cross_correlation
 
 from gifnet import pansharpen
 from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.geometry import Grid, resample
-from gifnet.pansharpening import with_histogram
+from gifnet.imaging.histogram import Histogram
 
 METHODS = ("gifnet", "brovey", "gram-schmidt")
 
@@ -93,14 +96,53 @@ def test_the_network_sees_band_and_pan_in_their_own_ranges(
             assert (plane.min(), plane.max()) == pytest.approx((0, 1))
 
 
-def test_histogram_of_the_coarse_part_is_the_bands() -> None:
+def test_histogram_of_the_coarse_part_is_the_bands(seen: object) -> None:
+    truth = scene(64, 1)
+    ms = degraded(truth, coarse_grid(64, 2.0))
+    [fine] = pansharpen(truth[0], ms, match_histograms=False)
+    [found] = pansharpen(truth[0], ms)
+    cubic = resample(ms[0], coarse_grid(64, 2.0), Grid((64, 64), np.eye(3)), order=3)
+    base = gaussian_filter(fine, 0.5, radius=1)
+    expected = fine + match_histograms(base, cubic) - base
+    assert np.abs(found - expected).mean() < 1e-3 * np.ptp(cubic)
+
+
+def test_histograms_match_as_in_scikit_image() -> None:
     rng = np.random.default_rng(1)
-    band = gaussian_filter(rng.random((64, 64)), 2) * 1000
-    fused = band * 0.4 + 80
-    assert_allclose(with_histogram(fused, band).mean(), band.mean(), rtol=0.01)
-    assert_allclose(with_histogram(fused, band).std(), band.std(), rtol=0.05)
-    fused[3, 4] = np.nan
-    assert np.isnan(with_histogram(fused, band)).sum() == 1
+    image, template = rng.normal(size=(50, 60)), rng.gamma(2, size=(40, 70)) * 1000
+    own, other = Histogram(), Histogram()
+    for histogram, values in ((own, image), (other, template)):
+        for step in (histogram.widen, histogram.count):
+            for part in np.array_split(values.ravel(), 3):
+                step(part)
+    found = other.values(own.quantiles(image))
+    assert np.abs(found - match_histograms(image, template)).mean() < 1e-3 * np.ptp(template)
+    parts = np.linspace(0, 1, 21)
+    assert_allclose(np.quantile(found, parts), np.quantile(template, parts), rtol=0.02)
+    assert_array_equal(np.argsort(found, axis=None), np.argsort(image, axis=None))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_strips_change_nothing(
+    method: str, seen: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    truth = scene(60)
+    ms = degraded(truth, coarse_grid(60, 2.5)).astype(np.uint16)
+    ms[1, 3:6, 4:7] = 0
+    pan = np.ma.masked_less(truth.mean(axis=0), 380).astype(np.uint16)
+    whole = pansharpen(pan, ms, method=method)
+    monkeypatch.setattr("gifnet.pansharpening._STRIP_PIXELS", 60 * 3 * 7)
+    monkeypatch.setattr("gifnet.pansharpening._SPLINE_REACH", 12)
+    made: list[tuple[int, ...]] = []
+
+    def scratch(shape: tuple[int, ...], dtype: object) -> np.ndarray:
+        made.append(shape)
+        return np.memmap(tmp_path / str(len(made)), dtype, "w+", shape=shape)
+
+    parts = pansharpen(pan, ms, method=method, scratch=scratch)
+    assert set(made) == {(3, 60, 60), (60, 60)}
+    assert_array_equal(np.ma.getmaskarray(parts), np.ma.getmaskarray(whole))
+    assert np.abs(parts.astype(float) - whole.astype(float)).max() <= 1
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,18 @@ def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
     from gifnet.engine.run import Engine
     from gifnet.models.regions import Region
 
-    def run(self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any) -> None:
+    def steps(
+        self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
+    ) -> Iterator[None]:
         whole = Region.of(*shape)
         first, second = source.read(whole)
         sharp = [gaussian_filter((p - gaussian_filter(p, 2)) ** 2, 2) for p in (first, second)]
         share = sharp[0] / (sharp[0] + sharp[1] + 1e-12)
         share = (share**4 / (share**4 + (1 - share) ** 4)).astype(np.float32)
         sink.write(whole, share * first + (1 - share) * second, share)
+        yield
 
-    monkeypatch.setattr(Engine, "run", run)
+    monkeypatch.setattr(Engine, "steps", steps)
 
 
 def focus_stack(count: int, colour: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gifnet import Fuser, enhance, fuse
 from gifnet.errors import Cancelled, InvalidInputError
@@ -28,6 +30,36 @@ def assert_same(found, expected):
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found.astype(float), expected.astype(float), atol=1)
     assert (found != expected).mean() < 0.001
+
+
+@settings(
+    max_examples=5, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(
+    sides=st.tuples(st.integers(2, 700), st.integers(1, 90)),
+    upright=st.booleans(),
+    tile=st.sampled_from([40, 64, 128]),
+    offset=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.float32, np.float64]),
+)
+def test_tiles_of_any_image_equal_the_whole(options, sides, upright, tile, offset, dtype):
+    """Views into larger arrays, of any size, shape and type, in tiles of any size."""
+    shape = sides if upright else sides[::-1]
+    rng = np.random.default_rng(sum(sides))
+    images = []
+    for gain in (200, 90):
+        noise = rng.random(tuple(s + o for s, o in zip(shape, offset, strict=True)))
+        images.append((noise * gain).astype(dtype)[offset[0] :, offset[1] :])
+    fuser = Fuser(**options, value_range=(0, 250))
+    whole = fuser.fuse(*(x.astype(np.float32) for x in images))
+    with fuser.using(tile=tile, memory=0):
+        tiled = fuser.fuse(*(x.astype(np.float32) for x in images))
+        typed = fuser.fuse(*images)
+    np.testing.assert_allclose(tiled, whole, atol=250 * 1e-5)
+    assert typed.dtype == dtype
+    rounding = 0.501 if typed.dtype.kind == "u" else 0.0
+    np.testing.assert_allclose(typed, whole, atol=rounding + 250 * 1e-5)
 
 
 def holes(image, *parts):
@@ -161,3 +193,49 @@ def test_cancel_leaves_the_fuser_usable(pair, options):
     with pytest.raises(Cancelled):
         fuser.fuse(*pair, progress=lambda done, total: done < total // 2)
     assert_same(fuser.fuse(*pair), fuse(*pair, **options))
+
+
+def test_step_by_step(pair, options):
+    expected = fuse(*pair, **options)
+    steps = Fuser(**options, tile=64).fuse_steps(*pair)
+    result = None
+
+    def collect():
+        nonlocal result
+        result = yield from steps
+
+    seen = list(collect())
+    assert_same(result, expected)
+    done, totals = zip(*seen, strict=True)
+    assert done == tuple(range(1, len(seen) + 1))
+    assert set(totals) == {len(seen)}
+
+
+def test_closing_the_steps_stops(pair, options):
+    fuser = Fuser(**options, tile=64)
+    out = np.zeros_like(pair[0])
+    steps = fuser.fuse_steps(*pair, out=out)
+    next(steps)
+    steps.close()
+    assert not out.any()
+    assert_same(fuser.fuse(*pair), fuse(*pair, **options))
+
+
+def test_out_makes_both_results(pair, options):
+    expected, share = fuse(*pair, **options, return_mask=True)
+    made = []
+
+    def make(shape, dtype):
+        made.append((shape, np.dtype(dtype)))
+        return np.zeros(shape, dtype)
+
+    result, mask = fuse(*pair, **options, return_mask=True, out=(make, make))
+    assert made == [(pair[0].shape, np.dtype(np.uint16)), (pair[0].shape, np.dtype(np.float32))]
+    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(mask, share)
+
+
+def test_an_unfit_mask_is_refused(pair, options):
+    out = (np.zeros_like(pair[0]), np.zeros(pair[0].shape))
+    with pytest.raises(InvalidInputError, match=r"float64; the mask has .* float32"):
+        fuse(*pair, **options, return_mask=True, out=out)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .catalogue import ModelInfo, list_models
     from .errors import GifnetError
-    from .fusion import Fuser, ModelInfo, enhance, fuse, list_models
+    from .fusion import Fuser, enhance, fuse
     from .options import TASKS, FuseOptions
     from .pansharpening import pansharpen
     from .registration import misalignment, register
@@ -22,12 +23,12 @@ _LAZY = {
     "FuseOptions": "options",
     "Fuser": "fusion",
     "GifnetError": "errors",
-    "ModelInfo": "fusion",
+    "ModelInfo": "catalogue",
     "TASKS": "options",
     "enhance": "fusion",
     "fuse": "fusion",
     "fuse_stack": "stack",
-    "list_models": "fusion",
+    "list_models": "catalogue",
     "misalignment": "registration",
     "pansharpen": "pansharpening",
     "register": "registration",

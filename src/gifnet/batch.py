@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .errors import Cancelled, GifnetError, InvalidInputError
-from .files import ImageFile, is_readable, read_images, write_image
+from .errors import Cancelled, GifnetError, InvalidInputError, WriteError
+from .file_fusion import Scratch, channel_axis, open_image, save_result
+from .files import is_readable
 from .fusion import Fuser
 from .options import FuseOptions
 from .progress import Progress
@@ -124,6 +125,7 @@ def run_batch(
 ) -> Iterator[BatchResult]:
     """Fuse pairs of files, and yield what became of each as soon as it is known.
 
+    The folders of the results are made if they are not there.
     A pair whose result exists is skipped, one that fails does not stop the others. Files appear
     when they are complete, so an interrupted batch goes on where it was.
 
@@ -146,10 +148,19 @@ def run_batch(
     ------
     InvalidInputError
         If dask.distributed is wanted and not installed.
+    WriteError
+        If the folder of the results cannot be made.
     Cancelled
         If a progress callback returned False.
     """
     options = options or FuseOptions()
+    for folder in sorted({item.output.parent for item in items}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(
+                f"Cannot make the folder {str(folder)!r}: {error.strerror}. Choose another."
+            ) from error
     if scheduler is not None:
         yield from _distributed(items, options, overwrite, scheduler)
         return
@@ -175,36 +186,14 @@ def _fused(item: BatchItem, fuser: Fuser, overwrite: bool, progress: Progress) -
 
 
 def _fuse_files(item: BatchItem, fuser: Fuser, progress: Progress) -> None:
-    images = [_single(path) for path in (item.first, item.second)]
-    own = fuser.options
-    if own.channel_axis == "auto":
-        coloured = any(image.channel_axis is not None for image in images)
-        fuser.options = replace(own, channel_axis=-1 if coloured else None)
-    try:
-        fused = fuser.fuse(*(image.data for image in images), progress=progress)
-        record = {"sources": [image.name for image in images], **fuser.provenance()}
-    finally:
-        fuser.options = own
-    ranks = [len(image.axes.replace("S", "")) for image in images]
-    like = images[ranks.index(max(ranks))]
-    axes = like.axes.replace("S", "")
-    write_image(
-        item.output,
-        fused,
-        axes=f"{axes}S" if fused.ndim > len(axes) else axes,
-        scale=like.scale,
-        units=like.units,
-        description=record,
-    )
-
-
-def _single(path: Path) -> ImageFile:
-    images = read_images(path)
-    if len(images) > 1:
-        raise InvalidInputError(
-            f"{str(path)!r} holds {len(images)} images; save the one to use in a file of its own."
-        )
-    return images[0]
+    images = [open_image(path) for path in (item.first, item.second)]
+    with (
+        fuser.using(channel_axis=channel_axis(images, fuser.options)),
+        Scratch(item.output) as scratch,
+    ):
+        data = [image.data for image in images]
+        fused = fuser.fuse(*data, out=scratch.array, progress=progress)
+        save_result(item.output, fused, images, fuser.provenance())
 
 
 def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:

@@ -26,7 +26,11 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 #: Uncompressed TIFF data above this size are memory-mapped instead of read.
 MEMORY_MAP_BYTES = 64 * 2**20
+#: Compressed TIFF data above this size are decoded into a temporary file.
+DECODE_TO_DISK_BYTES = 256 * 2**20
 _IMAGEJ_BYTES = 2 * 2**30
+#: ImageJ's byte order needs a copy in memory of all but single bytes.
+_IMAGEJ_COPY_BYTES = 2**29
 _JPEG_QUALITY = 95
 
 
@@ -38,8 +42,8 @@ class ImageFile:
     ----------
     name : str
         The file's stem, with the image's own name where the file holds several.
-    data : ndarray
-        The pixels; a read-only memory map for large uncompressed TIFF files.
+    data : array
+        The pixels; memory maps for large TIFF files, dask or zarr for OME-Zarr.
     axes : str
         tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS"; S, the samples of
         RGB or RGBA, is always last.
@@ -57,7 +61,7 @@ class ImageFile:
     """
 
     name: str
-    data: Array
+    data: Any
     axes: str
     scale: tuple[float, ...]
     units: tuple[str, ...]
@@ -119,8 +123,6 @@ def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if "decompression bomb" in text:
         return "the picture has more pixels than are read from such files; save it as TIFF"
-    if "imagecodecs" in text:
-        return f"{text}; install it with: pip install imagecodecs"
     return f"{text} (the file may be damaged or cut short)"
 
 
@@ -166,6 +168,8 @@ def _pixels(tifffile: Any, path: Path, index: int, series: Any) -> tuple[Array, 
         and not series.is_multifile
     ):
         data = tifffile.memmap(path, series=index, mode="r")
+    elif series.nbytes > DECODE_TO_DISK_BYTES:
+        data = series.asarray(out="memmap")
     else:
         data = series.asarray()
     axes: str = series.axes
@@ -204,19 +208,27 @@ def _read_picture(path: Path) -> list[ImageFile]:
 
     with path.open("rb") as file:
         header = file.read(26)
-        # Pillow would reduce 16-bit colour to 8 bits without a word.
-        if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
-            raise ReadError(f"{path} is a 16-bit colour PNG; save it as TIFF to keep all its bits.")
         file.seek(0)
         with Image.open(file) as opened:
             record = _json(opened.info.get("gifnet"))
-            picture = ImageOps.exif_transpose(opened)
-            data = np.asarray(_still(picture))
+            # Pillow would reduce 16-bit colour to 8 bits without a word.
+            if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
+                data = _deep_png(path)
+            else:
+                data = np.asarray(_still(ImageOps.exif_transpose(opened)))
     axes = "YXS" if data.ndim == 3 else "YX"
     image = ImageFile(path.stem, data, axes, (1.0, 1.0), ("pixel", "pixel"), (0.0, 0.0))
     if record is not None:
         image.metadata["gifnet"] = record
     return [image]
+
+
+def _deep_png(path: Path) -> Array:
+    """Return the pixels of a PNG with 16 bits and several samples a pixel."""
+    import imagecodecs
+
+    data: Array = imagecodecs.png_decode(path.read_bytes())
+    return data[..., 0] if data.shape[-1] == 2 else data  # grey with alpha
 
 
 def _still(picture: Any) -> Any:
@@ -309,7 +321,7 @@ def _tiff_writer(
     if path.stem.lower().endswith(".ome"):
         options["ome"] = True
         options["metadata"] = tiff_metadata.ome(place, record)
-    elif data.nbytes < _IMAGEJ_BYTES and tiff_metadata.imagej_suits(data.dtype, place):
+    elif _imagej_takes(data) and tiff_metadata.imagej_suits(data.dtype, place):
         options["imagej"] = True
         options.update(tiff_metadata.imagej(place, record))
         data = data.astype(data.dtype.newbyteorder(">"), copy=False)
@@ -320,6 +332,10 @@ def _tiff_writer(
         tifffile.imwrite(temporary, data, **options)
 
     return save
+
+
+def _imagej_takes(data: Array) -> bool:
+    return data.nbytes < (_IMAGEJ_BYTES if data.itemsize == 1 else _IMAGEJ_COPY_BYTES)
 
 
 def check_format(path: str | Path, dtype: np.dtype[Any], axes: str, channels: int) -> None:

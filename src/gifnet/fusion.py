@@ -8,7 +8,8 @@ array like the first image.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -83,6 +84,16 @@ class Fuser:
             self._weights = load_weights(options.weights, options.model, options.task)
         return self._weights
 
+    @contextmanager
+    def using(self, **overrides: Any) -> Iterator[Fuser]:
+        """Change options for a while: those that do not concern the model or its device."""
+        own = self.options
+        self.options = dataclasses.replace(own, **overrides)
+        try:
+            yield self
+        finally:
+            self.options = own
+
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
         device, self._module, self._weights = self._device, None, None
@@ -108,6 +119,37 @@ class Fuser:
         progress: Progress = None,
     ) -> Any:
         """Fuse two images; see `gifnet.fuse`."""
+        steps = self._steps(first, second, return_mask, out, Reporter(progress))
+        return _returned(steps)
+
+    def fuse_steps(
+        self, first: Any, second: Any, *, return_mask: bool = False, out: Any = None
+    ) -> Generator[tuple[int, int], None, Any]:
+        """Fuse two images step by step, for those who would rather pull than be called back.
+
+        Yields
+        ------
+        (int, int)
+            Steps done and steps in all, after every step. Closing the generator stops the run.
+
+        Returns
+        -------
+        fused, or (fused, mask)
+            What `fuse` returns, as the generator's return value.
+
+        Examples
+        --------
+        napari's ``@thread_worker`` and ``yield from`` take such generators:
+
+        >>> @thread_worker(progress={"total": 0})  # doctest: +SKIP
+        ... def run(near, far):
+        ...     return (yield from Fuser(task="mfif").fuse_steps(near, far))
+        """
+        return self._steps(first, second, return_mask, out, Reporter(None))
+
+    def _steps(
+        self, first: Any, second: Any, return_mask: bool, out: Any, reporter: Reporter
+    ) -> Generator[tuple[int, int], None, Any]:
         spec = model_spec(self.options.model)
         if return_mask and not spec.has_mask:
             masked = [s.name for s in MODELS.values() if s.has_mask]
@@ -115,13 +157,38 @@ class Fuser:
                 f"Model {spec.name!r} has no mask; use one of {masked}, or return_mask=False."
             )
         request = self._request(first, second)
-        result, mask = self._run(request, return_mask, Reporter(progress), out)
+        result, mask = yield from self._run(request, return_mask, reporter, out)
         return (result, mask) if return_mask else result
 
     def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
-        request = self._request(image, image)
-        return self._run(request, False, Reporter(progress), out)[0]
+        return _returned(self._steps(image, image, False, out, Reporter(progress)))
+
+    def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
+        """Fuse two images approximately: the network sees a reduced copy of them.
+
+        The shares and the residual that it finds there are enlarged and applied to the images
+        themselves, so the result is as sharp as they are, in a fraction of the time. Models
+        without shares give both images the same one.
+
+        Parameters
+        ----------
+        first, second, progress
+            As `gifnet.fuse` takes them, and returns the result.
+        side : int
+            The longest side in pixels of what the network sees.
+        """
+        from .engine.sketch import sketch_plane
+
+        request, reporter = self._request(first, second), Reporter(progress)
+        engine, canvas = self._engine(request), Canvas.of(request, None, False)
+        for index in request.indices():
+            request.require_data(index)
+            pair = PlanePair(request, index)
+            sketch_plane(
+                engine, pair, CanvasPlane(canvas, pair), request.shape[-2:], side, reporter
+            )
+        return canvas.result()
 
     def _request(self, first: Any, second: Any) -> Request:
         options = self.options
@@ -172,7 +239,7 @@ class Fuser:
 
     def _run(
         self, request: Request, want_mask: bool, reporter: Reporter, out: Any = None
-    ) -> tuple[Any, Any]:
+    ) -> Generator[tuple[int, int], None, tuple[Any, Any]]:
         engine = self._engine(request)
         if request.is_lazy and out is None:
             from .lazy import fuse_lazily
@@ -184,8 +251,19 @@ class Fuser:
         for index in request.indices():
             request.require_data(index)
             pair = PlanePair(request, index)
-            engine.run(pair, CanvasPlane(canvas, pair), (shape[-2], shape[-1]), reporter)
+            sink = CanvasPlane(canvas, pair)
+            for _ in engine.steps(pair, sink, (shape[-2], shape[-1]), reporter):
+                yield reporter.done, reporter.total
         return canvas.result(), canvas.share
+
+
+def _returned(steps: Generator[Any, None, Any]) -> Any:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
 
 
 def fuse(
@@ -246,10 +324,11 @@ def fuse(
         stop.
     return_mask : bool
         Return the first source's share of every pixel as well.
-    out : array, optional
+    out : array, callable, or a pair of these, optional
         Where the result is written, part by part: of the result's shape and type, such as a
-        NumPy memory map or a zarr array. It is also what is returned, and incomplete if the
-        run is cancelled. Sources and result then never need to be in memory as a whole.
+        NumPy memory map or a zarr array; or a function of (shape, dtype) that makes one; or
+        both of one and of the same for the mask. It is also what is returned, and incomplete if
+        the run is cancelled. Sources and result then never need to be in memory as a whole.
 
     Returns
     -------
@@ -316,38 +395,3 @@ def enhance(
         chroma=chroma,
     )  # fmt: skip
     return fuser.enhance(image, out=out, progress=progress)
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """A model as `list_models` describes it."""
-
-    name: str
-    title: str
-    paper: str
-    has_mask: bool
-    bundled: bool
-    sha256: str | None
-    card: dict[str, Any]
-
-
-def list_models() -> list[ModelInfo]:
-    """Return every model, with the sha256 and card of its bundled weights."""
-    from .models.weights import load_weights
-
-    models = []
-    for spec in MODELS.values():
-        bundled = spec.bundled_weights() is not None
-        weights = load_weights(None, spec.name) if bundled else None
-        models.append(
-            ModelInfo(
-                spec.name,
-                spec.title,
-                spec.paper,
-                spec.has_mask,
-                bundled,
-                weights.sha256 if weights else None,
-                weights.card if weights else {},
-            )
-        )
-    return models

@@ -111,6 +111,8 @@ def read_ngff(path: str | Path) -> StoredImage:
         If the folder holds no such image, or zarr is not installed.
     """
     path = Path(path)
+    if not path.is_dir():
+        raise ReadError(f"There is no folder {path}; an OME-Zarr image is one.")
     try:
         import zarr
     except ImportError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,10 +61,9 @@ class MergeGIFNet:
         rgb = [image[..., ::-1] if image.ndim == 3 else image for image in images]
         unit = [image.astype(np.float32) / np.float32(255) for image in rgb]
         coloured = any(image.ndim == 3 for image in unit)
-        self._fuser.options = dataclasses.replace(
-            self._fuser.options, channel_axis=-1 if coloured else None, value_range=(0.0, 1.0)
-        )
-        fused = self._merger.fuse(unit).image
+        axis = -1 if coloured else None
+        with self._fuser.using(channel_axis=axis, value_range=(0.0, 1.0)):
+            fused = self._merger.fuse(unit).image
         result = fused[..., ::-1] if fused.ndim == 3 else fused
         return np.ascontiguousarray(result, np.float32)
 

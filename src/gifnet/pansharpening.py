@@ -1,9 +1,15 @@
-"""Pansharpening: a sharp panchromatic image and coarse bands make sharp bands."""
+"""Pansharpening: a sharp panchromatic image and coarse bands make sharp bands.
+
+Images are worked on in strips of rows, and planes of full size are made where the caller wants
+them, so that scenes may be larger than memory.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +17,25 @@ import numpy.typing as npt
 from .errors import InvalidInputError
 from .fusion import Fuser
 from .geometry import Grid, resample
+from .imaging.histogram import Histogram
 from .imaging.source import as_array
 from .options import FuseOptions
 from .progress import Progress, Reporter
-from .substitution import brovey, gram_schmidt
+from .substitution import Statistics, brovey, gram_schmidt
 
 METHODS = ("gifnet", "brovey", "gram-schmidt")
 _CLASSICAL = {"brovey": brovey, "gram-schmidt": gram_schmidt}
 #: Standard deviation in pixels of the 3 x 3 Gaussian that separates base and detail.
 _SIGMA = 0.5
 
+#: Coarse pixels around a part that its cubic spline is found on: the rest counts below 1e-9.
+_SPLINE_REACH = 16
+#: Pixels at once, of all bands together.
+_STRIP_PIXELS = 2**23
+
 Floats = npt.NDArray[np.floating]
+#: Makes an array from its shape and type.
+Make: TypeAlias = Callable[[tuple[int, ...], Any], Any]
 
 
 def pansharpen(
@@ -34,7 +48,9 @@ def pansharpen(
     ms_grid: Grid | None = None,
     match_histograms: bool = True,
     progress: Progress = None,
+    scratch: Make = np.empty,
     options: FuseOptions | None = None,
+    fuser: Fuser | None = None,
     **overrides: Any,
 ) -> Any:
     """Sharpen the bands of a multispectral image with a panchromatic one.
@@ -55,9 +71,15 @@ def pansharpen(
     match_histograms : bool
         For the network: give the result's coarse part the histogram of the band, as published.
     progress : callable or progress bar, optional
-        As in `gifnet.fuse`; one unit a band.
+        As in `gifnet.fuse`; two units a band.
+    scratch : callable
+        Makes the arrays of PAN's size from (shape, dtype): the result, the resampled bands, and
+        for the network a plane more. Give one that makes memory maps for scenes that do not fit
+        in memory.
     options : FuseOptions, optional
         For the network. `value_range` may be a pair, for `ms` and `pan`.
+    fuser : Fuser, optional
+        A network that is loaded already, whose options count instead of `options`.
     **overrides
         Single options by name, as in `gifnet.fuse`.
 
@@ -83,90 +105,229 @@ def pansharpen(
     """
     if method not in METHODS:
         raise InvalidInputError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")
-    sharp = _plane(pan)
-    bands, dtype = _bands(ms, band_axis)
-    grids = _grids(sharp.shape, bands.shape[1:], pan_grid, ms_grid)
+    sharp, bands = _plane(pan), _Bands.of(ms, band_axis)
+    grids = _grids(sharp.shape, bands.shape, pan_grid, ms_grid)
     reporter = Reporter(progress)
-    reporter.expect(2 * len(bands))
-    fine = np.empty((len(bands), *sharp.shape), np.float64)
-    for band, out in zip(bands, fine, strict=True):
-        out[:] = resample(band, grids[1], grids[0], order=3)
-        reporter.advance()
-    lacking = np.isnan(fine).any(axis=0) | np.isnan(sharp)
-    if lacking.all():
-        raise InvalidInputError("PAN and MS have no pixel in common where both have data.")
+    reporter.expect(2 * bands.count)
+    size = (bands.count, *sharp.shape)
+    fine = scratch(size, bands.working_type)
+    lacking = _bring(bands, grids, fine, sharp, scratch, reporter)
+    image = scratch(size, bands.dtype)
+    scene = _Scene(sharp, fine, lacking, image)
     if method in _CLASSICAL:
-        fine[:, lacking] = np.nan
-        result = _CLASSICAL[method](fine, np.where(lacking, np.nan, sharp))
-        reporter.advance(len(bands))
+        statistics = Statistics()
+        for rows in scene.strips():
+            statistics.add(scene.bands(rows), scene.pan(rows))
+            reporter.advance(0)
+        for rows in scene.strips():
+            scene.finish(rows, _CLASSICAL[method](scene.bands(rows), scene.pan(rows), statistics))
+            reporter.advance(0)
+        reporter.advance(bands.count)
     else:
-        result = _by_network(fine, sharp, match_histograms, options, overrides, reporter)
-    return _finished(result, lacking, dtype, np.ndim(ms) == 2, band_axis)
+        plane = scratch(sharp.shape, bands.working_type)
+        network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
+        with (
+            nullcontext() if fuser else network,
+            network.using(channel_axis=None, chroma="auto"),
+        ):
+            for index in range(bands.count):
+                # Asks after every step whether to stop.
+                network.fuse(
+                    fine[index], sharp, out=plane, progress=lambda done, total: reporter.advance(0)
+                )
+                _finish_band(scene, index, plane, match_histograms)
+                reporter.advance()
+    return _returned(image, lacking, np.ndim(ms) == 2, band_axis)
 
 
-def _by_network(
-    fine: npt.NDArray[np.float64],
-    sharp: Floats,
-    match_histograms: bool,
-    options: FuseOptions | None,
-    overrides: dict[str, Any],
-    reporter: Reporter,
-) -> npt.NDArray[np.float64]:
-    result = np.empty_like(fine)
-    with Fuser(options, **{"task": "pansharpen", **overrides}) as fuser:
-        fuser.options = dataclasses.replace(fuser.options, channel_axis=None, chroma="auto")
-        for band, out in zip(fine, result, strict=True):
-            # Asks after every tile whether to stop.
-            fused = fuser.fuse(band, sharp, progress=lambda done, total: reporter.advance(0))
-            out[:] = with_histogram(fused, band) if match_histograms else fused
-            reporter.advance()
-    return result
+@dataclass(frozen=True, eq=False)
+class _Bands:
+    """The bands of MS as they are stored.
 
-
-def with_histogram(fused: Floats, band: Floats) -> npt.NDArray[np.float64]:
-    """Return a fused band whose coarse part has the histogram of the band, (H, W).
-
-    Pixels that are not finite in either keep their fused value.
+    Attributes
+    ----------
+    data : array
+        (h, w), or with the bands along `axis`.
+    axis : int or None
+        None for a single band.
     """
-    from scipy.ndimage import gaussian_filter
-    from skimage.exposure import match_histograms
 
-    valid = np.isfinite(fused) & np.isfinite(band)
-    if not valid.any():
-        return np.asarray(fused, np.float64)
-    values = np.where(valid, fused, 0).astype(np.float64)
+    data: Any
+    axis: int | None
+
+    @classmethod
+    def of(cls, ms: Any, axis: int) -> _Bands:
+        data = as_array(ms, "MS")
+        if data.ndim == 2:
+            return cls(data, None)
+        if data.ndim != 3 or not -3 <= axis < 3:
+            raise InvalidInputError(
+                f"MS has shape {tuple(data.shape)} and band_axis is {axis}; give bands, (B, h, w), "
+                "or the axis that they are along."
+            )
+        return cls(data, axis % 3)
+
+    @property
+    def count(self) -> int:
+        return 1 if self.axis is None else int(self.data.shape[self.axis])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(side for axis, side in enumerate(self.data.shape) if axis != self.axis)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        found: np.dtype[Any] = np.dtype(self.data.dtype)
+        return found
+
+    @property
+    def working_type(self) -> np.dtype[Any]:
+        wide = self.dtype.itemsize > (2 if self.dtype.kind in "biu" else 4)
+        return np.dtype(np.float64 if wide else np.float32)
+
+    def part(self, index: int, rows: slice, columns: slice) -> npt.NDArray[np.float64]:
+        place: list[int | slice] = [rows, columns]
+        if self.axis is not None:
+            place.insert(self.axis, index)
+        return _filled(self.data[tuple(place)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """PAN, the bands on its grid, where either lacks data, and the result."""
+
+    sharp: Any
+    fine: Any
+    lacking: npt.NDArray[np.bool_]
+    image: Any
+
+    def strips(self) -> Iterator[slice]:
+        return _strips(self.fine.shape)
+
+    def bands(self, rows: slice) -> npt.NDArray[np.float64]:
+        return np.asarray(self.fine[:, rows], np.float64)
+
+    def pan(self, rows: slice) -> npt.NDArray[np.float64]:
+        return _filled(self.sharp[rows])
+
+    def finish(self, rows: slice, bands: Floats, index: slice | int = slice(None)) -> None:
+        """Write bands into the result, in its type."""
+        dtype, lacking = self.image.dtype, self.lacking[rows]
+        if dtype.kind in "iub":
+            low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+            self.image[index, rows] = np.clip(np.rint(np.where(lacking, 0, bands)), low, high)
+        else:
+            self.image[index, rows] = np.where(lacking, np.nan, bands)
+
+
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield rows of (B, H, W) arrays, few enough to be worked on at once."""
+    at_once = max(1, _STRIP_PIXELS // (shape[0] * shape[2]))
+    for start in range(0, shape[1], at_once):
+        yield slice(start, min(shape[1], start + at_once))
+
+
+def _bring(
+    bands: _Bands,
+    grids: tuple[Grid, Grid],
+    fine: Any,
+    sharp: Any,
+    scratch: Make,
+    reporter: Reporter,
+) -> npt.NDArray[np.bool_]:
+    """Resample the bands onto PAN's grid, and return where they or PAN lack data."""
+    lacking: npt.NDArray[np.bool_] = scratch(fine.shape[1:], bool)
+    apart = None
+    for rows in _strips(fine.shape):
+        lacking[rows] = np.isnan(_filled(sharp[rows]))
+    for index in range(bands.count):
+        for rows in _strips(fine.shape):
+            try:
+                fine[index, rows] = _resampled(bands, index, grids, rows)
+            except InvalidInputError as error:
+                apart = error
+                fine[index, rows] = np.nan
+            lacking[rows] |= np.isnan(fine[index, rows])
+            reporter.advance(0)
+        reporter.advance()
+    if all(lacking[rows].all() for rows in _strips(fine.shape)):
+        raise apart or InvalidInputError("PAN and MS have no pixel in common where both have data.")
+    return lacking
+
+
+def _resampled(bands: _Bands, index: int, grids: tuple[Grid, Grid], rows: slice) -> Floats:
+    """Return rows of a band on PAN's grid, from the part of the band that matters."""
+    target, source = _rows_of(grids[0], rows), grids[1]
+    corners = np.array(
+        [[y, x, 1] for y in (0, target.shape[0] - 1) for x in (0, target.shape[1] - 1)]
+    )
+    to_source = target.to_indices_of(source)
+    places = corners @ to_source.T
+    margin = _SPLINE_REACH + int(np.ceil(2 * np.abs(to_source[:2, :2]).sum(axis=1).max()))
+    starts, stops = [], []
+    for low, high, side in zip(
+        places.min(axis=0)[:2], places.max(axis=0)[:2], source.shape, strict=True
+    ):
+        starts.append(int(np.clip(np.floor(low) - margin, 0, side - 1)))
+        stops.append(int(np.clip(np.ceil(high) + margin + 1, 1, side)))
+    shift = np.eye(3)
+    shift[:2, 2] = starts
+    part = bands.part(index, slice(starts[0], stops[0]), slice(starts[1], stops[1]))
+    if np.isnan(part).all():
+        return np.full(target.shape, np.nan)
+    return resample(part, Grid(part.shape, source.matrix @ shift), target, order=3)
+
+
+def _rows_of(grid: Grid, rows: slice) -> Grid:
+    shift = np.eye(3)
+    shift[0, 2] = rows.start
+    return Grid((rows.stop - rows.start, grid.shape[1]), grid.matrix @ shift)
+
+
+def _finish_band(scene: _Scene, index: int, fused: Any, match_histograms: bool) -> None:
+    """Write a fused band into the result, its coarse part with the histogram of the band."""
+    if not match_histograms:
+        for rows in scene.strips():
+            scene.finish(rows, fused[rows], index)
+        return
+    band = scene.fine[index]
+    wanted, own = Histogram(), Histogram()
+    for step in (Histogram.widen, Histogram.count):
+        for rows in scene.strips():
+            valid = ~scene.lacking[rows]
+            step(wanted, band[rows][valid])
+            step(own, _base(fused, scene.lacking, rows)[valid])
+    for rows in scene.strips():
+        base = _base(fused, scene.lacking, rows)
+        scene.finish(rows, fused[rows] + wanted.values(own.quantiles(base)) - base, index)
+
+
+def _base(fused: Any, lacking: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
+    """Return rows of the coarse part of a plane, in which pixels without data take no part."""
+    from scipy.ndimage import gaussian_filter
+
+    around = slice(max(0, rows.start - 1), rows.stop + 1)
+    valid = ~lacking[around]
+    values = np.where(valid, fused[around], 0).astype(np.float64)
     weight = gaussian_filter(valid.astype(np.float64), _SIGMA, radius=1, mode="reflect")
     base = gaussian_filter(values, _SIGMA, radius=1, mode="reflect") / np.maximum(weight, 1e-12)
-    result = np.asarray(fused, np.float64).copy()
-    result[valid] += match_histograms(base[valid], band[valid]) - base[valid]
-    return result
+    start = rows.start - around.start
+    return np.asarray(base[start : start + rows.stop - rows.start])
 
 
-def _plane(pan: Any) -> npt.NDArray[np.float64]:
-    """Return PAN as floats, NaN where it has no data."""
+def _plane(pan: Any) -> Any:
+    """Return PAN as one plane."""
     plane = as_array(pan, "PAN")
+    shape = tuple(plane.shape)
+    if plane.ndim > 2 and sum(side != 1 for side in shape) <= 2:
+        plane = plane.reshape(shape[-2:])
     if plane.ndim != 2:
-        plane = np.squeeze(plane)
-    if plane.ndim != 2:
-        raise InvalidInputError(f"PAN has shape {np.shape(pan)}; give one plane, (H, W).")
-    return _filled(plane)
-
-
-def _bands(ms: Any, axis: int) -> tuple[npt.NDArray[np.float64], np.dtype[Any]]:
-    """Return the bands first, as floats, and their own type."""
-    bands = as_array(ms, "MS")
-    if bands.ndim == 2:
-        return _filled(bands[None]), np.dtype(bands.dtype)
-    if bands.ndim != 3 or not -3 <= axis < 3:
-        raise InvalidInputError(
-            f"MS has shape {tuple(bands.shape)} and band_axis is {axis}; give bands, (B, h, w), or "
-            "the axis that they are along."
-        )
-    filled = _filled(bands)
-    return np.moveaxis(filled, axis, 0), np.dtype(bands.dtype)
+        raise InvalidInputError(f"PAN has shape {shape}; give one plane, (H, W).")
+    return plane
 
 
 def _filled(values: Any) -> npt.NDArray[np.float64]:
+    """Return floats, NaN where there is no data."""
     values = values.compute() if hasattr(values, "dask") else values
     filled = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
     return np.where(np.isfinite(filled), filled, np.nan)
@@ -194,19 +355,8 @@ def _grids(
     return grids
 
 
-def _finished(
-    result: npt.NDArray[np.float64],
-    lacking: npt.NDArray[np.bool_],
-    dtype: np.dtype[Any],
-    single: bool,
-    axis: int,
-) -> Any:
-    """Return bands in the type of MS, as the caller has them."""
-    empty = np.broadcast_to(lacking, result.shape)
-    if dtype.kind in "iub":
-        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        whole = np.clip(np.rint(np.where(empty, 0, result)), low, high).astype(dtype)
-        image: Any = np.ma.MaskedArray(whole, empty) if lacking.any() else whole
-    else:
-        image = np.where(empty, np.nan, result).astype(dtype)
+def _returned(image: Any, lacking: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
+    """Return bands as the caller has them; masked where integers have no data."""
+    if image.dtype.kind != "f" and lacking.any():
+        image = np.ma.MaskedArray(image, np.broadcast_to(lacking, image.shape))
     return image[0] if single else np.moveaxis(image, 0, axis)

@@ -128,8 +128,50 @@ def register(
     to below a pixel by maximising the enhanced correlation coefficient (Evangelidis and
     Psarakis, IEEE TPAMI 30, 2008) from level to level.
     """
-    check_registration(kind, measure)
     reporter = Reporter(progress)
+    transform = find_registration(
+        moving,
+        reference,
+        kind=kind,
+        measure=measure,
+        channel_axis=channel_axis,
+        moving_grid=moving_grid,
+        reference_grid=reference_grid,
+        progress=reporter,
+    )
+    target = _plane_grid(_source(reference, "reference", channel_axis), reference_grid)
+    image = place(
+        moving,
+        transform,
+        target,
+        channel_axis=channel_axis,
+        moving_grid=moving_grid,
+        order=order,
+        tick=lambda: reporter.advance(0),
+    )
+    return Registered(image, transform)
+
+
+def find_registration(
+    moving: Any,
+    reference: Any,
+    *,
+    kind: str = "affine",
+    measure: str = "edges",
+    channel_axis: ChannelAxis = "auto",
+    moving_grid: Grid | None = None,
+    reference_grid: Grid | None = None,
+    progress: Progress | Reporter = None,
+) -> Transform:
+    """Find what `register` finds, without resampling the image; parameters are the same.
+
+    Returns
+    -------
+    Transform
+        In pixels of the reference.
+    """
+    check_registration(kind, measure)
+    reporter = progress if isinstance(progress, Reporter) else Reporter(progress)
     reporter.expect(20)
     source = _source(moving, "moving", channel_axis)
     fixed = _source(reference, "reference", channel_axis)
@@ -141,10 +183,45 @@ def register(
     if not grids[0].coincides(grids[1]):
         plane = resample(plane, *grids, tick=tick).astype(np.float32)
     transform = find_transform(plane, _mean_luminance(fixed), kind, measure, tick=tick)
-    placed = Grid(grids[0].shape, transform.world(grids[1]) @ grids[0].matrix)
-    image = _resampled(source, placed, grids[1], order, tick)
     reporter.advance(reporter.total - reporter.done)
-    return Registered(image, transform)
+    return transform
+
+
+def place(
+    moving: Any,
+    transform: Transform | None,
+    reference_grid: Grid,
+    *,
+    channel_axis: ChannelAxis = "auto",
+    moving_grid: Grid | None = None,
+    order: int = 1,
+    tick: Any = None,
+) -> Any:
+    """Resample an image onto a reference's grid, corrected by a transform if there is one.
+
+    Parameters
+    ----------
+    moving : array
+        As in `register`.
+    transform : Transform or None
+        What `find_registration` found, on the same reference grid.
+    reference_grid, moving_grid : Grid
+        As in `register`.
+    channel_axis, order
+        As in `register`.
+    tick : callable, optional
+        Called now and then; may raise to stop.
+
+    Returns
+    -------
+    array
+        In the moving image's own type; NaN in floats, and masked in integers, where it has no data.
+    """
+    source = _source(moving, "moving", channel_axis)
+    grid, target = _plane_grid(source, moving_grid), reference_grid.trailing(2)
+    if transform is not None:
+        grid = Grid(grid.shape, transform.world(target) @ grid.matrix)
+    return _resampled(source, grid, target, order, tick)
 
 
 def misalignment(first: Any, second: Any, *, channel_axis: ChannelAxis = "auto") -> Misalignment:
@@ -195,13 +272,17 @@ def _counted(reporter: Reporter) -> Any:
 
 
 def _source(image: Any, name: str, channel_axis: ChannelAxis) -> Source:
-    axis = channel_axis
-    if isinstance(axis, int):
-        shape = np.shape(image)
-        fits = len(shape) > 2 and -len(shape) <= axis < len(shape) and shape[axis] in (3, 4)
-        axis = axis if fits else None
-    (source,) = read_sources({name: image}, axis)
+    (source,) = read_sources({name: image}, _own_axis(image, channel_axis))
     return source
+
+
+def _own_axis(image: Any, channel_axis: ChannelAxis) -> ChannelAxis:
+    """Return the channel axis of a pair if an image has one there, else None."""
+    if not isinstance(channel_axis, int):
+        return channel_axis
+    shape = np.shape(image)
+    fits = len(shape) > 2 and -len(shape) <= channel_axis < len(shape)
+    return channel_axis if fits and shape[channel_axis] in (3, 4) else None
 
 
 def _plane_grid(source: Source, grid: Grid | None) -> Grid:

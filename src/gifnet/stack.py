@@ -221,17 +221,11 @@ class StackFuser:
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
         )
-        own = fuser.options
-        fuser.options = dataclasses.replace(
-            own, value_range=(0.0, 1.0), channel_axis=None, chroma="auto"
-        )
-        try:
-            # Asks after every tile whether to stop.
+        with fuser.using(value_range=(0.0, 1.0), channel_axis=None, chroma="auto"):
+            # Asks after every step whether to stop.
             share: Plane = fuser.fuse(
                 *planes, return_mask=True, progress=lambda done, total: reporter.advance(0)
             )[1]
-        finally:
-            fuser.options = own
         reporter.advance()
         return share
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -56,7 +58,13 @@ class FakeFuser:
         self.options = options
 
     def fuse(
-        self, first: Any, second: Any, *, return_mask: bool = False, progress: Any = None
+        self,
+        first: Any,
+        second: Any,
+        *,
+        return_mask: bool = False,
+        out: Any = None,
+        progress: Any = None,
     ) -> Any:
         self._work(progress)
         if first.ndim != second.ndim:
@@ -64,11 +72,23 @@ class FakeFuser:
             second = second if second.ndim >= first.ndim else second[..., None]
         values = np.stack(np.broadcast_arrays(first.astype(float), second.astype(float)))
         fused = np.nanmean(values, axis=0).astype(first.dtype)
+        if isinstance(out, np.ndarray):
+            out[:] = fused
         return (fused, np.full(fused.shape, 0.5, np.float32)) if return_mask else fused
+
+    def sketch(self, first: Any, second: Any, side: int, *, progress: Any = None) -> Any:
+        return self.fuse(first, second, progress=progress)
 
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
         self._work(progress)
         return image.copy()
+
+    @contextlib.contextmanager
+    def using(self, **overrides: Any) -> Iterator[FakeFuser]:
+        own = self.options
+        self.options = dataclasses.replace(own, **overrides)
+        yield self
+        self.options = own
 
     def _work(self, progress: Any) -> None:
         from gifnet.errors import Cancelled

@@ -21,8 +21,8 @@ def manifest() -> PluginManifest:
 def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
-    assert names == {"Compare", "Enhance", "Fuse"}
-    assert len(manifest.contributions.sample_data) == 4
+    assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
+    assert len(manifest.contributions.sample_data) == 5
 
 
 def test_menus_are_ones_that_plugins_may_fill(manifest: PluginManifest) -> None:

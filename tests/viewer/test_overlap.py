@@ -24,7 +24,7 @@ def test_the_same_grid_overlaps_in_all_of_it() -> None:
     assert overlap.shape == (40, 60)
     assert overlap.share == pytest.approx(1)
     assert overlap.in_words() == (
-        "Result on the grid of a: 40 × 60 px. The layers overlap in all of it."
+        "Result on the grid of a: 40 × 60 px. The layers overlap in all of it."
     )
 
 
@@ -36,7 +36,7 @@ def test_a_part_is_told_in_pixels_and_units() -> None:
     assert overlap.reference is one
     assert overlap.shape == (20, 60)
     assert overlap.share == pytest.approx(0.5)
-    assert "20 × 60 px (10 × 30 µm), 50 % of it" in overlap.in_words()
+    assert "20 × 60 px (10 × 30 µm), 50 % of it" in overlap.in_words()
 
 
 def test_units_are_converted_and_rotations_followed() -> None:
@@ -64,7 +64,7 @@ def test_stacks_that_pass_each_other() -> None:
     with pytest.raises(InvalidInputError, match="do not overlap"):
         find_overlap(deep, image((5, 20, 20), "b", translate=(7, 0, 0)))
     assert find_overlap(deep, image((20, 20), "b")).in_words().startswith(
-        "Result on the grid of a: 5 × 20 × 20 px."
+        "Result on the grid of a: 5 × 20 × 20 px."
     )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_the_widget_tells_and_draws_the_overlap(viewer: Any, fuse_widget: Any) -
     assert not fuse_widget.outline_button.isEnabled()
     first = viewer.add_image(np.zeros((40, 60), np.uint8), name="a")
     second = viewer.add_image(np.zeros((40, 60), np.uint8), name="b", translate=(20, 0))
-    assert "20 × 60 px, 50 % of it" in fuse_widget.info.text()
+    assert "20 × 60 px, 50 % of it" in fuse_widget.info.text()
     fuse_widget.outline_button.click()
     outline = viewer.layers["Overlap"]
     corners = np.array([outline.data_to_world(point) for point in outline.data[0]])

@@ -139,3 +139,17 @@ def test_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
     assert reader is not None
     with pytest.raises(ReadError, match=r"a\.tif"):
         reader(str(path))
+
+
+def test_bands_of_a_geotiff_keep_their_names(viewer: Any, tmp_path: Path) -> None:
+    from gifnet.geotiff import Georeference, write_geotiff
+
+    items = "".join(
+        f'<Item name="DESCRIPTION" sample="{index}" role="description">{name}</Item>'
+        for index, name in enumerate(("blue", "green", "red", "nir"))
+    )
+    tags = {42112: f"<GDALMetadata>{items}</GDALMetadata>"}
+    bands = np.zeros((4, 8, 9), np.uint16)
+    write_geotiff(tmp_path / "ms.tif", bands, Georeference(np.diag([-2.0, 2.0, 1.0]), tags))
+    viewer.open(tmp_path / "ms.tif", plugin="napari-gifnet")
+    assert [layer.name for layer in viewer.layers] == ["ms blue", "ms green", "ms red", "ms nir"]

@@ -40,6 +40,15 @@ def test_samples_open_from_the_menu(viewer: Any, key: str) -> None:
     assert len(viewer.open_sample("napari-gifnet", key)) == 2
 
 
+def test_the_focus_of_a_stack_wanders(viewer: Any) -> None:
+    (stack,) = viewer.open_sample("napari-gifnet", "focus-stack")
+    assert stack.data.shape == (5, 500, 741, 3)
+    assert stack.axis_labels == ("z", "y", "x")
+    wheel = stack.data[:, 300:420, 500:650].astype(float)
+    sharpness = np.abs(np.diff(wheel, axis=2)).mean(axis=(1, 2, 3))
+    assert sharpness[:2].min() > 1.3 * sharpness[-1]
+
+
 def test_focus_lies_near_in_one_and_far_in_the_other() -> None:
     (near, *_), (far, *_) = samples.multi_focus()
     # The front wheel is near, the shelf behind it far.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import WriteError
 from ..options import FuseOptions
 from .images import Overwrite
 from .parameters import takes_options
@@ -62,12 +61,6 @@ def batch(
     from ..batch import match_pairs, run_batch
 
     items = match_pairs(folder / first, folder / second, output, suffix)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(
-            f"Cannot make the folder {str(output)!r}: {error.strerror}. Choose another."
-        ) from error
     results: list[BatchResult] = []
     with ExitStack() as bars:
         whole = bars.enter_context(progress_bar("batch", "pair", len(items)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,15 +17,12 @@ from .images import (
     check_formats,
     check_outputs,
     fit_to_format,
-    read_one,
-    write_result,
 )
 from .parameters import takes_options
 from .registering import check_registration, registered, warn_of_misalignment
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..files import ImageFile
     from ..fusion import Fuser
 
 
@@ -79,7 +77,10 @@ def fuse(
     """Fuse two images of one scene into one file."""
     check_registration(registration, register_by)
     check_outputs([output] if mask is None else [output, mask], overwrite)
-    images = [read_one(first), read_one(second)]
+    from ..file_fusion import Scratch, channel_axis, open_image, save_result
+    from ..fusion import Fuser
+
+    images = [open_image(first), open_image(second)]
     check_formats(output, mask, images, options.chroma)
     began = time.perf_counter()
     extra: dict[str, Any] = {}
@@ -89,15 +90,17 @@ def fuse(
         )
     else:
         warn_of_misalignment(images)
-    with _fuser(options, images) as fuser:
+    options = dataclasses.replace(options, channel_axis=channel_axis(images, options))
+    with Fuser(options) as fuser, Scratch(output) as scratch:
         data = [image.data for image in images]
-        with progress_bar("fusing", "tile") as bar:
-            result = fuser.fuse(*data, return_mask=mask is not None, progress=bar)
+        places = (scratch.array, scratch.array)
+        with progress_bar("fusing", "step") as bar:
+            result = fuser.fuse(*data, return_mask=mask is not None, out=places, progress=bar)
         fused, share = result if isinstance(result, tuple) else (result, None)
         record = {**fuser.provenance(), **extra}
-        write_result(output, fused, images, record)
+        save_result(output, fused, images, record)
         if mask is not None and share is not None:
-            write_result(mask, fit_to_format(share, mask), images, record)
+            save_result(mask, fit_to_format(share, mask), images, record)
         _report(output, fuser, began)
 
 
@@ -111,24 +114,18 @@ def enhance(
 ) -> None:
     """Enhance one image: fuse it with itself."""
     check_outputs([output], overwrite)
-    images = [read_one(image)]
-    check_formats(output, None, images, options.chroma)
-    began = time.perf_counter()
-    with _fuser(options, images) as fuser:
-        with progress_bar("enhancing", "tile") as bar:
-            enhanced = fuser.enhance(images[0].data, progress=bar)
-        write_result(output, enhanced, images, fuser.provenance())
-        _report(output, fuser, began)
-
-
-def _fuser(options: FuseOptions, images: list[ImageFile]) -> Fuser:
-    """Return a fuser; files tell where their colour channels are."""
+    from ..file_fusion import Scratch, channel_axis, open_image, save_result
     from ..fusion import Fuser
 
-    if options.channel_axis != "auto":
-        return Fuser(options)
-    coloured = any(image.channel_axis is not None for image in images)
-    return Fuser(options, channel_axis=-1 if coloured else None)
+    images = [open_image(image)]
+    check_formats(output, None, images, options.chroma)
+    began = time.perf_counter()
+    options = dataclasses.replace(options, channel_axis=channel_axis(images, options))
+    with Fuser(options) as fuser, Scratch(output) as scratch:
+        with progress_bar("enhancing", "step") as bar:
+            enhanced = fuser.enhance(images[0].data, out=scratch.array, progress=bar)
+        save_result(output, enhanced, images, fuser.provenance())
+        _report(output, fuser, began)
 
 
 def _report(path: Path, fuser: Fuser, began: float) -> None:

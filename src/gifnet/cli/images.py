@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InvalidInputError, WriteError
+from ..errors import WriteError
 
 if TYPE_CHECKING:
     from ..files import Array, ImageFile
 
-FORMATS = "TIFF, OME-TIFF, PNG, JPEG or BMP"
-_WRITABLE = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+FORMATS = "TIFF, OME-TIFF, OME-Zarr, PNG, JPEG or BMP"
+_WRITABLE = (".tif", ".tiff", ".zarr", ".png", ".jpg", ".jpeg")
 
 Output = Annotated[
     Path,
@@ -40,6 +40,11 @@ def check_outputs(paths: list[Path], overwrite: bool) -> None:
         check_free(path, overwrite)
         if path.suffix.lower() not in _WRITABLE:
             raise WriteError(f"{str(path)!r} needs a name ending in {', '.join(_WRITABLE)}.")
+        if path.suffix.lower() == ".zarr" and find_spec("zarr") is None:
+            raise WriteError(
+                f"Writing {str(path)!r} needs zarr; install it with: pip install "
+                "'napari-gifnet[zarr]'."
+            )
 
 
 def check_free(path: Path, overwrite: bool) -> None:
@@ -72,41 +77,8 @@ def check_formats(output: Path, mask: Path | None, images: list[ImageFile], chro
         check_format(mask, np.dtype(np.uint8), axes, 1)
 
 
-def read_one(path: Path) -> ImageFile:
-    from ..files import read_images
-
-    images = read_images(path)
-    if len(images) > 1:
-        shapes = ", ".join(f"{image.name} {image.data.shape}" for image in images)
-        raise InvalidInputError(
-            f"{str(path)!r} holds {len(images)} images ({shapes}); save the one to use in a file "
-            "of its own."
-        )
-    return images[0]
-
-
 def fit_to_format(share: Array, path: Path) -> Array:
-    """Return a mask as it is for a TIFF, as 8-bit values for other formats."""
-    if path.suffix.lower() in (".tif", ".tiff"):
+    """Return a mask as it is for TIFF and OME-Zarr, as 8-bit values for other formats."""
+    if path.suffix.lower() in (".tif", ".tiff", ".zarr"):
         return share
     return (share * 255).round().astype("uint8")
-
-
-def write_result(
-    path: Path, data: Array, images: Sequence[ImageFile], record: Mapping[str, Any]
-) -> None:
-    """Write a result on the first source's grid, with the record of how it came about."""
-    from ..files import write_image
-
-    grids = [(image.axes.replace("S", ""), image.scale, image.units) for image in images]
-    # A plane fused with a stack gives a stack.
-    rank = max(len(axes) for axes, _, _ in grids)
-    grids = [grid for grid in grids if len(grid[0]) == rank]
-    # The sources share one grid: where the first knows no pixel size, the second's holds.
-    known = (grid for grid in grids if set(grid[2]) != {"pixel"})
-    axes, scale, units = next(known, grids[0])
-    if data.ndim > rank:
-        axes += "S"
-    sources = [image.name for image in images]
-    description: dict[str, Any] = {"sources": sources, **record}
-    write_image(path, data, axes=axes, scale=scale, units=units, description=description)

@@ -23,7 +23,7 @@ def info(
 
 def collect() -> dict[str, Any]:
     """Return versions, devices and models as plain values."""
-    from ..fusion import list_models
+    from ..catalogue import list_models
     from ..provenance import versions
 
     return {

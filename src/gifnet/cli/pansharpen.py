@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InvalidInputError, WriteError
 from ..options import FuseOptions
-from .images import Output, Overwrite, check_outputs, read_one
+from .images import Output, Overwrite, check_outputs
 from .parameters import takes_options
 from .terminal import progress_bar, say
 
@@ -54,8 +54,11 @@ def pansharpen(
     check_outputs([output], overwrite)
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
-    images = [read_one(pan), read_one(ms)]
-    plane = images[0].data.squeeze()
+    from ..file_fusion import Scratch, open_image
+
+    images = [open_image(pan), open_image(ms)]
+    plane = images[0].data
+    plane = plane.squeeze() if hasattr(plane, "squeeze") else plane  # zarr has none
     if plane.ndim != 2:
         raise InvalidInputError(f"{str(pan)!r} has axes {images[0].axes}; give one grey plane.")
     bands = images[1].data
@@ -73,32 +76,34 @@ def pansharpen(
     places = [read_georeference(pan), read_georeference(ms)]
     coarse = bands.shape[:2] if band_axis == 2 else bands.shape[-2:]
     grids = _grids(places, plane.shape, coarse)
-    with progress_bar("sharpening", "step") as bar:
-        result = sharpen(
-            plane,
-            bands,
-            method=method,
-            band_axis=band_axis if bands.ndim == 3 else 0,
-            pan_grid=grids[0],
-            ms_grid=grids[1],
-            match_histograms=match_histograms,
-            progress=bar,
-            options=options,
-        )
-    record: dict[str, Any] = {
-        "operation": "pansharpen",
-        "sources": [image.name for image in images],
-        "method": method,
-        "versions": versions(),
-    }
-    if method == "gifnet":
-        record |= {"options": options.to_dict(), "match_histograms": match_histograms}
-    # What the bands are is said by MS, where they now lie by PAN.
-    place = dataclasses.replace(places[0], tags={**places[0].tags, **places[1].tags})
-    if grids[0] is None and places[1].system != places[0].system:
-        place = dataclasses.replace(place, matrix=None)
-    layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
-    write_geotiff(output, np.ma.filled(layers, 0), place, record)
+    with Scratch(output) as scratch:
+        with progress_bar("sharpening", "step") as bar:
+            result = sharpen(
+                plane,
+                bands,
+                method=method,
+                band_axis=band_axis if bands.ndim == 3 else 0,
+                pan_grid=grids[0],
+                ms_grid=grids[1],
+                match_histograms=match_histograms,
+                progress=bar,
+                scratch=scratch.array,
+                options=options,
+            )
+        record: dict[str, Any] = {
+            "operation": "pansharpen",
+            "sources": [image.name for image in images],
+            "method": method,
+            "versions": versions(),
+        }
+        if method == "gifnet":
+            record |= {"options": options.to_dict(), "match_histograms": match_histograms}
+        # What the bands are is said by MS, where they now lie by PAN.
+        place = dataclasses.replace(places[0], tags={**places[0].tags, **places[1].tags})
+        if grids[0] is None and places[1].system != places[0].system:
+            place = dataclasses.replace(place, matrix=None)
+        layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
+        write_geotiff(output, np.ma.getdata(layers), place, record)
     say(f"{output}: {method}, {time.perf_counter() - began:.1f} s")
 
 

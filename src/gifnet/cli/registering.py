@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _KINDS = ("none", "translation", "rigid", "affine")
 _MEASURES = ("edges", "mutual-information")
+#: Larger images are not looked at unasked: they may not fit in memory.
+_LOOK_BYTES = 256 * 2**20
 
 
 def check_registration(kind: str, measure: str) -> None:
@@ -65,7 +67,7 @@ def registered(
 
 def warn_of_misalignment(images: Sequence[ImageFile]) -> None:
     """Tell a person at a terminal if a pair looks misaligned."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or any(i.data.nbytes > _LOOK_BYTES for i in images):
         return
     from ..registration import misalignment
 

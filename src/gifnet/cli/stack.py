@@ -11,8 +11,7 @@ import typer
 
 from ..errors import InvalidInputError
 from ..options import FuseOptions
-from .images import FORMATS, Output, Overwrite, check_formats, check_outputs, read_one
-from .images import write_result as write
+from .images import FORMATS, Output, Overwrite, check_formats, check_outputs
 from .parameters import takes_options
 from .registering import check_registration
 from .terminal import progress_bar, say
@@ -65,7 +64,9 @@ def stack(
     if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
     check_outputs([output] if depth is None else [output, depth], overwrite)
-    images = [read_one(path) for path in slices]
+    from ..file_fusion import open_image, save_result
+
+    images = [open_image(path) for path in slices]
     axes = images[0].axes.replace("S", "")
     single = len(images) == 1
     if single and len(axes) != 3:
@@ -93,9 +94,9 @@ def stack(
         )
         device_name = fuser.device
     record = {**fused.provenance, "sources": [image.name for image in images]}
-    write(output, fused.image, shown, record)
+    save_result(output, fused.image, shown, record)
     if depth is not None:
-        write(depth, fused.depth, shown, record)
+        save_result(depth, fused.depth, shown, record)
     say(f"{output}: {options.model} on {device_name}, {time.perf_counter() - began:.1f} s")
 
 

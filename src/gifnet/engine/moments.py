@@ -12,6 +12,7 @@ from ..models.swin import Moments
 
 #: What `Moments.of` adds to the variance; the networks here share it.
 EPSILON = 1e-5
+_BYTES_AT_ONCE = 3 << 18
 
 
 @dataclass
@@ -29,7 +30,14 @@ class MomentSum:
     def add(self, x: Tensor) -> None:
         """Add every element of a (1, C, H, W) map."""
         # Rows of NHWC are contiguous; each is summed in float32, and the rows in float64.
-        rows = x.permute(0, 2, 3, 1).flatten(2)[0].float()
+        rows = x.permute(0, 2, 3, 1).flatten(2)[0]
+        at_once = len(rows)
+        if x.device.type == "cpu":  # few enough to stay in the cache
+            at_once = max(1, _BYTES_AT_ONCE // (4 * rows.shape[1]))
+        for band in rows.split(at_once):
+            self._add_rows(band.float())
+
+    def _add_rows(self, rows: Tensor) -> None:
         part = _sum(rows, 0.0)
         if part.mean**2 * part.count > 4 * part.squares:
             # Far from zero the squares cancel: once more, about the mean.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..models.heads import Fused
 from ..models.regions import Region, crop
-from ..models.stages import BoundStage, Known, Pipeline, Planes
+from ..models.stages import BoundStage, Known, Part, Pipeline, Planes
 from ..models.swin import Moments
 from .features import Features, Slots
 from .moments import MomentSum
@@ -148,7 +148,8 @@ class Passes:
             inputs = features.get(self._pipeline.stages[index].reads(step, self._image))
         into = output.get(step) if output is not None else None
         with torch.inference_mode():
-            maps = self._bound[index](inputs, self._planes, step, self._image, into)
+            part = Part(step, self._image, self._planes, into)
+            maps = self._bound[index](inputs, part)
             if output is not None:
                 assert not isinstance(maps, Fused)
                 output.put(maps, step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 
 #: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
 STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
+#: The same for numbers of two bytes on the CPU.
+SHORT_STEP = 128
 #: Bytes of maps between stages.
 AUTO_MEMORY = {"cpu": 400 << 20, "mps": 1 << 30, "cuda": 8 << 30}
 SMALLEST_TILE = 64
@@ -131,6 +133,8 @@ class Engine:
     def _step(self) -> int:
         if self.spec.fold is None:
             return 1 << 30
+        if not self.step and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
+            return SHORT_STEP
         return self.step or STEP[self.device.type]
 
     @property
@@ -138,7 +142,14 @@ class Engine:
         return cpu_threads() if self.device.type == "cpu" and self.spec.fold is not None else 1
 
     def run(self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter) -> None:
-        """Fuse the two (H, W) planes of a source.
+        """Fuse the two (H, W) planes of a source; see `steps`."""
+        for _ in self.steps(source, sink, shape, reporter):
+            pass
+
+    def steps(
+        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+    ) -> Iterator[None]:
+        """Fuse the two (H, W) planes of a source, yielding after every step that is reported.
 
         Out of memory, the tiles are halved and the plane starts again; if not even small
         tiles fit the device, it starts again on the CPU, with a warning.
@@ -152,15 +163,16 @@ class Engine:
         """
         height, width = shape
         if min(shape) < self.spec.minimum_side:
-            self._run_small(source, sink, shape, reporter)
+            yield from self._small_steps(source, sink, shape, reporter)
             return
         image, engine = Region.of(height, width), self
         while True:
             done, planned = reporter.done, engine.units(height, width)
             try:
-                with float32_products(engine.device, tf32=self.tf32):
-                    for _ in engine.stream(source, sink, image):
+                with closing(engine.stream(source, sink, image)) as stream:
+                    while engine._advance(stream):
                         reporter.advance()
+                        yield
                 return
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
@@ -171,16 +183,22 @@ class Engine:
             # What was done for nothing, and what the finer plan adds.
             reporter.expect(reporter.done - done + engine.units(height, width) - planned)
 
-    def _run_small(
+    def _advance(self, stream: Iterator[None]) -> bool:
+        """Take a step; return whether there was one."""
+        # Set for each step: between two steps the caller's own code may run.
+        with float32_products(self.device, tf32=self.tf32):
+            return next(stream, self) is None
+
+    def _small_steps(
         self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
-    ) -> None:
+    ) -> Iterator[None]:
         """Fuse planes smaller than the network takes, padded symmetrically."""
         height, width = shape
         side, whole = self.spec.minimum_side, Region.of(height, width)
         padding = ((0, max(0, side - height)), (0, max(0, side - width)))
         first, second = (np.pad(x, padding, mode="symmetric") for x in source.read(whole))
         padded = Arrays(first, second)
-        self.run(padded, padded, first.shape, reporter)
+        yield from self.steps(padded, padded, first.shape, reporter)
         mask = None if padded.mask is None else padded.mask[whole.slices]
         sink.write(whole, padded.image[whole.slices], mask)
 
@@ -205,7 +223,7 @@ class Engine:
         )
         return replace(self, pipeline=self.fallback(), tile="auto", memory="auto", fallback=None)
 
-    def stream(self, source: Source, sink: Sink, image: Region) -> Iterator[None]:
+    def stream(self, source: Source, sink: Sink, image: Region) -> Generator[None, None, None]:
         """Fuse planes step by step, yielding after each; closing the generator stops.
 
         Parameters

@@ -97,7 +97,7 @@ class Canvas:
 
     request: Request
     image: Any
-    share: npt.NDArray[np.float32] | None
+    share: Any
     lacking: npt.NDArray[np.bool_] | None
 
     @classmethod
@@ -109,20 +109,13 @@ class Canvas:
         InvalidInputError
             If `out` does not suit the result.
         """
-        shape, dtype = request.shape + request.channels, request.first.dtype
-        if out is not None and (
-            tuple(getattr(out, "shape", ())) != shape or np.dtype(out.dtype) != dtype
-        ):
-            found = (tuple(getattr(out, "shape", ())), str(getattr(out, "dtype", type(out))))
-            raise InvalidInputError(
-                f"out has shape {found[0]} and type {found[1]}; the result has shape {shape} and "
-                f"type {dtype}. Create it so."
-            )
+        for_image, for_share = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+        masked = request.is_masked and out is None
         return cls(
             request,
-            np.empty(shape, dtype) if out is None else out,
-            np.empty(request.shape, np.float32) if want_share else None,
-            np.zeros(request.shape, bool) if request.is_masked and out is None else None,
+            _place(for_image, request.shape + request.channels, request.first.dtype, "result"),
+            _place(for_share, request.shape, np.dtype(np.float32), "mask") if want_share else None,
+            np.zeros(request.shape, bool) if masked else None,
         )
 
     def result(self) -> Any:
@@ -131,6 +124,21 @@ class Canvas:
             return self.image
         spread = self.lacking[..., None] if self.request.coloured else self.lacking
         return np.ma.MaskedArray(self.image, np.broadcast_to(spread, self.image.shape))
+
+
+def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> Any:
+    """Return an array to write into: a new one, the caller's, or of the caller's making."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if callable(out):
+        out = out(shape, dtype)
+    found = tuple(getattr(out, "shape", ())), getattr(out, "dtype", type(out))
+    if found[0] != shape or found[1] != dtype:
+        raise InvalidInputError(
+            f"out has shape {found[0]} and type {found[1]}; the {what} has shape {shape} and type "
+            f"{dtype}. Create it so."
+        )
+    return out
 
 
 @dataclass(frozen=True)

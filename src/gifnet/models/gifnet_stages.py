@@ -23,7 +23,7 @@ from .folding import Convolution, Folder, exact
 from .gifnet import Branch, GIFNet, InteractionBlock, other
 from .heads import Fused
 from .regions import Region, convolved, crop, reflect
-from .stages import BoundStage, Known, Pipeline, Planes, Stage
+from .stages import BoundStage, Known, Part, Pipeline, Planes, Stage
 
 MAIN: Branch = "dp"
 AUXILIARY: Branch = other(MAIN)
@@ -92,18 +92,12 @@ class EmbeddingStage:
     def bind(self, known: Known) -> BoundStage:
         return self
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> tuple[Tensor, ...]:
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+        to, image = part.to, part.image
         bounds = self.bounds(image)
         at = to.grown(1, bounds)
         known = at.mirrored(image)
-        features = reflect(self.encoder(planes, known, image), known, at, image)
+        features = reflect(self.encoder(part.planes, known, image), known, at, image)
         both = crop(self.both(features, at, bounds), convolved(at, 1, bounds), to)
         return tuple(both.split(self.maps, dim=1))
 
@@ -141,15 +135,9 @@ class _BoundInteraction:
     def __init__(self, stage: InteractionStage, main: BoundBlock, auxiliary: BoundBlock):
         self.stage, self.main, self.auxiliary = stage, main, auxiliary
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> tuple[Tensor, ...]:
-        bounds, at = self.stage.bounds(image), self.stage.reads(to, image)
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+        to, into = part.to, part.into
+        bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
         main, auxiliary = self.main, self.auxiliary
         x, x_auxiliary = inputs
         values, values_auxiliary = main.value.pointwise(x), auxiliary.value.pointwise(x_auxiliary)
@@ -191,15 +179,9 @@ class _BoundTransform:
     def __init__(self, stage: TransformStage, block: BoundBlock):
         self.stage, self.block = stage, block
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> tuple[Tensor, ...]:
-        bounds, at = self.stage.bounds(image), self.stage.reads(to, image)
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+        to, into = part.to, part.into
+        bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
         (x,) = inputs
         values = self.block.value.pointwise(x)
         (attended,) = self.block.attend(x, values, at, to, bounds)
@@ -258,14 +240,8 @@ class DecodingStage:
         """Return where the decoder's convolutions need their input."""
         return to.grown(len(self.convs), image)
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+        to, image, planes = part.to, part.image, part.planes
         bounds, read = self._padded(image), self.reads(to, image)
         at = self._decoded(to, image)
         (x,) = inputs

@@ -25,29 +25,38 @@ Planes: TypeAlias = Callable[[Region], Tensor]
 Known: TypeAlias = Sequence[Sequence[Moments]]
 
 
+@dataclass(frozen=True)
+class Part:
+    """What a stage is to compute.
+
+    Attributes
+    ----------
+    to : Region
+        Of its output.
+    image : Region
+        The whole image.
+    planes : callable
+    into : tuple of (1, C, H, W) tensors, optional
+        Where the outputs may be written; they are returned either way.
+    """
+
+    to: Region
+    image: Region
+    planes: Planes
+    into: tuple[Tensor, ...] | None = None
+
+
 class BoundStage(Protocol):
     """A stage that knows all whole-image moments it needs."""
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> tuple[Tensor, ...] | Fused:
-        """Compute the region `to` of the output.
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...] | Fused:
+        """Compute a part of the output.
 
         Parameters
         ----------
         inputs : tuple of (1, C, H, W) tensors
             The previous stage's outputs on ``reads(to, image)``; empty for the first stage.
-        planes : callable
-        to : Region
-        image : Region
-            The whole image.
-        into : tuple of (1, C, H, W) tensors, optional
-            Where the outputs may be written; they are returned either way.
+        part : Part
         """
 
 
@@ -126,19 +135,12 @@ class WholePlane:
     def bind(self, known: Known) -> BoundStage:
         return self
 
-    def __call__(
-        self,
-        inputs: tuple[Tensor, ...],
-        planes: Planes,
-        to: Region,
-        image: Region,
-        into: tuple[Tensor, ...] | None = None,
-    ) -> Fused:
-        first, second = planes(image).split(1, dim=1)
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+        first, second = part.planes(part.image).split(1, dim=1)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             fused: Fused = self._module(first, second)
         maps = (fused.image, fused.mask)
-        return Fused(*(None if x is None else crop(x, image, to) for x in maps))  # type: ignore[arg-type]
+        return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
 
 
 def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:

@@ -1,0 +1,51 @@
+"""Histograms of images that come in parts, and what it takes to match them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+_BINS = 2**16
+
+Floats = npt.NDArray[np.floating]
+
+
+class Histogram:
+    """A histogram of 65536 bins, filled part by part: first its range, then the counts.
+
+    An image takes another's histogram by ``other.values(own.quantiles(image))``.
+    """
+
+    def __init__(self) -> None:
+        self._low, self._high = np.inf, -np.inf
+        self._counts: npt.NDArray[np.int64] = np.zeros(_BINS, np.int64)
+
+    def widen(self, values: Floats) -> None:
+        """Make room for values, which are finite."""
+        if values.size:
+            self._low = min(self._low, float(values.min()))
+            self._high = max(self._high, float(values.max()))
+
+    def count(self, values: Floats) -> None:
+        """Count values, for all of which there is room."""
+        self._counts += np.histogram(values, _BINS, (self._low, self._high))[0]
+
+    @property
+    def _edges(self) -> npt.NDArray[np.float64]:
+        return np.linspace(self._low, self._high, _BINS + 1)
+
+    @property
+    def _cumulative(self) -> npt.NDArray[np.float64]:
+        below = np.concatenate(([0.0], np.cumsum(self._counts)))
+        return np.asarray(below / max(1, self._counts.sum()))
+
+    def quantiles(self, values: Floats) -> npt.NDArray[np.float64]:
+        """Return how large a part lies below values."""
+        return np.asarray(np.interp(values, self._edges, self._cumulative))
+
+    def values(self, quantiles: Floats) -> npt.NDArray[np.float64]:
+        """Return the values that parts lie below."""
+        # Both edges of every bin that holds something: nothing lies between such bins.
+        filled = np.flatnonzero(self._counts)
+        knots = np.stack((filled, filled + 1), axis=1).ravel()
+        return np.asarray(np.interp(quantiles, self._cumulative[knots], self._edges[knots]))
