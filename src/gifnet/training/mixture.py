@@ -148,13 +148,14 @@ class MixedDataset:
         for place in places:
             sources, target, kind = self._sample(float(place), rng)
             if kind == Kind.TRUTH and rng.random() < 0.5:
-                first, second, one, two = sources
-                sources = Sources(second, first, two, one)
+                first, second, judged_first, judged_second = sources
+                sources = Sources(second, first, judged_second, judged_first)
             for column, plane in zip(columns, (*sources, target), strict=True):
                 column.append(plane)
             kinds.append(int(kind))
         tensors = [torch.from_numpy(np.stack(column))[:, None].float() for column in columns]
-        return MixedBatch(*tensors, kind=torch.tensor(kinds))
+        one, two, judged_one, judged_two, target_batch = tensors
+        return MixedBatch(one, two, judged_one, judged_two, target_batch, torch.tensor(kinds))
 
 
 Maker = Callable[[MixedDataset, np.random.Generator], tuple[Sources, Plane, Kind]]
