@@ -13,7 +13,8 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .catalogue import ModelInfo, list_models
     from .errors import GifnetError
-    from .fusion import Fuser, enhance, fuse
+    from .fuser import Fuser
+    from .fusion import enhance, fuse
     from .options import TASKS, FuseOptions
     from .pansharpening import pansharpen
     from .registration import misalignment, register
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "FuseOptions": "options",
-    "Fuser": "fusion",
+    "Fuser": "fuser",
     "GifnetError": "errors",
     "ModelInfo": "catalogue",
     "TASKS": "options",

@@ -12,7 +12,7 @@ from typing import Literal
 from .errors import Cancelled, GifnetError, InvalidInputError, WriteError
 from .file_fusion import Scratch, channel_axis, open_image, save_result
 from .files import is_readable
-from .fusion import Fuser
+from .fuser import Fuser
 from .options import FuseOptions
 from .progress import Progress
 

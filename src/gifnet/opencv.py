@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInputError
-from .fusion import Fuser
+from .fuser import Fuser
 from .options import FuseOptions
 from .stack import StackFuser
 

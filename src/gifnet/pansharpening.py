@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInputError
-from .fusion import Fuser
+from .fuser import Fuser
 from .geometry import Grid, resample
 from .imaging.histogram import Histogram
 from .imaging.source import as_array

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInputError
-from .fusion import Fuser
+from .fuser import Fuser
 from .geometry.registration import check_registration
 from .geometry.transform import Transform
 from .imaging.colour import luminance

@@ -23,7 +23,7 @@ from .registering import check_registration, registered, warn_of_misalignment
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..fusion import Fuser
+    from ..fuser import Fuser
 
 
 @takes_options()
@@ -78,7 +78,7 @@ def fuse(
     check_registration(registration, register_by)
     check_outputs([output] if mask is None else [output, mask], overwrite)
     from ..file_fusion import Scratch, channel_axis, open_image, save_result
-    from ..fusion import Fuser
+    from ..fuser import Fuser
 
     images = [open_image(first), open_image(second)]
     check_formats(output, mask, images, options.chroma)
@@ -115,7 +115,7 @@ def enhance(
     """Enhance one image: fuse it with itself."""
     check_outputs([output], overwrite)
     from ..file_fusion import Scratch, channel_axis, open_image, save_result
-    from ..fusion import Fuser
+    from ..fuser import Fuser
 
     images = [open_image(image)]
     check_formats(output, None, images, options.chroma)

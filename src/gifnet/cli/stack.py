@@ -81,7 +81,7 @@ def stack(
     options = dataclasses.replace(
         options, channel_axis=-1 if images[0].channel_axis is not None else None
     )
-    from ..fusion import Fuser
+    from ..fuser import Fuser
     from ..stack import StackFuser
 
     began = time.perf_counter()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
 from ..errors import InvalidInputError, MissingPackageError, ReadError
-from ..fusion import Fuser
+from ..fuser import Fuser
 from ..imaging.colour import blend_chroma, chroma, to_rgb
 from ..models.registry import MODELS
 from . import wavelet
