@@ -28,8 +28,8 @@ _REFINE_MS = 250
 class LivePreview(QObject):
     """Keeps a layer "Preview" over what is in view.
 
-    A coarse frame comes first, as fine as the machine makes it at once, then one at the
-    screen's resolution when the view rests. A frame that the view has left is dropped.
+    A sketch comes first, for which the network sees as much as the machine does at once, then the
+    network's own frame when the view rests. A frame that the view has left is dropped.
 
     Parameters
     ----------

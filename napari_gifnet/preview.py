@@ -7,6 +7,7 @@ region: a preview is close to the result, not equal to it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _LEAST_SIDE = 96
 #: How long the network may take over a first, coarse frame; small frames take a little longer than
 #: the speed of larger ones tells, and all is to be there after 0.3 seconds.
-_FRAME_SECONDS = 0.18
+_FRAME_SECONDS = 0.14
 
 Matrix = npt.NDArray[np.float64]
 
@@ -51,7 +52,8 @@ class PreviewJob:
     region : Region
         What is visible.
     side : int
-        The longest side of the preview in pixels.
+        The longest side of what the network sees, in pixels; the preview itself is always as fine
+        as the screen.
     """
 
     first: Snapshot
@@ -106,13 +108,18 @@ class PreviewJob:
             # A screen shows 8 bits, whatever the layers have.
             fuser.options = dataclasses.replace(options, precision=quick_precision(fuser.device))
         began = time.perf_counter()
-        fused = fuser.fuse(*planes, progress=progress)
-        speeds.note(self.options, fused.shape[0] * fused.shape[1], time.perf_counter() - began)
+        full = max(grid.shape)
+        if self.side < full:
+            fused = fuser.sketch(*planes, self.side, progress=progress)
+        else:
+            fused = fuser.fuse(*planes, progress=progress)
+        area = math.prod(grid.shape) * min(1.0, self.side / full) ** 2
+        speeds.note(self.options, round(area), time.perf_counter() - began)
         return self._layer(fused, fixed, grid, limits)
 
     def grid(self, fixed: Snapshot) -> Grid:
-        """Return the preview's grid: the region in pixels of the screen, or coarser ones."""
-        return thinned_grid(fixed, self.region, self.side)
+        """Return the preview's grid: the region in pixels of the screen."""
+        return thinned_grid(fixed, self.region, self.region.side())
 
     def _layer(self, fused: Any, fixed: Snapshot, grid: Grid, limits: list[Any]) -> LayerData:
         rgb = fused.ndim == 3
@@ -147,7 +154,7 @@ def quick_precision(device: str) -> str:
 
 
 def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
-    """Return how long a preview's side may be to arrive at once: full, or as measured."""
+    """Return how long the side may be of what the network sees, to arrive at once."""
     full = region.side()
     seconds = speeds.seconds(options, full * full)
     if seconds is None:

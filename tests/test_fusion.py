@@ -310,3 +310,27 @@ def test_golden_through_the_api(shared_dir, tile):
         value_range=(0, 1),
     )  # fmt: skip
     assert np.abs(result - golden["fused_dp"]).max() < 2e-5
+
+
+def test_a_sketch_is_close_and_as_sharp(random_weights):
+    y, x = np.mgrid[:160, :200] / 40
+    first = (120 + 60 * np.sin(x) + RNG.normal(0, 20, x.shape)).clip(0, 255).astype(np.uint8)
+    second = (100 + 50 * np.cos(y)).astype(np.uint8)
+    with Fuser(weights=random_weights, device="cpu", precision="float32") as fuser:
+        exact = fuser.fuse(first, second).astype(float)
+        sketch = fuser.sketch(first, second, 64)
+        assert (sketch.shape, sketch.dtype) == (first.shape, first.dtype)
+        assert abs(sketch - exact).mean() < 4
+        assert np.diff(sketch.astype(float)).std() > 0.8 * np.diff(exact).std()
+        np.testing.assert_array_equal(fuser.sketch(first, second, 200), exact)
+
+
+def test_a_sketch_of_stacks_colour_and_holes(seen):
+    first = image((2, 40, 60, 3))
+    second = image((2, 40, 60), np.float32)
+    second[0, 3:9, 3:9] = np.nan
+    found = Fuser(device="cpu", channel_axis=-1).sketch(
+        first, second, 30, progress=lambda done, total: True
+    )
+    assert (found.shape, found.dtype) == (first.shape, first.dtype)
+    assert [planes[0].shape for planes in seen] == [(20, 30)] * 2

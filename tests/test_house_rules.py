@@ -44,6 +44,7 @@ FLOORS = {
     "evaluation": 5,
     "file_fusion": 5,
     "batch": 6,
+    "reproduction": 6,
     "opencv": 6,
     "cli": 7,
     "__main__": 8,

@@ -76,6 +76,9 @@ class FakeFuser:
             out[:] = fused
         return (fused, np.full(fused.shape, 0.5, np.float32)) if return_mask else fused
 
+    def sketch(self, first: Any, second: Any, side: int, *, progress: Any = None) -> Any:
+        return self.fuse(first, second, progress=progress)
+
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
         self._work(progress)
         return image.copy()

@@ -122,7 +122,7 @@ def test_the_first_frame_is_as_fine_as_the_machine_allows() -> None:
     assert region.side() == 512
     assert side_for(region, options, speeds) == 96  # nothing known
     speeds.note(options, 512**2, 1.0)
-    assert side_for(region, options, speeds) == 208
+    assert side_for(region, options, speeds) == 176
     speeds.note(options, 512**2, 0.1)
     assert side_for(region, options, speeds) == 512
 

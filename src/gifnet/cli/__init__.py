@@ -1,5 +1,5 @@
 """The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``pansharpen``, ``batch``,
-``evaluate``, ``export``, ``info`` and ``train``.
+``evaluate``, ``export``, ``info``, ``train`` and ``reproduce``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -22,6 +22,7 @@ from .export import export
 from .fuse import enhance, fuse
 from .info import info
 from .pansharpen import pansharpen
+from .reproduce import reproduce_app
 from .stack import stack
 from .terminal import Settings, one_line
 from .train import train_app
@@ -43,6 +44,7 @@ app.command()(evaluate)
 app.command()(export)
 app.command()(info)
 app.add_typer(train_app, name="train")
+app.add_typer(reproduce_app, name="reproduce")
 
 
 def _show_version(wanted: bool) -> None:

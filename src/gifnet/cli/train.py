@@ -106,7 +106,7 @@ def train_gifnet(
 ) -> None:
     """Train GIFNet; interrupt it at any time and go on with --resume."""
     _exclude(recipe, config)
-    configuration = _configuration(recipe, config, settings or [], out if resume else None)
+    configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     from ..training.trainer import train_gifnet as train
 
     with _shown(configuration.steps) as show:
@@ -230,7 +230,7 @@ def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
         yield show
 
 
-def _configuration(
+def configuration_of(
     recipe: str | None, config: Path | None, settings: list[str], resumed: Path | None
 ) -> TrainingConfig:
     """Return the configuration that the options describe.

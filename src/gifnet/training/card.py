@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,23 @@ def make_card(trainer: Trainer[Any, Any]) -> dict[str, Any]:
         "started_from": _parent(trainer.config),
         **trainer.card_details(),
     }
+
+
+def curves(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], points: int = 40
+) -> dict[str, list[list[float]]]:
+    """Return a log's columns as [step, mean] of about so many stretches of the run."""
+    found: dict[str, list[list[float]]] = {}
+    for name in names:
+        logged = [(row["step"], row[name]) for row in rows if row.get(name) not in (None, "")]
+        width = max(1, -(-len(logged) // points))
+        stretches = [logged[start : start + width] for start in range(0, len(logged), width)]
+        if stretches:
+            found[name] = [
+                [part[-1][0], float(f"{sum(value for _, value in part) / len(part):.4g}")]
+                for part in stretches
+            ]
+    return found
 
 
 def _parent(config: RunSettings) -> dict[str, Any]:

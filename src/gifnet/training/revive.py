@@ -57,3 +57,53 @@ def revive_dead_channels(stack: ConvStack, run: Callable[[], object]) -> int:
         following.weight[:, dead] = 0
         revived += int(dead.sum())
     return revived
+
+
+@torch.no_grad()
+def split_channels(
+    stack: ConvStack, run: Callable[[], object], *, least: float = 0.03, noise: float = 0.15
+) -> int:
+    """Replace channels that hardly contribute by halves of those that do.
+
+    A channel's contribution is the root mean square of its activation times the norm of its
+    outgoing weights. One below `least` of its layer's largest becomes a copy of a strong one,
+    with which it shares the outgoing weights; the copies' incoming weights differ by `noise` of
+    their size, so that they part in training (Chen et al., "Net2Net", ICLR 2016). Unlike fresh
+    channels, copies have gradients on both sides from the first step.
+
+    Returns
+    -------
+    int
+        The number of channels replaced.
+    """
+    convs = [layer for layer in stack if isinstance(layer, nn.Conv2d)]
+    energy: dict[nn.Conv2d, list[Tensor]] = {conv: [] for conv in convs[:-1]}
+
+    def record(conv: nn.Module, _: object, output: Tensor) -> None:
+        assert isinstance(conv, nn.Conv2d)
+        energy[conv].append(output.float().clamp_min(0).square().mean(dim=(0, 2, 3)))
+
+    handles = [conv.register_forward_hook(record) for conv in convs[:-1]]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    replaced = 0
+    for conv, following in pairwise(convs):
+        size = torch.stack(energy[conv]).mean(dim=0).sqrt()
+        contribution = size * following.weight.float().square().sum(dim=(0, 2, 3)).sqrt()
+        weak = contribution < least * contribution.max()
+        strong = contribution.argsort(descending=True)[: max(1, int((~weak).sum()))].tolist()
+        for index, channel in enumerate(weak.nonzero().flatten().tolist()):
+            donor = strong[index % len(strong)]
+            spread = noise * conv.weight[donor].std()
+            conv.weight[channel] = conv.weight[donor] + spread * torch.randn_like(
+                conv.weight[donor]
+            )
+            if conv.bias is not None:
+                conv.bias[channel] = conv.bias[donor]
+            following.weight[:, donor] *= 0.5
+            following.weight[:, channel] = following.weight[:, donor]
+            replaced += 1
+    return replaced

@@ -33,6 +33,8 @@ class RunSettings:
     learning_rate: float = 1e-3
     #: "constant", or "cosine" down to a hundredth after a linear warm-up of 2 % of the steps
     schedule: str = "constant"
+    #: steps that the schedule is planned for, if the run ends sooner; 0 for `steps`
+    schedule_steps: int = 0
     #: largest gradient norm; 0 leaves gradients alone
     clip_norm: float = 0.0
     #: decay of the exponential moving average of the weights that is saved; 0 turns it off
@@ -63,7 +65,7 @@ class RunSettings:
             )
         if not 0 < self.learning_rate < math.inf:
             raise TrainingError(f"learning_rate is {self.learning_rate}; it must be positive.")
-        for name in ("clip_norm", "hold_out", "seed", *self.NOT_NEGATIVE):
+        for name in ("clip_norm", "hold_out", "seed", "schedule_steps", *self.NOT_NEGATIVE):
             if not getattr(self, name) >= 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must not be negative.")
         if self.schedule not in ("constant", "cosine"):
@@ -110,8 +112,9 @@ def learning_rate_factor(step: int, settings: RunSettings) -> float:
     """Return what the learning rate is multiplied by at a step."""
     if settings.schedule == "constant":
         return 1.0
-    warm_up = max(1, settings.steps // 50)
+    steps = settings.schedule_steps or settings.steps
+    warm_up = max(1, steps // 50)
     if step < warm_up:
         return (step + 1) / warm_up
-    progress = (step - warm_up) / max(1, settings.steps - warm_up)
+    progress = (step - warm_up) / max(1, steps - warm_up)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

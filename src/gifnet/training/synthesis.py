@@ -58,3 +58,10 @@ def vary_modality(first: Plane, second: Plane, rng: np.random.Generator) -> tupl
         gamma, gain = float(2 ** rng.uniform(-0.7, 0.7)), float(rng.uniform(0.6, 1.1))
         varied.append(np.clip(gain * np.clip(plane, 0, 1) ** gamma, 0, 1).astype(np.float32))
     return varied[0], varied[1]
+
+
+def dim(image: Plane, rng: np.random.Generator) -> Plane:
+    """Return an image with less contrast around a random grey, as of a scene of even warmth."""
+    contrast = float(2 ** rng.uniform(-3, 0))
+    dimmed: Plane = (contrast * image + (1 - contrast) * rng.uniform(0.1, 0.8)).astype(np.float32)
+    return dimmed

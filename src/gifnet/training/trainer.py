@@ -16,17 +16,18 @@ from ..models.gifnet import Branch, GIFNet, other
 from ..models.heads import Fused
 from ..models.registry import model_spec
 from ..models.weights import load_weights
+from .card import curves
 from .config import TrainingConfig
 from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
 from .information import InformationMeasure, make_information_measure
 from .loop import OnStep, Trainer, score_pairs
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
-from .revive import revive_dead_channels
+from .revive import revive_dead_channels, split_channels
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
-    "dp_deployed", "gate_mm", "gate_dp", "psnr", "ssim",
+    "dp_deployed", "gate_mm", "gate_dp", "dp_exposure", "psnr", "ssim",
 )  # fmt: skip
 
 
@@ -69,8 +70,14 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         assert isinstance(module, GIFNet)
         if config.start and not resume:
             module.load_state_dict(load_weights(config.start, config.model).state)
-        if config.revive and not resume:
-            self._revive(module)
+        if not resume:
+            self._repair(module)
+        for gate in module.gate.values():
+            if not config.start and not resume:
+                torch.nn.init.constant_(gate, config.gate_start)
+            if not config.gate_learned:
+                # Freezing it would not last: the branches are frozen and freed in turn.
+                gate.register_hook(torch.zeros_like)
         return module
 
     def training_sets(self) -> Mapping[str, int]:
@@ -82,10 +89,15 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         return [scene.name for scene in self.dataset.validation_triplets]
 
     def card_details(self) -> dict[str, Any]:
-        return {"gate": {k: float(v.detach()) for k, v in self.result.gate.items()}}
+        return {
+            "gate": {k: float(v.detach()) for k, v in self.result.gate.items()},
+            "curves": curves(self.rows, (*self.plotted, "gate_mm", "gate_dp", "psnr", "ssim")),
+        }
 
-    def _revive(self, module: GIFNet) -> None:
-        """Revive decoder channels that are silent on the first batches, before any update."""
+    def _repair(self, module: GIFNet) -> None:
+        """Put idle decoder channels to work, judged by the first batches, before any update."""
+        if not (self.config.revive or self.config.split):
+            return
         batches = [self.dataset.sample(step) for step in range(4)]
 
         def run() -> None:
@@ -96,7 +108,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
                     (batch.infrared, batch.visible), (batch.first, batch.second), "mm"
                 )
 
-        revive_dead_channels(module.decoder.convs, run)
+        if self.config.revive:
+            revive_dead_channels(module.decoder.convs, run)
+        if self.config.split:
+            split_channels(module.decoder.convs, run)
 
     @contextmanager
     def _frozen(self, branch: Branch) -> Iterator[None]:
@@ -115,15 +130,19 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             parts = self.update(losses, main)
         return {f"{main}_{name}": value for name, value in parts.items()}
 
+    def _public(self, reconstruction: Tensor, shared: Tensor) -> dict[str, Tensor]:
+        """Return the REC branch's loss to the modality that both tasks share, if it counts."""
+        if not (weight := self.config.public_weight):
+            return {}
+        return {"public": weight * public_loss(reconstruction, shared)}
+
     def _update_mm(self, batch: Batch) -> dict[str, float]:
         def losses() -> dict[str, Tensor]:
             pair = (batch.infrared, batch.visible)
             out = self.wrapped.training_forward(pair, (batch.first, batch.second), "mm")
             fused = out.fused.image.float()
-            return {
-                "public": public_loss(out.reconstruction.float(), batch.visible),
-                "private": multi_modal_loss(fused, *pair, self.measure),
-            }
+            parts = {"private": multi_modal_loss(fused, *pair, self.measure)}
+            return parts | self._public(out.reconstruction.float(), batch.visible)
 
         return self._update("mm", losses)
 
@@ -137,12 +156,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
             count = self.config.batch_size
             fused, rec = out.fused.image.float(), out.reconstruction.float()
+            blend = _blend(out.fused, pair, count)
             parts = {
-                "public": public_loss(rec[:count], batch.target),
-                "private": photography_loss(
-                    fused[:count], batch.target, self.config, _blend(out.fused, pair, count)
-                ),
-            }
+                "private": photography_loss(fused[:count], batch.target, self.config, blend)
+            } | self._public(rec[:count], batch.target)
             if extra:
                 unsupervised = deployed_loss(fused[count:], pair[0][count:], pair[1][count:])
                 parts["deployed"] = self.config.deployed_weight * unsupervised
@@ -196,7 +213,10 @@ def train_gifnet(
     data: str | Path, out: str | Path, config: TrainingConfig, **keywords: Any
 ) -> Path:
     """Train GIFNet; see `GIFNetTrainer` for the arguments. Returns the weights' path."""
+    from .deployed import DeployedTrainer
+
+    trainer = DeployedTrainer if config.updates == "deployed" else GIFNetTrainer
     try:
-        return GIFNetTrainer(data, out, config, **keywords).run()
+        return trainer(data, out, config, **keywords).run()
     except WeightsError as error:
         raise TrainingError(f"The starting weights cannot be used: {error}") from error

@@ -1,0 +1,187 @@
+"""``gifnet reproduce``: the experiments of the paper, on data that the user brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .evaluate import methods_of, names_of
+from .terminal import progress_bar, say
+from .train import configuration_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..reproduction.table3 import Fuse
+
+reproduce_app = typer.Typer(
+    help="Repeat the experiments of the GIFNet paper on data of your own.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder for the table and what is kept."),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME=FILE",
+        help="A .safetensors file or an authors' checkpoint; may be given repeatedly.",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to compute.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="At most N pairs of each set."),
+]
+Crop = Annotated[
+    int,
+    typer.Option("--crop", metavar="PIXELS", min=0, help="Cut larger images to their middle."),
+]
+
+
+def _write(path: Path, text: str) -> None:
+    from ..evaluation.store import write_whole
+
+    write_whole(path, text)
+    say(f"{path}: written")
+
+
+@reproduce_app.command("table2")
+def table2(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder with the published data sets in folders of their names: Lytro, MFI-WHU, "
+            "LLVIP, TNO, SICE, VIS-NIR Scene, QuickBird, Harvard.",
+        ),
+    ],
+    out: Out,
+    sets: Annotated[
+        str, typer.Option("--sets", metavar="NAME,...", help="Only these; by default all there.")
+    ] = "",
+    methods: Annotated[
+        str | None,
+        typer.Option("--methods", metavar="NAME,...", help="As in gifnet evaluate."),
+    ] = None,
+    weights: Weights = None,
+    limit: Limit = None,
+    crop: Crop = 0,
+    device: Device = "auto",
+) -> None:
+    """Measure EI, VIF, SCD and AG on the paper's test sets, beside its Table 2."""
+    from ..reproduction import layouts
+    from ..reproduction import table2 as experiment
+
+    used = methods_of(methods, weights or [], [], device)
+    datasets = layouts.find(data, names_of(sets), limit)
+    with progress_bar("evaluating", "result") as bar:
+        text = experiment.reproduce(datasets, used, out, crop, bar)
+    _write(out / "table2.md", text)
+
+
+@reproduce_app.command("table3")
+def table3(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder with cifar-100-python in it.")
+    ],
+    out: Out,
+    weights: Weights = None,
+    epochs: Annotated[int, typer.Option("--epochs", metavar="N", min=1)] = 200,
+    blocks: Annotated[
+        int, typer.Option("--blocks", metavar="N", min=1, help="Blocks a stage; 9 are ResNet-56.")
+    ] = 9,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="At most N images of either split."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a ResNet-56 on CIFAR-100 as it is and enhanced by F(X, X)."""
+    from ..reproduction import cifar
+    from ..reproduction import table3 as experiment
+
+    networks: dict[str, Fuse] = {}
+    for method in methods_of("gifnet" if not weights else "none", weights or [], [], device):
+        networks[f"enhanced by {method.name}"] = _fuse_of(method)
+    training, test = (cifar.read_split(data, split, limit) for split in ("train", "test"))
+    schedule = experiment.Schedule(epochs=epochs, blocks=blocks, seed=seed)
+    with progress_bar("training", "unit") as bar:
+        text = experiment.reproduce(training, test, networks, out, schedule, device, bar)
+    _write(out / "table3.md", text)
+
+
+def _fuse_of(method: object) -> Fuse:
+    """Return what fuses batches of planes with the network of a method."""
+    from ..evaluation.methods import Network
+    from ..models.weights import build_model
+
+    assert isinstance(method, Network)
+    module = build_model(method.fuser.weights, method.model).to(method.fuser.device).eval()
+
+    def fuse(first: Tensor, second: Tensor) -> Tensor:
+        image: Tensor = module(first, second).image
+        return image
+
+    return fuse
+
+
+@reproduce_app.command("ablation")
+def ablation(
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
+    ],
+    out: Out,
+    evaluated: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR...]", help="Data sets to measure on, as in gifnet evaluate."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME", help="What is varied: published (default)."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="JSON")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Change one setting; may be given repeatedly."
+        ),
+    ] = None,
+    limit: Limit = None,
+    crop: Crop = 0,
+) -> None:
+    """Train without REC, without CFGM and with fixed lambda, and compare; resumable.
+
+    Measured on the held-back triplets, if the data has any, and on the data sets named.
+    """
+    from ..evaluation.datasets import find_datasets, held_back
+    from ..reproduction import ablation as experiment
+
+    base = None if config is not None else recipe or "published"
+    configuration = configuration_of(base, config, settings or [], None)
+    datasets = find_datasets(evaluated) if evaluated else []
+    if configuration.hold_out:
+        triplets = [d for d in find_datasets([data]) if "all_in_focus" in d.roles]
+        if triplets:
+            largest = max(triplets, key=lambda dataset: len(dataset.names))
+            datasets = [held_back(largest, configuration.hold_out), *datasets]
+    with progress_bar("training", "step", configuration.steps) as bar:
+
+        def show(variant: str, step: int, steps: int) -> None:
+            if bar is not None:
+                bar.set_description(variant)
+                bar.update(step - bar.n)
+
+        weights = experiment.train(data, out, configuration, show)
+    with progress_bar("evaluating", "result") as bar:
+        text = experiment.reproduce(
+            weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar
+        )
+    _write(out / "ablation.md", text)

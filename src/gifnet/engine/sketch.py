@@ -1,0 +1,56 @@
+"""A quick approximation: the network on a reduced copy, what it decides on the full planes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..models.regions import Region
+from ..progress import Reporter
+from .planes import Arrays, Plane, Sink, Source
+from .run import Engine
+
+
+def sketch_plane(
+    engine: Engine,
+    source: Source,
+    sink: Sink,
+    shape: tuple[int, ...],
+    side: int,
+    reporter: Reporter,
+) -> None:
+    """Fuse planes approximately.
+
+    Parameters
+    ----------
+    side : int
+        The longest side of what the network sees.
+    """
+    height, width = shape
+    whole = Region.of(height, width)
+    first, second = source.read(whole)
+    scale = min(1.0, side / max(height, width))
+    small = (max(1, round(height * scale)), max(1, round(width * scale)))
+    arrays = Arrays(*(_resized(plane, small, "area") for plane in (first, second)))
+    reporter.expect(engine.units(*small))
+    engine.run(arrays, arrays, small, reporter)
+    shares = np.full(small, 0.5, np.float32) if arrays.mask is None else arrays.mask
+    blended = _blend(shares, *arrays.read(Region.of(*small)))
+    residual = _resized(arrays.image - blended, shape, "bilinear")
+    sink.write(whole, _blend(_resized(shares, shape, "bilinear"), first, second) + residual, None)
+
+
+def _blend(shares: Plane, first: Plane, second: Plane) -> Plane:
+    return second + shares * (first - second)
+
+
+def _resized(plane: Plane, shape: tuple[int, ...], mode: str) -> Plane:
+    """Return a plane of another size: means of pixels, or linear between their centres."""
+    if plane.shape == shape:
+        return plane
+    image = torch.from_numpy(np.ascontiguousarray(plane))[None, None]
+    resized = F.interpolate(
+        image, size=shape, mode=mode, align_corners=False if mode == "bilinear" else None
+    )
+    return np.asarray(resized[0, 0].numpy())

@@ -1,0 +1,147 @@
+"""The paper's ablations that fit, by training runs of equal length.
+
+Each run changes one thing of a recipe. "MM as main task" needs no run of its own: it is the
+whole network with the other branch as the main one (supplement, Sec. 4).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..engine.device import resolve_device
+from ..evaluation import run, tables
+from ..evaluation.datasets import Dataset
+from ..evaluation.pairs import Bytes, Pair, bands_picture, to_bytes
+from ..metrics import METRICS
+from ..models.gifnet import Branch, GIFNet
+from ..models.registry import model_spec
+from ..models.weights import load_weights
+from ..progress import Progress
+from ..training.config import TrainingConfig
+from ..training.trainer import train_gifnet
+
+#: What each run changes.
+VARIANTS: dict[str, dict[str, float | bool]] = {
+    "whole": {},
+    "without REC": {"public_weight": 0.0},
+    "without CFGM": {"gate_start": 0.0, "gate_learned": False},
+    "fixed lambda": {"gate_start": 1.0, "gate_learned": False},
+}
+#: The whole network with the other branch as the main one.
+MM_MAIN = "MM as main task"
+COLUMNS = ("EI", "VIF", "SCD", "AG", "PSNR-ref", "SSIM-ref")
+
+#: Called with (variant, steps done, steps in all).
+OnStep = Callable[[str, int, int], None]
+
+
+class _Module:
+    """A trained network on luminance, with either branch as the main one."""
+
+    def __init__(self, name: str, weights: Path, model: str, main: Branch, device: str):
+        self.name = self.title = name
+        loaded = load_weights(weights, model)
+        self.device = resolve_device(device)
+        module = model_spec(model).build()
+        assert isinstance(module, GIFNet)
+        module.load_state_dict(loaded.state)
+        self.module = module.to(self.device).eval()
+        self.main, self.sha256 = main, loaded.sha256
+
+    def version(self, dataset: Dataset, pair: str) -> str:
+        return f"{self.main} {self.sha256[:16]}"
+
+    @torch.no_grad()
+    def _plane(self, first: Bytes, second: Bytes) -> Bytes:
+        planes = (
+            torch.from_numpy(np.array(plane)).to(self.device).float()[None, None] / 255
+            for plane in (first, second)
+        )
+        image = self.module(*planes, main=self.main).image[0, 0]
+        return to_bytes(image.cpu().numpy() * 255)
+
+    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+        planes = tuple(self._plane(first, second) for first, second in pair.planes)
+        return planes, planes[0] if pair.ms is None else bands_picture(np.stack(planes))
+
+
+def folder_of(out: Path, variant: str) -> Path:
+    """Return where a variant's run goes."""
+    return out / variant.replace(" ", "-").lower()
+
+
+def train(
+    data: Path, out: Path, config: TrainingConfig, on_step: OnStep | None = None
+) -> dict[str, Path]:
+    """Train every variant of a recipe and return their weights; finished runs are kept.
+
+    Raises
+    ------
+    TrainingError
+        If the data or the configuration cannot be used, or `out` holds runs of another one.
+    """
+    found = {}
+    for name, changes in VARIANTS.items():
+        folder = folder_of(out, name)
+        variant = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+
+        def show(step: int, steps: int, row: object, name: str = name) -> None:
+            if on_step is not None:
+                on_step(name, step, steps)
+
+        # A finished run is resumed as well, which only checks that it is the same one.
+        resume = (folder / "checkpoint.ckpt").exists()
+        found[name] = train_gifnet(data, folder, variant, resume=resume, on_step=show)
+    return found
+
+
+def reproduce(
+    weights: dict[str, Path],
+    config: TrainingConfig,
+    datasets: Sequence[Dataset],
+    out: Path,
+    *,
+    limit: int | None = None,
+    crop: int = 0,
+    progress: Progress = None,
+) -> str:
+    """Measure the variants' weights on some data sets and return the table as Markdown.
+
+    Parameters
+    ----------
+    weights : dict
+        Of `train`.
+    config : TrainingConfig
+        The recipe that the variants change.
+    datasets : sequence of Dataset
+    out : path
+        Keeps every score.
+    limit, crop : int, optional
+        At most so many pairs of each set; cut larger images down to their middle.
+    progress : callable or progress bar, optional
+    """
+    methods = [
+        _Module(name, path, config.model, "dp", config.device) for name, path in weights.items()
+    ]
+    methods.append(_Module(MM_MAIN, weights["whole"], config.model, "mm", config.device))
+    chosen = [METRICS[name] for name in COLUMNS]
+    settings = run.Settings(limit=limit, crop=crop, strips=0)
+    results = run.run(datasets, methods, chosen, out / "scores", settings, progress)
+    lines = ["# Ablation", "", f"{config.steps} steps each, model {config.model}.", ""]
+    for dataset in datasets:
+        rows = tables.of_dataset(results, dataset)
+        table = tables.means(rows)
+        shown = tables.shown_metrics(results, table)
+        lines += [f"## {dataset.title}, {len({row.pair for row in rows})} pairs", ""]
+        lines += [f"| variant | {' | '.join(m.name for m in shown)} |"]
+        lines += ["|---|" + "---:|" * len(shown)]
+        for method in methods:
+            cells = [tables.number(table[method.name][m.name]) for m in shown]
+            lines.append(f"| {method.title} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
