@@ -17,7 +17,7 @@ import numpy as np
 from .errors import InvalidInputError
 from .imaging.canvas import Canvas, CanvasPlane, PlanePair
 from .imaging.request import Request, make_request
-from .models.registry import MODELS, companion_weights, model_spec
+from .models.registry import model_spec, require_mask
 from .options import FuseOptions
 from .progress import Progress, Reporter
 
@@ -98,8 +98,7 @@ class Fuser:
 
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
-        device, self._module, self._weights = self._device, None, None
-        self._chroma = None
+        device, self._module, self._weights, self._chroma = self._device, None, None, None
         self._pipelines.clear()
         if device is not None and device.type == "cuda":
             import torch
@@ -153,12 +152,8 @@ class Fuser:
     def _steps(
         self, first: Any, second: Any, return_mask: bool, out: Any, reporter: Reporter
     ) -> Generator[tuple[int, int], None, Any]:
-        spec = model_spec(self.options.model)
-        if return_mask and not spec.has_mask:
-            masked = [s.name for s in MODELS.values() if s.has_mask]
-            raise InvalidInputError(
-                f"Model {spec.name!r} has no mask; use one of {masked}, or return_mask=False."
-            )
+        if return_mask:
+            require_mask(self.options.model, "or return_mask=False")
         request = self._request(first, second)
         result, mask = yield from self._run(request, return_mask, reporter, out)
         return (result, mask) if return_mask else result
@@ -195,20 +190,15 @@ class Fuser:
 
     def _request(self, first: Any, second: Any) -> Request:
         options = self.options
-        request = make_request(
-            first, second, options.value_range, options.channel_axis, options.chroma
-        )
+        how = options.value_range, options.channel_axis, options.chroma
+        request = make_request(first, second, *how)
         learnt = options.task in model_spec(options.model).learnt_chroma
         if not learnt or options.chroma != "auto" or request.colour_from != "blend":
             return request
-        return dataclasses.replace(request, mix_chroma=self._learnt_chroma())
+        from .engine.chroma import learnt_chroma
 
-    def _learnt_chroma(self) -> LearntChroma | None:
-        if self._chroma is None and companion_weights("color-net") is not None:
-            from .engine.chroma import LearntChroma
-
-            self._chroma = LearntChroma(self._resolved_device())
-        return self._chroma
+        self._chroma = self._chroma or learnt_chroma(self._resolved_device())
+        return dataclasses.replace(request, mix_chroma=self._chroma)
 
     def _resolved_device(self) -> torch.device:
         if self._device is None:
@@ -265,8 +255,8 @@ class Fuser:
         for index in request.indices():
             request.require_data(index)
             pair = PlanePair(request, index)
-            sink = CanvasPlane(canvas, pair)
-            for _ in engine.steps(pair, sink, (shape[-2], shape[-1]), reporter):
+            sink, plane = CanvasPlane(canvas, pair), (shape[-2], shape[-1])
+            for _ in engine.steps(pair, sink, plane, reporter):
                 yield reporter.done, reporter.total
         return canvas.result(), canvas.share
 
@@ -310,7 +300,7 @@ def fuse(
         not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
         over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
     task : {"ivif", "nir", "medical", "mfif", "meif", "pansharpen"}, optional
-        What the pair is. It names the roles of both sources; one network serves every task.
+        What the pair is. It names the roles of both sources, and the weights of some models.
     model : str
         A name from `list_models`, or "best": that of the best measured quality for the task.
     weights : path, optional
@@ -324,19 +314,17 @@ def fuse(
     tile : int or "auto"
         Side of the tiles in pixels, a multiple of 8; 0 for none.
     memory : int or "auto"
-        Bytes that the network's features may take. An image whose features fit is computed in
-        one piece, which is faster; the result is the same.
+        Bytes for the network's features. Those that fit are made in one piece, which is faster.
     value_range : "auto", "dtype", (low, high), or a pair of these
         What maps to the network's [0, 1]. "auto" is the type's range for uint8, and each
         source's finite minimum and maximum over the whole stack otherwise.
     channel_axis : int, "auto" or None
         The axis of RGB(A) channels. "auto" takes a last axis of 3 or 4 in uint8 images.
     chroma : {"auto", "first", "second", "blend", "none"}
-        Whose colour the result has. "auto" is that of the coloured source; of two, it is their
-        blend, or for `task` "meif" with a model that has one, what a network makes of both.
+        Whose colour the result has. "auto": the coloured source's; of two, their blend, or with
+        `task` "meif" and a model that has it, what a network makes of both.
     progress : callable or progress bar, optional
-        A tqdm or napari progress bar, or a function of (done, total) that returns False to
-        stop.
+        A tqdm or napari bar, or a function of (done, total) that returns False to stop.
     return_mask : bool
         Return the first source's share of every pixel as well.
     out : array, callable, or a pair of these, optional
