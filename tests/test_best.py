@@ -34,7 +34,7 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorNet:
             parameter.zero_()
     path = tmp_path / "color-net.safetensors"
     save_weights(module, path, {"model": "color-net"})
-    for user in ("gifnet.models.weights", "gifnet.fuser"):
+    for user in ("gifnet.models.weights", "gifnet.engine.chroma"):
         monkeypatch.setattr(f"{user}.companion_weights", lambda name: path)
 
     def shifted(self: ColorNet, luminance: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:

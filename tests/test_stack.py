@@ -154,7 +154,7 @@ def test_stack_axis_progress_and_cancelling(seen: object) -> None:
         (np.zeros((3, 16, 16)), {"axis": 5}, "axis is 5"),
         (np.zeros((3, 16, 16)), {"reference": 3}, "reference is 3"),
         (np.zeros((3, 16, 16)), {"align": "elastic"}, "elastic"),
-        (np.zeros((3, 16, 16)), {"model": "gifnet-cvpr"}, "tells no shares"),
+        (np.zeros((3, 16, 16)), {"model": "gifnet-cvpr"}, "has no mask; use one of"),
         ("stack.tif", {}, "Read the file first"),
     ],
 )

@@ -17,7 +17,7 @@ import numpy as np
 from .errors import InvalidInputError
 from .imaging.canvas import Canvas, CanvasPlane, PlanePair
 from .imaging.request import Request, make_request
-from .models.registry import MODELS, companion_weights, model_spec
+from .models.registry import model_spec, require_mask
 from .options import FuseOptions
 from .progress import Progress, Reporter
 
@@ -98,8 +98,7 @@ class Fuser:
 
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
-        device, self._module, self._weights = self._device, None, None
-        self._chroma = None
+        device, self._module, self._weights, self._chroma = self._device, None, None, None
         self._pipelines.clear()
         if device is not None and device.type == "cuda":
             import torch
@@ -153,12 +152,8 @@ class Fuser:
     def _steps(
         self, first: Any, second: Any, return_mask: bool, out: Any, reporter: Reporter
     ) -> Generator[tuple[int, int], None, Any]:
-        spec = model_spec(self.options.model)
-        if return_mask and not spec.has_mask:
-            masked = [s.name for s in MODELS.values() if s.has_mask]
-            raise InvalidInputError(
-                f"Model {spec.name!r} has no mask; use one of {masked}, or return_mask=False."
-            )
+        if return_mask:
+            require_mask(self.options.model, "or return_mask=False")
         request = self._request(first, second)
         result, mask = yield from self._run(request, return_mask, reporter, out)
         return (result, mask) if return_mask else result
@@ -195,20 +190,15 @@ class Fuser:
 
     def _request(self, first: Any, second: Any) -> Request:
         options = self.options
-        request = make_request(
-            first, second, options.value_range, options.channel_axis, options.chroma
-        )
+        how = options.value_range, options.channel_axis, options.chroma
+        request = make_request(first, second, *how)
         learnt = options.task in model_spec(options.model).learnt_chroma
         if not learnt or options.chroma != "auto" or request.colour_from != "blend":
             return request
-        return dataclasses.replace(request, mix_chroma=self._learnt_chroma())
+        from .engine.chroma import learnt_chroma
 
-    def _learnt_chroma(self) -> LearntChroma | None:
-        if self._chroma is None and companion_weights("color-net") is not None:
-            from .engine.chroma import LearntChroma
-
-            self._chroma = LearntChroma(self._resolved_device())
-        return self._chroma
+        self._chroma = self._chroma or learnt_chroma(self._resolved_device())
+        return dataclasses.replace(request, mix_chroma=self._chroma)
 
     def _resolved_device(self) -> torch.device:
         if self._device is None:
@@ -265,8 +255,8 @@ class Fuser:
         for index in request.indices():
             request.require_data(index)
             pair = PlanePair(request, index)
-            sink = CanvasPlane(canvas, pair)
-            for _ in engine.steps(pair, sink, (shape[-2], shape[-1]), reporter):
+            sink, plane = CanvasPlane(canvas, pair), (shape[-2], shape[-1])
+            for _ in engine.steps(pair, sink, plane, reporter):
                 yield reporter.done, reporter.total
         return canvas.result(), canvas.share
 

@@ -38,7 +38,7 @@ def fuse(
         not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
         over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
     task : {"ivif", "nir", "medical", "mfif", "meif", "pansharpen"}, optional
-        What the pair is. It names the roles of both sources; one network serves every task.
+        What the pair is. It names the roles of both sources, and the weights of some models.
     model : str
         A name from `list_models`, or "best": that of the best measured quality for the task.
     weights : path, optional
@@ -60,11 +60,10 @@ def fuse(
     channel_axis : int, "auto" or None
         The axis of RGB(A) channels. "auto" takes a last axis of 3 or 4 in uint8 images.
     chroma : {"auto", "first", "second", "blend", "none"}
-        Whose colour the result has. "auto" is that of the coloured source; of two, it is their
-        blend, or for `task` "meif" with a model that has one, what a network makes of both.
+        Whose colour the result has. "auto": the coloured source's; of two, their blend, or with
+        `task` "meif" and a model that has it, what a network makes of both.
     progress : callable or progress bar, optional
-        A tqdm or napari progress bar, or a function of (done, total) that returns False to
-        stop.
+        A tqdm or napari bar, or a function of (done, total) that returns False to stop.
     return_mask : bool
         Return the first source's share of every pixel as well.
     out : array, callable, or a pair of these, optional

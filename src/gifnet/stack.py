@@ -22,7 +22,7 @@ from .geometry.transform import Transform
 from .imaging.colour import luminance
 from .imaging.ranges import Range, finite_range, normalise, resolve_range
 from .imaging.source import Source, as_array, read_sources
-from .models.registry import MODELS, model_spec
+from .models.registry import require_mask
 from .options import FuseOptions
 from .progress import Progress, Reporter
 from .registration import register
@@ -131,13 +131,7 @@ class StackFuser:
     """
 
     def __init__(self, fuser: Fuser):
-        spec = model_spec(fuser.options.model)
-        if not spec.has_mask:
-            masked = [s.name for s in MODELS.values() if s.has_mask]
-            raise InvalidInputError(
-                f"Model {spec.name!r} tells no shares, which stacks are fused by; use one of "
-                f"{masked}."
-            )
+        require_mask(fuser.options.model, "by which stacks are fused")
         self._fuser = fuser
 
     def fuse(

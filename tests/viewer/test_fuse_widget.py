@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from gifnet.errors import InvalidInputError
+from gifnet.models.registry import best_model
+from napari_gifnet.jobs import FuserCache
 
 
 def add_pair(viewer: Any) -> tuple[Any, Any]:
@@ -298,3 +300,22 @@ def test_closing_the_dock_mid_run(
     qtbot.waitUntil(lambda: not runner.is_running, timeout=10_000)
     assert len(viewer.layers) == 2
     viewer.add_image(np.zeros((8, 8)))
+
+
+def test_a_model_with_weights_by_task_asks_for_a_task(viewer: Any, fuse_widget: Any) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("near", "far"):
+        viewer.add_image(rng.integers(0, 256, (32, 40), dtype=np.uint8), name=name)
+    fuse_widget.advanced.weights.line.setText("")
+    fuse_widget.advanced.model.value = "efrufn"
+    problem = fuse_widget.problem()
+    assert problem is not None
+    assert "only for" in problem
+    fuse_widget.task.value = "mfif"
+    assert fuse_widget.problem() is None
+    fuse_widget.mask.setChecked(True)
+    result, mask = fuse_widget.make_job().run(FuserCache(), lambda done, total: None)
+    assert result[0].shape == mask[0].shape == (32, 40)
+    fuse_widget.advanced.model.value = "best"
+    assert fuse_widget.problem() is None
+    assert fuse_widget.make_job().options.model == best_model("mfif")

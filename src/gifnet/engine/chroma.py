@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from ..models.color_net import ColorNet
+from ..models.registry import companion_weights
 from ..models.weights import build_model, load_weights
 
 Floats = npt.NDArray[np.floating]
@@ -57,3 +58,8 @@ class LearntChroma:
         if correction.shape[-2:] != (height, width):
             correction = F.interpolate(correction, size=(height, width), mode="bilinear")
         return np.moveaxis((mean + correction)[0].cpu().numpy(), 0, -1)
+
+
+def learnt_chroma(device: torch.device) -> LearntChroma | None:
+    """Return what mixes chroma on a device, None where the installation has no weights for it."""
+    return None if companion_weights("color-net") is None else LearntChroma(device)

@@ -270,3 +270,10 @@ def model_spec(name: str) -> ModelSpec:
     if name not in MODELS:
         raise InvalidInputError(f"There is no model {name!r}; choose one of {sorted(MODELS)}.")
     return MODELS[name]
+
+
+def require_mask(name: str, why: str) -> None:
+    """Refuse a model that does not tell each source's share, with an `InvalidInputError`."""
+    if not model_spec(name).has_mask:
+        masked = [spec.name for spec in MODELS.values() if spec.has_mask]
+        raise InvalidInputError(f"Model {name!r} has no mask; use one of {masked}, {why}.")
