@@ -81,7 +81,7 @@ def test_other_folders_by_their_roles(run: Run, data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("extra", "word"),
     [
-        (["--methods", "best"], "choose from average"),
+        (["--methods", "magic"], "choose from average"),
         (["--metrics", "beauty"], "known are EN"),
         (["--methods", "none", "--fused", "x=/nowhere"], "/nowhere"),
         (["--weights", "x=/nowhere.pt"], "/nowhere.pt"),
