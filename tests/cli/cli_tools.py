@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +54,15 @@ def fail(run: Run, folder: Path, *arguments: object) -> str:
 def process(*arguments: object, stderr: int | None = None) -> subprocess.Popen[bytes]:
     """Start the command line in a process of its own."""
     command = [sys.executable, "-m", "gifnet", *map(str, arguments)]
+    # Started by a shell in the background, tests ignore Ctrl-C, and what they start would too.
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        preexec_fn=None if os.name == "nt" else _heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
