@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from .errors import InvalidInputError
 from .fuser import Fuser
-from .geometry import Grid, resample
+from .geometry import Grid, resample, working_type
 from .imaging.histogram import Histogram
 from .imaging.source import as_array
 from .options import FuseOptions
@@ -110,7 +110,7 @@ def pansharpen(
     reporter = Reporter(progress)
     reporter.expect(2 * bands.count)
     size = (bands.count, *sharp.shape)
-    fine = scratch(size, bands.working_type)
+    fine = scratch(size, working_type(bands.dtype))
     lacking = _bring(bands, grids, fine, sharp, scratch, reporter)
     image = scratch(size, bands.dtype)
     scene = _Scene(sharp, fine, lacking, image)
@@ -124,7 +124,7 @@ def pansharpen(
             reporter.advance(0)
         reporter.advance(bands.count)
     else:
-        plane = scratch(sharp.shape, bands.working_type)
+        plane = scratch(sharp.shape, working_type(bands.dtype))
         network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
         with (
             nullcontext() if fuser else network,
@@ -179,11 +179,6 @@ class _Bands:
     def dtype(self) -> np.dtype[Any]:
         found: np.dtype[Any] = np.dtype(self.data.dtype)
         return found
-
-    @property
-    def working_type(self) -> np.dtype[Any]:
-        wide = self.dtype.itemsize > (2 if self.dtype.kind in "biu" else 4)
-        return np.dtype(np.float64 if wide else np.float32)
 
     def part(self, index: int, rows: slice, columns: slice) -> npt.NDArray[np.float64]:
         place: list[int | slice] = [rows, columns]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInputError
-from .geometry import Grid, resample
+from .geometry import Grid, resample, working_type
 from .geometry.registration import check_registration, find_transform, glance
 from .geometry.transform import Transform
 from .imaging.colour import luminance
@@ -301,8 +301,7 @@ def _plane_grid(source: Source, grid: Grid | None) -> Grid:
 def _values(values: Any) -> Floats:
     """Return pixels as floats, NaN where they are masked."""
     values = values.compute() if hasattr(values, "dask") else values
-    wide = values.dtype.itemsize > (2 if values.dtype.kind in "biu" else 4)
-    return np.ma.filled(np.ma.asarray(values).astype(np.float64 if wide else np.float32), np.nan)
+    return np.ma.filled(np.ma.asarray(values).astype(working_type(values.dtype)), np.nan)
 
 
 def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from .imaging.source import Source, as_array, read_sources
 from .models.registry import require_mask
 from .options import FuseOptions
 from .progress import Progress, Reporter
-from .registration import register
+from .registration import find_registration, register
 
 Plane = npt.NDArray[np.float32]
 
@@ -297,18 +297,17 @@ def _aligned(
     aligned, transforms = [], []
     reference = slices[index]
     for position, source in enumerate(slices):
-        own = position == index
-        found = register(
-            source.data,
-            reference.data,
-            kind="none" if own else kind,
-            channel_axis=-1 if source.coloured else None,
-            order=3,
-        )
-        aligned.append(source if own else dataclasses.replace(source, data=found.image))
+        axis = -1 if source.coloured else None
+        if position == index:
+            aligned.append(source)
+            transforms.append(
+                find_registration(source.data, source.data, kind="none", channel_axis=axis)
+            )
+            continue
+        found = register(source.data, reference.data, kind=kind, channel_axis=axis, order=3)
+        aligned.append(dataclasses.replace(source, data=found.image))
         transforms.append(found.transform)
-        if not own:
-            reporter.advance()
+        reporter.advance()
     return aligned, tuple(transforms)
 
 

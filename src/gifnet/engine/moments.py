@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..models.stages import BYTES_AT_ONCE
 from ..models.swin import Moments
 
 #: What `Moments.of` adds to the variance; the networks here share it.
 EPSILON = 1e-5
-_BYTES_AT_ONCE = 3 << 18
 
 
 @dataclass
@@ -33,7 +33,7 @@ class MomentSum:
         rows = x.permute(0, 2, 3, 1).flatten(2)[0]
         at_once = len(rows)
         if x.device.type == "cpu":  # few enough to stay in the cache
-            at_once = max(1, _BYTES_AT_ONCE // (4 * rows.shape[1]))
+            at_once = max(1, BYTES_AT_ONCE // (4 * rows.shape[1]))
         for band in rows.split(at_once):
             self._add_rows(band.float())
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .grid import Grid, finer
-from .resample import resample
+from .resample import resample, working_type
 
-__all__ = ["Grid", "finer", "resample"]
+__all__ = ["Grid", "finer", "resample", "working_type"]

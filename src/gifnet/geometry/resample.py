@@ -70,7 +70,7 @@ def resample(
     plane_map = to_moving[np.ix_(keep, keep)]
     shape, source_shape = reference.shape[looped:], moving.shape[looped:]
     channels = data.shape[-1:] if coloured else ()
-    dtype = _working_type(np.dtype(data.dtype))
+    dtype = working_type(np.dtype(data.dtype))
     result = np.full(reference.shape + channels, np.nan, dtype)
     if not _overlaps(plane_map, shape, source_shape):
         raise InvalidInputError(
@@ -86,7 +86,8 @@ def resample(
     return result
 
 
-def _working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the float type that holds an image's values, float32 if it does."""
     wide = dtype.itemsize > (2 if dtype.kind in "iu" else 4)
     return np.dtype(np.float64 if wide else np.float32)
 

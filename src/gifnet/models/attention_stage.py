@@ -11,14 +11,11 @@ from torch import Tensor, nn
 
 from .folding import Convolution, Folder, Layout, exact
 from .regions import Region, convolved, crop, reflect
+from .stages import BYTES_AT_ONCE
 from .swin import Moments, TaskBlock
 
 if TYPE_CHECKING:
     from .gifnet import Branch, InteractionBlock
-
-#: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
-#: what these hand on to each other stays in a core's cache.
-BYTES_AT_ONCE = 3 << 18
 
 
 def _rows_at_once(x: Tensor) -> int:

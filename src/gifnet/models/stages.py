@@ -19,6 +19,10 @@ from .heads import Fused
 from .regions import Region, crop
 from .swin import Moments
 
+#: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
+#: what these hand on to each other stays in a core's cache.
+BYTES_AT_ONCE = 3 << 18
+
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
 Planes: TypeAlias = Callable[[Region], Tensor]
 #: The moments of each output of every measured stage so far.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -35,17 +35,11 @@ def revive_dead_channels(stack: ConvStack, run: Callable[[], object]) -> int:
     convs = [layer for layer in stack if isinstance(layer, nn.Conv2d)]
     greatest: dict[nn.Conv2d, Tensor] = {}
 
-    def record(conv: nn.Module, _: object, output: Tensor) -> None:
-        assert isinstance(conv, nn.Conv2d)
-        found = output.float().amax(dim=(0, 2, 3))
+    def see(conv: nn.Conv2d, output: Tensor) -> None:
+        found = output.amax(dim=(0, 2, 3))
         greatest[conv] = torch.maximum(greatest.get(conv, found), found)
 
-    handles = [conv.register_forward_hook(record) for conv in convs[:-1]]
-    try:
-        run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    _watch(convs[:-1], run, see)
     revived = 0
     for conv, following in pairwise(convs):
         dead = greatest[conv] <= 0
@@ -79,16 +73,10 @@ def split_channels(
     convs = [layer for layer in stack if isinstance(layer, nn.Conv2d)]
     energy: dict[nn.Conv2d, list[Tensor]] = {conv: [] for conv in convs[:-1]}
 
-    def record(conv: nn.Module, _: object, output: Tensor) -> None:
-        assert isinstance(conv, nn.Conv2d)
-        energy[conv].append(output.float().clamp_min(0).square().mean(dim=(0, 2, 3)))
+    def see(conv: nn.Conv2d, output: Tensor) -> None:
+        energy[conv].append(output.clamp_min(0).square().mean(dim=(0, 2, 3)))
 
-    handles = [conv.register_forward_hook(record) for conv in convs[:-1]]
-    try:
-        run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    _watch(convs[:-1], run, see)
     replaced = 0
     for conv, following in pairwise(convs):
         size = torch.stack(energy[conv]).mean(dim=0).sqrt()
@@ -107,3 +95,20 @@ def split_channels(
             following.weight[:, channel] = following.weight[:, donor]
             replaced += 1
     return replaced
+
+
+def _watch(
+    convs: Sequence[nn.Conv2d], run: Callable[[], object], see: Callable[[nn.Conv2d, Tensor], None]
+) -> None:
+    """Show what convolutions give, in float32, while something runs."""
+
+    def record(conv: nn.Module, _: object, output: Tensor) -> None:
+        assert isinstance(conv, nn.Conv2d)
+        see(conv, output.float())
+
+    handles = [conv.register_forward_hook(record) for conv in convs]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
