@@ -28,7 +28,7 @@ class TrainingConfig(RunSettings):
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",
         "keep_structure", "keep_entropy", "keep_gradient", "exposure_truth", "public_weight",
     )  # fmt: skip
-    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", *MIXTURE)
+    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", *MIXTURE)
 
     #: "gifnet" (blend head) or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
@@ -52,6 +52,8 @@ class TrainingConfig(RunSettings):
     same_pair: float = 0.0
     #: share of DP samples taken from multi-focus triplets on disk rather than synthesised
     triplets: float = 0.0
+    #: deployed: share of the triplets' crops that are chosen for the border of focus in them
+    border: float = 0.0
     #: share of DP samples that are synthetic exposure pairs (supplement, Sec. 3.2)
     exposure: float = 0.0
     #: share of DP samples that are one softened image twice, for enhancement F(X, X)

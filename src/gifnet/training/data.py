@@ -135,6 +135,22 @@ def random_crops(
     return crops
 
 
+def focus_border_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator, tries: int = 5
+) -> list[np.ndarray]:
+    """Return `random_crops` of a multi-focus triplet where the border of focus runs through.
+
+    Where one source is in focus throughout, there is little to learn. Of a few crops that one
+    is taken in which the source nearer to the truth is furthest from it.
+    """
+    crops = [random_crops(size, planes, rng) for _ in range(tries)]
+
+    def nearer(crop: Sequence[np.ndarray]) -> float:
+        return min(float(np.square(source - crop[2]).mean()) for source in crop[:2])
+
+    return max(crops, key=nearer)
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one alternating step trains on; every tensor is (B, 1, crop, crop) in [0, 1]."""

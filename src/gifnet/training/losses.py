@@ -38,6 +38,13 @@ def multi_modal_loss(
     return error.mean()
 
 
+def log_error(fused: Tensor, target: Tensor) -> Tensor:
+    """Return the mean logarithm of every sample's squared error, which PSNR is made of."""
+    errors = (fused - target).square().mean(dim=(1, 2, 3))
+    # The constant, 50 dB, keeps flat crops that are right anyway from deciding anything.
+    return torch.log1p(errors / 1e-5).mean()
+
+
 def photography_loss(
     fused: Tensor, target: Tensor, config: TrainingConfig, blend: Tensor | None = None
 ) -> Tensor:
@@ -51,9 +58,7 @@ def photography_loss(
     if config.fidelity_ssim:
         loss = loss + config.fidelity_ssim * (1 - ssim(fused, target))
     if config.fidelity_log:
-        errors = (fused - target).square().mean(dim=(1, 2, 3))
-        # The constant, 50 dB, keeps flat crops that are right anyway from deciding anything.
-        loss = loss + config.fidelity_log * torch.log1p(errors / 1e-5).mean()
+        loss = loss + config.fidelity_log * log_error(fused, target)
     if config.fidelity_blend and blend is not None:
         loss = loss + config.fidelity_blend * F.l1_loss(blend, target)
     return loss

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from ..imaging.colour import luminance
 from .config import TrainingConfig
-from .data import JointDataset, Scene, random_crops, read_image, read_scene
+from .data import (
+    JointDataset,
+    Scene,
+    focus_border_crops,
+    random_crops,
+    read_image,
+    read_scene,
+)
 from .depth import Plane
 from .modalities import (
     Sources,
@@ -164,7 +171,11 @@ Maker = Callable[[MixedDataset, np.random.Generator], tuple[Sources, Plane, Kind
 def _triplet(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
     triplets = data.scenes.training_triplets
     scene = triplets[rng.integers(len(triplets))]
-    first, second, target = data._crops(scene, rng, halved=0.15)
+    if data.config.border and rng.random() < data.config.border:
+        crops = focus_border_crops(data.config.crop, read_scene(scene), rng)
+    else:
+        crops = data._crops(scene, rng, halved=0.15)
+    first, second, target = crops
     return Sources.plain(first, second), target, Kind.TRUTH
 
 

@@ -18,6 +18,7 @@ from .data import (
     MULTI_MODAL,
     Scene,
     find_scenes,
+    focus_border_crops,
     random_crops,
     read_image,
     read_scene,
@@ -95,7 +96,8 @@ class StageDataset:
         if self.config.stage == "meif":
             (image,) = random_crops(size, (_colour(scene.paths[-1]),), rng)
             return exposure_sample(image, rng)
-        planes = random_crops(size, read_scene(scene), rng)
+        bordering = self.config.border and rng.random() < self.config.border
+        planes = (focus_border_crops if bordering else random_crops)(size, read_scene(scene), rng)
         if self.config.stage == "mfif" and rng.random() < 0.5:
             planes[:2] = planes[1::-1]
         return tuple(plane[None] for plane in planes)

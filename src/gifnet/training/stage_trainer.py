@@ -18,6 +18,7 @@ from ..models.frufn import FRUFN
 from ..models.registry import model_spec
 from ..models.weights import build_model, load_weights, save_weights
 from .loop import OnStep, Trainer, score_pairs
+from .losses import log_error
 from .stage_data import StageBatch, StageDataset
 from .stages import STAGES, StageConfig, stage_recipe
 from .transfer_losses import (
@@ -69,10 +70,10 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
     """
 
     log_fields = (
-        "step", "seconds", "learning_rate", "warm_up", "similarity", "fidelity", "blend",
+        "step", "seconds", "learning_rate", "warm_up", "similarity", "fidelity", "log", "blend",
         "reconstruction", "transfer", "colour", "residual", "psnr", "ssim", "held_back_loss",
     )  # fmt: skip
-    plotted = log_fields[3:10]
+    plotted = log_fields[3:11]
 
     def __init__(
         self,
@@ -119,7 +120,13 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
             found = self.wrapped(batch, warm_up)
             if "image" not in found and "mask" in found:
                 assert batch.target is not None
-                blend = blend_loss(found["mask"], batch.first, batch.second, batch.target)
+                blend = blend_loss(
+                    found["mask"],
+                    batch.first,
+                    batch.second,
+                    batch.target,
+                    self.config.fidelity_log,
+                )
                 return {"warm_up": blend}
             if warm_up:
                 error = F.l1_loss(found["first"], batch.first)
@@ -143,9 +150,11 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
             parts["similarity"] = config.similarity * similarity_loss(fused, batch.target)
             if config.fidelity:
                 parts["fidelity"] = config.fidelity * F.l1_loss(fused, batch.target)
+            if config.fidelity_log:
+                parts["log"] = config.fidelity_log * log_error(fused, batch.target)
             if config.blend and config.stage == "mfif":
                 parts["blend"] = config.blend * blend_loss(
-                    found["mask"], batch.first, batch.second, batch.target
+                    found["mask"], batch.first, batch.second, batch.target, config.fidelity_log
                 )
         if self.teacher is not None:
             with torch.no_grad(), self.fabric.autocast():

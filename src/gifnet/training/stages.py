@@ -23,8 +23,10 @@ class StageConfig(RunSettings):
 
     TRAINABLE = ("efrufn", "efrufn-published", "frufn", "frufn-published")
     NOT_NEGATIVE = (
-        "warm_up", "similarity", "fidelity", "blend", "transfer", "texture", "structure", "colour",
+        "warm_up", "similarity", "fidelity", "fidelity_log", "blend", "transfer", "texture",
+        "structure", "colour",
     )  # fmt: skip
+    SHARES = ("border",)
 
     model: str = "efrufn"
     #: "mfif" (multi-focus), "meif" (multi-exposure) or "ivf" (infrared and visible)
@@ -42,8 +44,13 @@ class StageConfig(RunSettings):
     similarity: float = 1.0
     #: weight of the mean absolute error to the ground truth, not in the paper
     fidelity: float = 0.0
+    #: weight of the mean logarithm of the squared error, which PSNR is made of, of the result and
+    #: of the mask's blend; not in the paper
+    fidelity_log: float = 0.0
     #: weight of the sources blended by the mask alone, not in the paper; stage one
     blend: float = 0.0
+    #: share of multi-focus crops that are chosen for the border of focus in them
+    border: float = 0.0
     #: lambda, weight of the gradient transfer (Eq. 1 and 3), stages two and three
     transfer: float = 0.0
     #: beta 1 and beta 2, weights of the texture and structure losses (Eq. 4), stage three

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .losses import sobel, ssim
+from .losses import log_error, sobel, ssim
 
 
 def gradient_magnitude(planes: Tensor) -> Tensor:
@@ -61,9 +61,14 @@ def colour_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(predicted, target)
 
 
-def blend_loss(mask: Tensor, first: Tensor, second: Tensor, target: Tensor) -> Tensor:
+def blend_loss(
+    mask: Tensor, first: Tensor, second: Tensor, target: Tensor, log_weight: float = 0.0
+) -> Tensor:
     """Return the mean absolute error of the sources blended by the mask alone.
 
     Not in the paper: it makes the mask the first source's share, so that it can be shown.
+    `log_weight` adds `log_error`.
     """
-    return F.l1_loss(second + mask * (first - second), target)
+    blend = second + mask * (first - second)
+    loss = F.l1_loss(blend, target)
+    return loss + log_weight * log_error(blend, target) if log_weight else loss
