@@ -14,13 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import ConvStack, DenseEncoder, ReflectConv, pad_to_multiple, pointwise
-from .heads import BlendHead, Fused, TanhHead
+from .heads import BandHead, BlendHead, Fused, TanhHead
 from .swin import LogPositionBias, Moments, TaskBlock, window_attention
 
 Branch = Literal["mm", "dp"]
-Head = Literal["tanh", "blend"]
+Head = Literal["tanh", "blend", "bands"]
 
-HEADS: dict[str, type[TanhHead] | type[BlendHead]] = {"tanh": TanhHead, "blend": BlendHead}
+HEADS: dict[str, type[TanhHead] | type[BlendHead] | type[BandHead]] = {
+    "tanh": TanhHead,
+    "blend": BlendHead,
+    "bands": BandHead,
+}
 
 
 def other(branch: Branch) -> Branch:

@@ -250,9 +250,11 @@ class DecodingStage:
         for conv in self.convs:
             x = conv(x.relu_(), at, image)
             at = convolved(at, 1, image)
-        first, second = planes(to).split(1, dim=1)
         raw = crop(x, at, to)[:, : self.head.channels]
-        fused: Fused = self.head(raw.float(), first, second)
+        around = to.surrounded(self.head.margin)
+        known = around.mirrored(image)
+        first, second = reflect(planes(known), known, around, image).split(1, dim=1)
+        fused: Fused = self.head.combine(raw.float(), first, second)
         return fused
 
 

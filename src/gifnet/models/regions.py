@@ -59,9 +59,13 @@ class Region:
     def __contains__(self, other: Region) -> bool:
         return self | other == self
 
+    def surrounded(self, by: int) -> Region:
+        """Return the region with a margin on every side."""
+        return Region(self.top - by, self.left - by, self.bottom + by, self.right + by)
+
     def grown(self, by: int, bounds: Region) -> Region:
         """Return the region with a margin, as far as the bounds allow."""
-        return Region(self.top - by, self.left - by, self.bottom + by, self.right + by) & bounds
+        return self.surrounded(by) & bounds
 
     def within(self, outer: Region) -> tuple[slice, slice]:
         """Return the slices that cut this region out of an array of `outer`."""

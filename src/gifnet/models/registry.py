@@ -203,6 +203,18 @@ MODELS: dict[str, ModelSpec] = {
             bundled="gifnet.safetensors",
         ),
         ModelSpec(
+            name="gifnet-bands",
+            title="GIFNet with a band head: shares of both sources and a gain in every band",
+            paper=_GIFNET_PAPER,
+            build=lambda: _build_gifnet("bands"),
+            has_mask=True,
+            window=8,
+            halo=24,
+            minimum_side=16,
+            statistics_stages=2,
+            fold=_fold_gifnet,
+        ),
+        ModelSpec(
             name="gifnet-cvpr",
             title="GIFNet as published, for the authors' checkpoint",
             paper=_GIFNET_PAPER,

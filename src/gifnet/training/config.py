@@ -22,7 +22,7 @@ class TrainingConfig(RunSettings):
     3.1); `RECIPES` holds those behind the bundled weights.
     """
 
-    TRAINABLE = ("gifnet", "gifnet-cvpr")
+    TRAINABLE = ("gifnet", "gifnet-bands", "gifnet-cvpr")
     NOT_NEGATIVE = (
         "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend", "fidelity_log",
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",

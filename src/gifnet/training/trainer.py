@@ -15,11 +15,11 @@ from ..errors import TrainingError, WeightsError
 from ..models.gifnet import Branch, GIFNet, other
 from ..models.heads import Fused
 from ..models.registry import model_spec
-from ..models.weights import load_weights
 from .card import curves
 from .config import TrainingConfig
 from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
+from .head_change import starting_state
 from .information import InformationMeasure, make_information_measure
 from .loop import OnStep, Trainer, score_pairs
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
@@ -69,7 +69,7 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         module = model_spec(config.model).build()
         assert isinstance(module, GIFNet)
         if config.start and not resume:
-            module.load_state_dict(load_weights(config.start, config.model).state)
+            module.load_state_dict(starting_state(config.start, config.model))
         if not resume:
             self._repair(module)
         for gate in module.gate.values():
