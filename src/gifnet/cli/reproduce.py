@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .evaluate import methods_of, names_of
 from .terminal import progress_bar, say
-from .train import configuration_of
+from .train import configuration_of, stage_changes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..reproduction.ablation import OnStep
     from ..reproduction.table3 import Fuse
 
 reproduce_app = typer.Typer(
-    help="Repeat the experiments of the GIFNet paper on data of your own.",
+    help="Repeat the experiments of both papers on data of your own.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -173,15 +174,94 @@ def ablation(
             largest = max(triplets, key=lambda dataset: len(dataset.names))
             datasets = [held_back(largest, configuration.hold_out), *datasets]
     with progress_bar("training", "step", configuration.steps) as bar:
-
-        def show(variant: str, step: int, steps: int) -> None:
-            if bar is not None:
-                bar.set_description(variant)
-                bar.update(step - bar.n)
-
-        weights = experiment.train(data, out, configuration, show)
+        weights = experiment.train(data, out, configuration, _shown_on(bar))
     with progress_bar("evaluating", "result") as bar:
         text = experiment.reproduce(
             weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar
         )
     _write(out / "ablation.md", text)
+
+
+Data = Annotated[
+    Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
+]
+StageRecipe = Annotated[
+    str, typer.Option("--recipe", metavar="NAME", help="What is varied: cpu or published.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change one setting of every run."),
+]
+HeldBack = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Measure on at most N held-back pairs."),
+]
+
+
+@reproduce_app.command("transfer")
+def transfer(
+    data: Data,
+    out: Out,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="efrufn or frufn.")
+    ] = "efrufn",
+    mfif: Annotated[
+        Path | None,
+        typer.Option("--mfif", metavar="FILE", help="Weights of stage one, rather than train it."),
+    ] = None,
+    recipe: StageRecipe = "cpu",
+    settings: Changes = None,
+    limit: HeldBack = None,
+) -> None:
+    """Train with and without sequential gradient transfer (Wang et al., Tables 6 and 7)."""
+    from ..reproduction import unfolding
+
+    changes = stage_changes(settings or [])
+    with progress_bar("training", "step", 0) as bar:
+        weights = unfolding.train_transfer(
+            data, out, recipe, model=model, mfif=mfif, changes=changes, on_step=_shown_on(bar)
+        )
+    with progress_bar("evaluating", "result") as bar:
+        text = unfolding.transfer(
+            weights, data, model=model, recipe=recipe, changes=changes, limit=limit, progress=bar
+        )
+    _write(out / "transfer.md", text)
+
+
+@reproduce_app.command("structure")
+def structure(
+    data: Data,
+    out: Out,
+    stages: Annotated[
+        str, typer.Option("--stages", metavar="NAME,...", help="Of mfif, meif and ivf.")
+    ] = "mfif,ivf",
+    recipe: StageRecipe = "cpu",
+    settings: Changes = None,
+    limit: HeldBack = None,
+) -> None:
+    """Train FRUFN and EFRUFN without one part at a time (Wang et al., Table 8)."""
+    from ..reproduction import unfolding
+
+    with progress_bar("training", "step", 0) as bar:
+        text = unfolding.structure(
+            data,
+            out,
+            recipe,
+            stages=names_of(stages),
+            changes=stage_changes(settings or []),
+            limit=limit,
+            on_step=_shown_on(bar),
+        )
+    _write(out / "structure.md", text)
+
+
+def _shown_on(bar: Any) -> OnStep:
+    """Return what shows a run's name and steps on a progress bar."""
+
+    def show(variant: str, step: int, steps: int) -> None:
+        if bar is not None:
+            bar.set_description(variant)
+            bar.total = steps
+            bar.update(step - bar.n)
+
+    return show

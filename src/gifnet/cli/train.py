@@ -159,7 +159,6 @@ def _train_stages(
     resume: bool,
 ) -> None:
     from ..training.stage_trainer import train_all_stages, train_stage
-    from ..training.stages import StageConfig
 
     _exclude(recipe, config)
     if all_stages:
@@ -167,7 +166,7 @@ def _train_stages(
             raise typer.BadParameter(
                 "--all-stages excludes --stage, --teacher and --config: it sets them itself."
             )
-        changes = _changes(settings or [], StageConfig())
+        changes = stage_changes(settings or [])
         with _shown(0) as show:
             paths = train_all_stages(
                 data, out, recipe or "cpu", model=model, changes=changes, resume=resume,
@@ -201,7 +200,7 @@ def _stage_configuration(
         return _changed(StageConfig.from_file(config), settings)
     if stage is None:
         raise typer.BadParameter("Give --stage mfif, meif or ivf, or --all-stages.")
-    changes = _changes(settings, StageConfig())
+    changes = stage_changes(settings)
     return stage_recipe(recipe or "cpu", stage, model=model, teacher=teacher, changes=changes)
 
 
@@ -258,6 +257,13 @@ def _changed(base: Settings, settings: list[str]) -> Settings:
         return base
     values = dataclasses.asdict(base) | _changes(settings, base)
     return type(base).from_dict(values, "command line")
+
+
+def stage_changes(settings: list[str]) -> dict[str, Any]:
+    """Return settings of a stage from the command line, in their types."""
+    from ..training.stages import StageConfig
+
+    return _changes(settings, StageConfig())
 
 
 def _changes(settings: list[str], base: RunSettings) -> dict[str, Any]:

@@ -89,10 +89,15 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
         super().__init__(out, config, resume=resume, on_step=on_step)
         self.teacher = self._load_teacher() if config.transfer else None
 
+    def build_fusion(self) -> EFRUFN | FRUFN:
+        """Return the fusion network with random weights."""
+        fusion = model_spec(self.config.model).build()
+        assert isinstance(fusion, (EFRUFN, FRUFN))
+        return fusion
+
     def make_network(self, resume: bool) -> StageNetwork:
         config = self.config
-        fusion = model_spec(config.model).build()
-        assert isinstance(fusion, (EFRUFN, FRUFN))
+        fusion = self.build_fusion()
         start = config.start or (config.teacher if config.start_from_teacher else "")
         if start and not resume:
             fusion.load_state_dict(load_weights(start, config.model).state)
