@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import convolve1d
 from torch import Tensor
 
 from gifnet.errors import InvalidInputError
 from gifnet.models.blocks import ConvStack, DenseEncoder, pad_to_multiple
-from gifnet.models.gifnet import Branch, GIFNet, other
-from gifnet.models.heads import BlendHead, TanhHead
+from gifnet.models.gifnet import HEADS, Branch, GIFNet, other
+from gifnet.models.heads import BandHead, BlendHead, TanhHead
 from gifnet.models.registry import MODELS, model_spec
 from gifnet.models.swin import (
     Moments,
@@ -26,7 +27,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 @pytest.fixture(scope="module")
 def networks() -> dict[str, GIFNet]:
     torch.manual_seed(1)
-    built = {head: GIFNet(head).eval().requires_grad_(False) for head in ("blend", "tanh")}
+    built = {head: GIFNet(head).eval().requires_grad_(False) for head in HEADS}
     for network in built.values():
         with torch.no_grad():
             network.gate["mm"].fill_(0.4)
@@ -38,16 +39,22 @@ def networks() -> dict[str, GIFNet]:
 
 
 @pytest.mark.parametrize("main", BRANCHES)
-@pytest.mark.parametrize("head", ["blend", "tanh"])
-@pytest.mark.parametrize("size", [(8, 8), (9, 8), (11, 13), (16, 23), (30, 17)])
-def test_any_size_from_8_gives_a_plane_of_that_size(
+@pytest.mark.parametrize(
+    ("head", "size"),
+    [
+        *((head, (8, 8)) for head in ("blend", "tanh")),
+        *((head, size) for head in ("blend", "tanh") for size in ((9, 8), (11, 13))),
+        *((head, size) for head in HEADS for size in ((16, 16), (16, 23), (30, 17))),
+    ],
+)
+def test_any_size_from_the_smallest_gives_a_plane_of_that_size(
     size: tuple[int, int], head: str, main: Branch, networks: dict[str, GIFNet]
 ) -> None:
     network = networks[head]
     fused = network(noise(2, 1, *size), noise(2, 1, *size, seed=1), main=main)
     assert fused.image.shape == (2, 1, *size)
     assert fused.image.isfinite().all()
-    assert network.has_mask == (head == "blend")
+    assert network.has_mask == (head != "tanh")
     if head == "tanh":
         assert fused.mask is None
         assert fused.image.min() >= 0
@@ -220,6 +227,52 @@ def test_the_blend_is_float32_under_bfloat16() -> None:
     first, second = noise(1, 1, 4, 4, seed=1), noise(1, 1, 4, 4, seed=2)
     image, mask = BlendHead()(raw, first, second)
     assert image.dtype == mask.dtype == torch.float32
+
+
+def splines(plane: np.ndarray, band: int) -> np.ndarray:
+    """Smooth a plane with the cubic B-spline, 2**band pixels between the taps."""
+    taps = np.zeros(4 * 2**band + 1)
+    taps[:: 2**band] = np.array([1, 4, 6, 4, 1]) / 16
+    for axis in (0, 1):
+        plane = convolve1d(plane, taps, axis=axis, mode="mirror")
+    return plane
+
+
+def test_band_head_mixes_and_amplifies_every_band() -> None:
+    raw = noise(1, 8, 20, 31) - 0.5
+    first, second = noise(1, 1, 20, 31, seed=1), noise(1, 1, 20, 31, seed=2)
+    image, mask = BandHead()(raw, first, second)
+    y = raw[0].double().numpy()
+    shares, gains = 1 / (1 + np.exp(-4 * y[:4])), np.exp(np.tanh(2 * y[4:7]))
+    expected = np.tanh(y[7]) / 2
+    smooth = [plane[0, 0].double().numpy() for plane in (first, second)]
+    for band in range(3):
+        smoother = [splines(plane, band) for plane in smooth]
+        details = [a - b for a, b in zip(smooth, smoother, strict=True)]
+        expected += gains[band] * (shares[band] * details[0] + (1 - shares[band]) * details[1])
+        smooth = smoother
+    expected += shares[3] * smooth[0] + (1 - shares[3]) * smooth[1]
+    np.testing.assert_allclose(image[0, 0], expected, atol=2e-6)
+    np.testing.assert_allclose(mask[0, 0], shares.mean(axis=0), atol=1e-6)
+
+
+def test_one_share_for_all_bands_is_a_blend() -> None:
+    share, residual = noise(1, 1, 17, 16) - 0.5, noise(1, 1, 17, 16, seed=3) - 0.5
+    sources = (noise(1, 1, 17, 16, seed=1), noise(1, 1, 17, 16, seed=2))
+    raw = torch.cat((share.expand(1, 4, 17, 16), torch.zeros(1, 3, 17, 16), residual), dim=1)
+    image, mask = BandHead()(raw, *sources)
+    blended, blend_mask = BlendHead()(torch.cat((share, residual), dim=1), *sources)
+    torch.testing.assert_close(image, blended, atol=1e-6, rtol=0)
+    torch.testing.assert_close(mask, blend_mask)
+
+
+def test_gains_sharpen_a_single_image_and_keep_its_mean() -> None:
+    plane = noise(1, 1, 24, 24)
+    raw = torch.zeros(1, 8, 24, 24)
+    raw[:, 4:7] = 0.3
+    image, _ = BandHead()(raw, plane, plane)
+    assert image.std() > 1.2 * plane.std()
+    assert abs(float(image.mean() - plane.mean())) < 0.01
 
 
 # -- convolutions ---------------------------------------------------------------------

@@ -298,6 +298,6 @@ def test_recipes() -> None:
         "gifnet-cvpr", 1e-3, 8,
     )  # fmt: skip
     assert (published.fidelity_mse, published.fidelity_l1, published.fidelity_ssim) == (1, 0, 0)
-    assert bundled.model == "gifnet"
+    assert bundled.model == "gifnet-blend"
     with pytest.raises(TrainingError, match="no recipe 'best'"):
         recipe("best")

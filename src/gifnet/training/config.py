@@ -22,7 +22,7 @@ class TrainingConfig(RunSettings):
     3.1); `RECIPES` holds those behind the bundled weights.
     """
 
-    TRAINABLE = ("gifnet", "gifnet-bands", "gifnet-cvpr")
+    TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
     NOT_NEGATIVE = (
         "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend", "fidelity_log",
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",
@@ -30,7 +30,7 @@ class TrainingConfig(RunSettings):
     )  # fmt: skip
     SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", *MIXTURE)
 
-    #: "gifnet" (blend head) or "gifnet-cvpr" (published head)
+    #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
     #: "alternating", the paper's updates of either branch in turn, or "deployed", which trains
     #: the very graph that inference runs, on all tasks at once
@@ -117,7 +117,7 @@ class TrainingConfig(RunSettings):
 
 
 _BUNDLED = TrainingConfig(
-    model="gifnet",
+    model="gifnet-blend",
     steps=650,
     batch_size=4,
     crop=64,
@@ -157,7 +157,7 @@ RECIPES: dict[str, TrainingConfig] = {
         seed=1,
     ),
     "bundled-deployed": TrainingConfig(
-        model="gifnet",
+        model="gifnet-blend",
         updates="deployed",
         steps=500,
         schedule_steps=800,
@@ -243,6 +243,27 @@ RECIPES["bundled-final"] = dataclasses.replace(
     single=0.07,
     split=False,
     seed=5,
+)
+
+RECIPES["bundled-bands"] = dataclasses.replace(
+    RECIPES["bundled-final"],
+    model="gifnet",
+    steps=4500,
+    learning_rate=7e-4,
+    fidelity_blend=0.0,
+    border=0.5,
+    triplets=0.40,
+    single=0.12,
+    infrared=0.14,
+    exposure=0.10,
+    tracer=0.07,
+    bone=0.05,
+    spectral=0.06,
+    pansharpening=0.06,
+    exposure_truth=1.0,
+    validate_every=1000,
+    checkpoint_every=100,
+    seed=21,
 )
 
 

@@ -19,9 +19,9 @@ def starting_state(path: str, model: str) -> dict[str, Tensor]:
     of one, so that the network computes what it did before.
     """
     head = getattr(model_spec(model).build(), "head", None)
-    if not isinstance(head, BandHead) or identify(path) != "gifnet":
+    if not isinstance(head, BandHead) or identify(path) != "gifnet-blend":
         return load_weights(path, model).state
-    state = dict(load_weights(path, "gifnet").state)
+    state = dict(load_weights(path, "gifnet-blend").state)
     for name in (f"{LAST}.weight", f"{LAST}.bias"):
         share, residual = state[name].split(BlendHead.channels // 2)
         gains = torch.zeros_like(share).repeat_interleave(head.bands, dim=0)
