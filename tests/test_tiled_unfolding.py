@@ -81,6 +81,16 @@ def test_tiles_are_close_to_the_whole(name, modules):
     assert np.abs(naive[:, 64:184] - image[:, 120:240]).max() > 10 * error
 
 
+def test_a_single_unit_in_tiles_is_the_whole():
+    """A unit sees no further than the margin, and the statistics are the plane's own."""
+    first, second = planes(21, 331)
+    module = lively("frufn", units=1)
+    image, mask = whole(module, first, second)
+    result = run(make_engine(module, name="frufn", tile=120), first, second)
+    np.testing.assert_allclose(result.image, image, atol=1e-5)
+    np.testing.assert_allclose(result.mask, mask, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_single_tile_is_the_plain_network(name, modules, pair):
     image, mask = whole(modules[name], *pair)

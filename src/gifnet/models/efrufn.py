@@ -19,8 +19,8 @@ from .frufn import UnfoldingUnit
 from .heads import ResidualBlend, silent
 from .unfolding import CHANNELS, Responses, conv, make_decoder, make_encoder
 
-#: Tiles settle further, by this factor: neighbours have to agree where they meet.
-PART = 0.1
+#: Tiles settle to this share of the tolerance: neighbours have to agree where they meet.
+TILE_SHARE = 0.1
 
 
 class ConvergenceWarning(UserWarning):
@@ -86,24 +86,33 @@ class EFRUFN(nn.Module):
         self.unread = conv(2 * CHANNELS, CHANNELS) if head == "published" else None
 
     def _settle(
-        self, first: Tensor, second: Tensor, known: Sequence[Responses], tolerance: float
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor, Convergence]:
-        """Return F2, d, the mask and how it settled, sides padded."""
+        """Return F2, d, the mask and how it settled, sides padded.
+
+        The search goes on to this share of the tolerance; to the tolerance is enough.
+        """
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))
         difference = torch.relu(encoded - features)
+        # No mask settles further than the number format resolves: bfloat16, 4e-3.
+        finest = torch.finfo(difference.dtype).eps / 2
         mask, convergence = equilibrium(
             lambda mask: self.unit.mask(difference, mask, known[-1] if known else None),
             torch.zeros_like(difference[:, :1], dtype=torch.float32),
             steps=self.steps,
-            # No mask settles further than the number format resolves: bfloat16, 4e-3.
-            tolerance=max(tolerance, torch.finfo(difference.dtype).eps / 2),
+            tolerance=max(self.tolerance * share, finest),
         )
-        return features, difference, mask, convergence
+        enough = convergence.residual <= max(self.tolerance, finest)
+        return features, difference, mask, convergence._replace(converged=enough)
 
     def forward(self, first: Tensor, second: Tensor) -> Settled:
         """Fuse two (B, 1, H, W) planes in [0, 1]."""
-        settled = self._fuse(first, second, (), self.tolerance)
+        settled = self._fuse(first, second)
         convergence = settled.convergence
         if not (self.training or convergence.converged):
             warnings.warn(
@@ -121,17 +130,21 @@ class EFRUFN(nn.Module):
 
         `known` is what earlier surveys of the whole image found of it, if there were any.
         """
-        _, difference, mask, _ = self._settle(first, second, known, self.tolerance)
+        _, difference, mask, _ = self._settle(first, second, known)
         return self.unit.mask.responses(difference, mask)
 
     def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Settled:
         """Fuse a part of two planes, knowing what surveys of the whole found; warns of nothing."""
-        return self._fuse(first, second, known, self.tolerance * PART)
+        return self._fuse(first, second, known, TILE_SHARE)
 
     def _fuse(
-        self, first: Tensor, second: Tensor, known: Sequence[Responses], tolerance: float
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
     ) -> Settled:
-        features, difference, mask, convergence = self._settle(first, second, known, tolerance)
+        features, difference, mask, convergence = self._settle(first, second, known, share)
         transformed = self.unit.transform(difference)
         crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
         image = self.decode(features + mask.to(transformed.dtype) * transformed)[crop]
@@ -142,7 +155,7 @@ class EFRUFN(nn.Module):
 
     def shares(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the mask alone, for the warm-up; sides are multiples of 8."""
-        return self._settle(first, second, (), self.tolerance)[2]
+        return self._settle(first, second)[2]
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Encode and decode either plane by itself, for the warm-up; sides are as they are."""

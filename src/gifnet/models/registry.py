@@ -42,7 +42,7 @@ class ModelSpec:
         those of the whole image; 1 if there are none.
     halo : int
         Context in pixels, a multiple of `window`, around a tile's core that makes the core
-        independent of what lies further away.
+        independent of what lies further away; in unfolded networks, but for what fades.
     minimum_side : int
         Smallest side in pixels that the network takes; smaller planes are padded.
     statistics_stages : int

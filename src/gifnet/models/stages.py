@@ -140,7 +140,7 @@ class WholePlane:
     step = 1
 
     def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
-        self._module = module.to(device)
+        self._module = module
         self._device, self._dtype = device, dtype
 
     def bounds(self, image: Region) -> Region:
@@ -155,7 +155,8 @@ class WholePlane:
     def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
         first, second = part.planes(part.image).split(1, dim=1)
         with autocast(self._device, self._dtype):
-            fused: Fused = self._module(first, second)
+            # Moved here: other pipelines of the same module may be on other devices.
+            fused: Fused = self._module.to(self._device)(first, second)
         maps = (fused.image, fused.mask)
         return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
 

@@ -44,7 +44,8 @@ class _TileStage:
         return [_root_mean_squares(moments, self.device) for moments in known]
 
     def read(self, part: Part) -> tuple[Region, Tensor, Tensor]:
-        """Return a part with its margin, and both planes of it."""
+        """Return a part with its margin, and both planes of it; the network goes to the device."""
+        self.network.to(self.device)
         at = part.to.grown(self.halo, part.image)
         first, second = part.planes(at).split(1, dim=1)
         return at, first, second
