@@ -20,8 +20,11 @@ from gifnet.models.weights import save_weights
 from gifnet.progress import Reporter
 
 NAMES = ["efrufn", "frufn"]
-#: Worst difference from the whole plane that the documents promise.
-TOLERANCE = 1e-3
+#: Worst differences of image and mask from the whole plane, with random weights: see
+#: docs/performance.md, also for the bundled ones.
+TOLERANCE, MASK_TOLERANCE = 1e-3, 0.01
+#: The same of the image, with the bundled weights.
+BUNDLED_TOLERANCE = 2e-4
 
 
 def lively(name, **settings):
@@ -74,7 +77,7 @@ def test_tiles_are_close_to_the_whole(name, modules):
     result = run(engine, first, second)
     assert engine.units(21, 331) == 3 * (modules[name].surveys + 1)
     np.testing.assert_allclose(result.image, image, atol=TOLERANCE)
-    np.testing.assert_allclose(result.mask, mask, atol=10 * TOLERANCE)
+    np.testing.assert_allclose(result.mask, mask, atol=MASK_TOLERANCE)
     # What it would be without the surveys.
     naive, _ = whole(modules[name], first[:, 56:304], second[:, 56:304])
     error = np.abs(result.image - image)[:, 120:240].max()
@@ -143,7 +146,7 @@ def test_memory_maps_and_masks(pair, options, tmp_path):
     result, mask = fuse(*pair, **options, tile=16, out=tuple(out), return_mask=True)
     assert result is out[0]
     np.testing.assert_allclose(out[0], expected, atol=TOLERANCE)
-    np.testing.assert_allclose(mask, share, atol=10 * TOLERANCE)
+    np.testing.assert_allclose(mask, share, atol=MASK_TOLERANCE)
 
 
 def test_zarr_to_zarr(pair, options, tmp_path):
@@ -204,8 +207,8 @@ def test_bundled_weights_in_tiles():
     image, mask = fuser.fuse(near, far, return_mask=True)
     with fuser.using(tile=104):
         tiled, tiled_mask = fuser.fuse(near, far, return_mask=True)
-    np.testing.assert_allclose(tiled, image, atol=TOLERANCE)
-    assert np.abs(tiled_mask - mask).mean() < TOLERANCE
+    np.testing.assert_allclose(tiled, image, atol=BUNDLED_TOLERANCE)
+    assert np.abs(tiled_mask - mask).mean() < 1e-4
 
 
 # -- memory ---------------------------------------------------------------------------
