@@ -61,7 +61,7 @@ class AdvancedOptions(QWidget):
         self.tile = ValueBox(
             [*_TILES, *([(f"{kept.tile} px", kept.tile)] if kept.tile else [])],
             "Side of the tiles that a large image is cut into. Smaller ones need less memory and "
-            "answer Cancel sooner; the result is the same.",
+            "answer Cancel sooner; the result is the same, with FRUFN and EFRUFN nearly.",
         )
         self.tile.value = kept.tile or "auto"
         self.value_range = ValueBox(

@@ -84,7 +84,7 @@ def test_a_plane_that_does_not_fit_is_refused_before_it_runs(
     save_weights(EFRUFN(), path, {})
     plane = np.zeros((64, 128), np.uint8)
     monkeypatch.setattr(room, "free_bytes", lambda device: 30 << 20)
-    with pytest.raises(DeviceError, match=r"64 x 128 pixels takes about 0\.0 GiB; cpu has 0\.0"):
+    with pytest.raises(DeviceError, match=r"about 0\.0 GiB for tiles of 64 pixels; cpu has 0\.0"):
         gifnet.fuse(plane, plane, model="efrufn", weights=path, device="cpu", precision="float32")
 
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from engine_samples import CPU, limit_memory, make_engine, planes, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from gifnet.engine import run as engine_run
 from gifnet.engine.device import float32_products, resolve_device, resolve_precision
 from gifnet.engine.moments import MomentSum
 from gifnet.engine.passes import Passes
-from gifnet.engine.planes import Arrays, Window
+from gifnet.engine.planes import Window
 from gifnet.engine.run import Engine
 from gifnet.engine.threads import Workers, cpu_threads
 from gifnet.errors import Cancelled, DeviceError, GifnetWarning, InvalidInputError
@@ -25,8 +26,6 @@ from gifnet.models.swin import Moments
 from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Reporter
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture(scope="module")
 def module(random_weights):
@@ -35,27 +34,6 @@ def module(random_weights):
     with torch.no_grad():
         module.decoder.convs.last.weight.mul_(20)
     return module
-
-
-def make_engine(module, dtype=torch.float32, name="gifnet", **settings):
-    spec = MODELS[name]
-    return Engine(spec.pipeline(module, CPU, dtype), spec, **settings)
-
-
-def run(engine, first, second, reporter=None):
-    result = Arrays(first, second)
-    engine.run(result, result, first.shape, reporter or Reporter(None))
-    return result
-
-
-def planes(height, width, seed=0):
-    rng = np.random.default_rng(seed)
-    # A gradient on top of noise: statistics of a tile then differ from the image's.
-    ramp = np.linspace(0, 0.7, width, dtype=np.float32)
-    return tuple(
-        (0.3 * rng.random((height, width), np.float32) + direction).astype(np.float32)
-        for direction in (ramp, ramp[::-1])
-    )
 
 
 def whole(module, first, second):
@@ -183,18 +161,6 @@ def test_memory_decides_the_tiles(module):
     np.testing.assert_allclose(
         run(small, first, second).image, whole(module, first, second)[0], atol=1e-5
     )
-
-
-def limit_memory(monkeypatch, greatest, kind=torch.OutOfMemoryError):
-    """Let passes over tiles with longer sides fail as an allocator would."""
-    compute = Passes._compute
-
-    def limited(self, last, tile, *args, **kwargs):
-        if max(tile.height, tile.width) > greatest:
-            raise kind("DefaultCPUAllocator: not enough memory: you tried to allocate 1 TB")
-        return compute(self, last, tile, *args, **kwargs)
-
-    monkeypatch.setattr(Passes, "_compute", limited)
 
 
 @pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError, MemoryError])

@@ -294,7 +294,7 @@ def test_fuse_runs_it_whole(efrufn: EFRUFN, tmp_path: Path) -> None:
     save_weights(efrufn, path, {})
     first, second = (plane[0, 0].numpy() for plane in planes(40, 50))
     fused, mask = gifnet.fuse(
-        first, second, model="efrufn", weights=path, value_range=(0, 1), tile=16, device="cpu",
+        first, second, model="efrufn", weights=path, value_range=(0, 1), device="cpu",
         precision="float32", return_mask=True,
     )  # fmt: skip
     with torch.no_grad():

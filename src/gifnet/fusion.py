@@ -53,7 +53,8 @@ def fuse(
         Side of the tiles in pixels, a multiple of 8; 0 for none.
     memory : int or "auto"
         Bytes that the network's features may take. An image whose features fit is computed in
-        one piece, which is faster; the result is the same.
+        one piece, which is faster; the result is the same, with frufn and efrufn nearly. For those
+        two it is all that they take; "auto" is what is free, and half of it for tiles.
     value_range : "auto", "dtype", (low, high), or a pair of these
         What maps to the network's [0, 1]. "auto" is the type's range for uint8, and each
         source's finite minimum and maximum over the whole stack otherwise.

@@ -89,7 +89,8 @@ class FuseOptions:
     memory: int | Literal["auto"] = _option(
         "auto",
         "Bytes that the network's features may take: with more, larger images are computed in one "
-        "piece, which is faster. The result is the same.",
+        "piece, which is faster. The result is the same, with frufn and efrufn nearly. For those "
+        "two it is all that they take: auto is what is free, and half of it for tiles.",
     )
     value_range: ValueRange = _option(
         "auto",

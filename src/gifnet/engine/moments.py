@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 
 from ..models.stages import BYTES_AT_ONCE
-from ..models.swin import Moments
-
-#: What `Moments.of` adds to the variance; the networks here share it.
-EPSILON = 1e-5
+from ..models.swin import EPSILON, Moments
 
 
 @dataclass

@@ -16,7 +16,7 @@ from ..models.stages import BoundStage, Known, Part, Pipeline, Planes
 from ..models.swin import Moments
 from .features import Features, Slots
 from .moments import MomentSum
-from .plan import stage_regions, steps
+from .plan import first_stage, stage_regions, steps
 from .planes import Plane
 from .threads import Workers
 
@@ -118,13 +118,13 @@ class Passes:
     ) -> Iterator[Result | None]:
         """Yield what `use` makes of each part of a stage's output, and None after other steps."""
         regions = stage_regions(self._pipeline, last, tile, self._image)
-        features, first = self._kept, 0
+        features, first = self._kept, first_stage(self._pipeline, last)
         if features is not None:
             first = measured_stages(self._pipeline)[len(self._known) - 1] + 1
         for index in range(first, last + 1):
             stage, region = self._pipeline.stages[index], regions[index]
             output = None
-            if index < last or keep:
+            if stage.maps and (index < last or keep):
                 output = Features(stage.maps, region, self._slots, index % 2)
             finish = use if index == last else None
             run = partial(self._step_of, index, features, output, finish)
@@ -172,7 +172,7 @@ def count_steps(
         counts.append(
             sum(
                 1
-                for index in range(done if keep else 0, last + 1)
+                for index in range(max(first_stage(pipeline, last), done * keep), last + 1)
                 for _ in steps(
                     regions[index],
                     step * pipeline.stages[index].step,

@@ -69,6 +69,11 @@ def reaching(tile: Region, image: Region, bounds: Region) -> Region:
     )
 
 
+def first_stage(pipeline: Pipeline, last: int) -> int:
+    """Return the first of the stages that a stage depends on: those without maps hand on none."""
+    return max((i + 1 for i in range(last) if not pipeline.stages[i].maps), default=0)
+
+
 def stage_regions(pipeline: Pipeline, last: int, tile: Region, image: Region) -> list[Region]:
     """Return the region of every stage up to `last` that a tile of that stage needs."""
     region = reaching(tile, image, pipeline.stages[last].bounds(image))

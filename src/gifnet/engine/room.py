@@ -1,13 +1,21 @@
-"""Whether a plane fits a device's memory, for models that run on whole planes."""
+"""Whether a plane or a tile fits a device's memory, for models that compute either at once."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..errors import DeviceError
+from ..models.regions import Region
 from ..models.registry import ModelSpec
+
+#: Greatest side of tiles in pixels that are computed at once: margins cost little by then.
+LARGEST_TILE = 2048
+#: Share of the free memory that such tiles may take.
+TILE_SHARE = 0.5
 
 _MEMORY_INFO = Path("/proc/meminfo")
 
@@ -25,23 +33,55 @@ def free_bytes(device: torch.device) -> int | None:
     return found["MemAvailable:"] * 1024 if "MemAvailable:" in found else None
 
 
+def bytes_at_once(spec: ModelSpec, dtype: torch.dtype) -> float:
+    """Return what a pixel takes of a plane or tile that is computed at once."""
+    # Beside maps in the number format there are some in float32 always.
+    return spec.plane_bytes * (1.0 if dtype == torch.float32 else 0.7)
+
+
+def tile_side(
+    spec: ModelSpec, image: Region, dtype: torch.dtype, device: torch.device, memory: Any
+) -> int:
+    """Return the side of the largest tiles that fit, 0 if the whole plane does.
+
+    Parameters
+    ----------
+    memory : int or "auto"
+        Bytes that may be taken.
+
+    Returns
+    -------
+    int
+        A multiple of the model's window, at least one window, whether that fits or not.
+    """
+    cost = bytes_at_once(spec, dtype)
+    allowed = math.inf if memory == "auto" else float(memory)
+    free = free_bytes(device)
+    room = math.inf if free is None else float(free)
+    if image.area * cost <= min(room, allowed):
+        return 0
+    side = math.isqrt(int(min(TILE_SHARE * room, allowed) / cost)) - 2 * spec.halo
+    return max(1, min(side, LARGEST_TILE) // spec.window) * spec.window
+
+
 def require_room(
-    spec: ModelSpec, height: int, width: int, pipeline_dtype: torch.dtype, device: torch.device
+    spec: ModelSpec, image: Region, tile: int, dtype: torch.dtype, device: torch.device
 ) -> None:
-    """Refuse a plane that needs more memory than is free.
+    """Refuse tiles that need more memory than is free; with `tile` 0, a whole plane.
 
     Raises
     ------
     DeviceError
-        Saying how much it takes, and which model runs in tiles.
+        Saying how much it takes, and what would take less.
     """
-    # Beside maps in the number format there are some in float32 always.
-    share = 1.0 if pipeline_dtype == torch.float32 else 0.7
-    needed, free = height * width * spec.plane_bytes * share, free_bytes(device)
+    reach = tile + 2 * spec.halo if tile else max(image.height, image.width)
+    area = min(reach, image.height) * min(reach, image.width)
+    needed, free = area * bytes_at_once(spec, dtype), free_bytes(device)
     if free is None or needed <= free:
         return
+    what = f"tiles of {tile}" if tile else f"a plane of {image.height} x {image.width}"
     raise DeviceError(
-        f"Model {spec.name!r} runs on whole planes, and one of {height} x {width} pixels takes "
-        f"about {needed / 2**30:.1f} GiB; {device} has {free / 2**30:.1f} GiB free. Use "
-        "model='gifnet', which runs in tiles, or fuse parts of the image."
+        f"Model {spec.name!r} takes about {needed / 2**30:.1f} GiB for {what} pixels; {device} has "
+        f"{free / 2**30:.1f} GiB free. Use tile='auto' or smaller tiles, free memory, or use "
+        "model='gifnet', which takes less."
     )

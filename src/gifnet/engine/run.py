@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +28,7 @@ from .moments import MomentSum
 from .passes import Passes, count_steps, measured_stages
 from .plan import plan_tiles
 from .planes import Arrays, Plane, Sink, Source, Window
-from .room import require_room
+from .room import require_room, tile_side
 from .threads import Workers, cpu_threads
 
 Result = TypeVar("Result")
@@ -59,7 +59,8 @@ class Engine:
     statistics : {"exact", "sampled"}
     memory : int or "auto"
         Bytes of maps between the model's stages. An image whose maps fit is one tile, and
-        nothing is computed twice; otherwise tiles are as large as it allows.
+        nothing is computed twice; otherwise tiles are as large as it allows. For models that
+        compute a tile at once, all that takes: with "auto" what is free, half of it for tiles.
     step : int
         Side in pixels of what is computed at once; 0 for what suits the device.
     tf32 : bool
@@ -76,6 +77,10 @@ class Engine:
     step: int = 0
     tf32: bool = False
     fallback: Callable[[], Pipeline] | None = None
+    #: Tile sizes by sides of planes: what is free changes meanwhile, the plan must not.
+    _sizes: dict[tuple[int, int], int] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def device(self) -> torch.device:
@@ -88,6 +93,8 @@ class Engine:
         if self.tile != "auto":
             size = int(self.tile)
             return 0 if size >= max(height, width) else size
+        if self.spec.plane_bytes:
+            return self._fitting(height, width)
         memory = AUTO_MEMORY[self.device.type] if self.memory == "auto" else int(self.memory)
         area = memory // bytes_per_pixel(self.pipeline)
         bounds = self.pipeline.stages[0].bounds(Region.of(height, width))
@@ -96,6 +103,19 @@ class Engine:
         window = self.pipeline.window
         side = (math.isqrt(area) - 2 * self.spec.halo) // window * window
         return max(SMALLEST_TILE // window * window, side)
+
+    def _fitting(self, height: int, width: int) -> int:
+        """Return the side of tiles that are computed at once, 0 where the plane is."""
+        if (height, width) not in self._sizes:
+            self._sizes[height, width] = tile_side(
+                self.spec,
+                Region.of(height, width),
+                self.pipeline.dtype,
+                self.device,
+                self.memory,
+            )
+        size = self._sizes[height, width]
+        return max(size, SMALLEST_TILE) if 0 < size < max(height, width) else 0
 
     def tiles(self, image: Region) -> tuple[Region, ...]:
         """Return the tiles of an image."""
@@ -122,7 +142,7 @@ class Engine:
         tiles, keep = self.tiles(image), self._keeps(image)
 
         def count(tile: Region) -> list[int]:
-            return count_steps(self.pipeline, tile, image, self._step, keep=keep)
+            return count_steps(self._pipeline(keep), tile, image, self._step, keep=keep)
 
         measured = (sum(count(tile)[:-1]) for tile in self.measured(image))
         return sum(measured) + sum(count(tile)[-1] for tile in tiles)
@@ -130,9 +150,13 @@ class Engine:
     def _keeps(self, image: Region) -> bool:
         return len(self.tiles(image)) == 1
 
+    def _pipeline(self, keep: bool) -> Pipeline:
+        """Return what runs in a plane of a single tile, or of several."""
+        return self.pipeline.whole or self.pipeline if keep else self.pipeline
+
     @property
     def _step(self) -> int:
-        if self.spec.fold is None:
+        if self.pipeline.at_once:
             return 1 << 30
         if not self.step and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
             return SHORT_STEP
@@ -140,7 +164,7 @@ class Engine:
 
     @property
     def _threads(self) -> int:
-        return cpu_threads() if self.device.type == "cpu" and self.spec.fold is not None else 1
+        return cpu_threads() if self.device.type == "cpu" and not self.pipeline.at_once else 1
 
     def run(self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter) -> None:
         """Fuse the two (H, W) planes of a source; see `steps`."""
@@ -158,7 +182,8 @@ class Engine:
         Raises
         ------
         DeviceError
-            If even the smallest tiles do not fit the CPU's memory.
+            If even the smallest tiles do not fit the CPU's memory, or what was asked for takes
+            more than is free.
         Cancelled
             If the reporter says so.
         """
@@ -166,10 +191,9 @@ class Engine:
         if min(shape) < self.spec.minimum_side:
             yield from self._small_steps(source, sink, shape, reporter)
             return
-        if self.spec.plane_bytes:
-            require_room(self.spec, height, width, self.pipeline.dtype, self.device)
         image, engine = Region.of(height, width), self
         while True:
+            engine._require_room(image)
             done, planned = reporter.done, engine.units(height, width)
             try:
                 with closing(engine.stream(source, sink, image)) as stream:
@@ -185,6 +209,11 @@ class Engine:
                 torch.cuda.empty_cache()
             # What was done for nothing, and what the finer plan adds.
             reporter.expect(reporter.done - done + engine.units(height, width) - planned)
+
+    def _require_room(self, image: Region) -> None:
+        if self.spec.plane_bytes:
+            size = self.tile_size(image.height, image.width)
+            require_room(self.spec, image, size, self.pipeline.dtype, self.device)
 
     def _advance(self, stream: Iterator[None]) -> bool:
         """Take a step; return whether there was one."""
@@ -209,8 +238,8 @@ class Engine:
         """Return an engine that needs less memory."""
         longest = max(image.height, image.width)
         size = self.tile_size(image.height, image.width) or longest
-        half = size // 2 // max(1, self.pipeline.window) * self.pipeline.window
-        if half >= SMALLEST_TILE:
+        half = size // 2 // self.pipeline.window * self.pipeline.window
+        if half >= SMALLEST_TILE and self.spec.fold is not None:
             return replace(self, tile=half)
         reason = str(error).splitlines()[0]
         if self.fallback is None:
@@ -235,9 +264,11 @@ class Engine:
             All of both planes.
         """
         tiles = self.tiles(image)
-        with self._passes(source, image, keep=self._keeps(image)) as (window, passes):
-            for index in measured_stages(self.pipeline):
-                sums = [MomentSum() for _ in self.pipeline.stages[index].measured]
+        keep = self._keeps(image)
+        pipeline = self._pipeline(keep)
+        with self._passes(source, image, keep=keep) as (window, passes):
+            for index in measured_stages(pipeline):
+                sums = [MomentSum() for _ in pipeline.stages[index].measured]
                 for tile in window.over(self.measured(image)):
                     parts = yield from passes.measure(tile)
                     for total, part in zip(sums, parts, strict=True):
@@ -273,7 +304,7 @@ class Engine:
             yield (
                 window,
                 Passes(
-                    self.pipeline,
+                    self._pipeline(keep),
                     image,
                     window,
                     step=self._step,

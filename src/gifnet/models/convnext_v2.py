@@ -18,10 +18,16 @@ class GlobalResponseNorm(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise a (B, H, W, C) map."""
+    def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
+        """Normalise a (B, H, W, C) map, in a part of an image with what is `known` of it all.
+
+        `known` is the channels' root mean square over the whole image, (1, 1, 1, C), which is as
+        good as their norm: only what the channels have to each other counts.
+        """
         # Sums of squares over a megapixel need float32.
-        norm = torch.linalg.vector_norm(x.float(), dim=(1, 2), keepdim=True)
+        norm = known
+        if norm is None:
+            norm = torch.linalg.vector_norm(x.float(), dim=(1, 2), keepdim=True)
         relative = (norm / (norm.mean(dim=-1, keepdim=True) + 1e-6)).to(x.dtype)
         normalised: Tensor = self.gamma * (x * relative) + self.beta + x
         return normalised
@@ -41,6 +47,11 @@ class ConvNeXtV2Block(nn.Module):
             nn.Linear(ratio * channels, channels),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return a map of the same (B, C, H, W)."""
-        return x + self.mix(self.spatial(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+    def response(self, x: Tensor) -> Tensor:
+        """Return what GRN normalises, (B, H, W, ratio * C)."""
+        return self.mix[:3](self.spatial(x).permute(0, 2, 3, 1))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return a map of the same (B, C, H, W); `known` as in `GlobalResponseNorm`."""
+        y: Tensor = self.mix[4](self.mix[3](self.response(x), known))
+        return x + y.permute(0, 3, 1, 2)

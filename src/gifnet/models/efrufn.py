@@ -7,6 +7,7 @@ Learning and Fusion Rule Unfolding", Sec. 3.2.2.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -16,7 +17,10 @@ from .blocks import pad_to_multiple
 from .fixed_point import Convergence, equilibrium
 from .frufn import UnfoldingUnit
 from .heads import ResidualBlend, silent
-from .unfolding import CHANNELS, conv, make_decoder, make_encoder
+from .unfolding import CHANNELS, Responses, conv, make_decoder, make_encoder
+
+#: Tiles settle to this share of the tolerance: neighbours have to agree where they meet.
+TILE_SHARE = 0.1
 
 
 class ConvergenceWarning(UserWarning):
@@ -62,6 +66,8 @@ class EFRUFN(nn.Module):
 
     size_multiple = 8
     has_mask = True
+    #: Surveys of the whole image before a part of it can be fused.
+    surveys = 1
 
     def __init__(
         self,
@@ -79,23 +85,35 @@ class EFRUFN(nn.Module):
         #: weights fill the interval of PyTorch's default initialisation evenly.
         self.unread = conv(2 * CHANNELS, CHANNELS) if head == "published" else None
 
-    def _settle(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor, Convergence]:
-        """Return F2, d, the mask and how it settled, sides padded."""
+    def _settle(
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
+    ) -> tuple[Tensor, Tensor, Tensor, Convergence]:
+        """Return F2, d, the mask and how it settled, sides padded.
+
+        The search goes on to this share of the tolerance; to the tolerance is enough.
+        """
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))
         difference = torch.relu(encoded - features)
+        # No mask settles further than the number format resolves: bfloat16, 4e-3.
+        finest = torch.finfo(difference.dtype).eps / 2
         mask, convergence = equilibrium(
-            lambda mask: self.unit.mask(difference, mask),
+            lambda mask: self.unit.mask(difference, mask, known[-1] if known else None),
             torch.zeros_like(difference[:, :1], dtype=torch.float32),
             steps=self.steps,
-            # No mask settles further than the number format resolves: bfloat16, 4e-3.
-            tolerance=max(self.tolerance, torch.finfo(difference.dtype).eps / 2),
+            tolerance=max(self.tolerance * share, finest),
         )
-        return features, difference, mask, convergence
+        enough = convergence.residual <= max(self.tolerance, finest)
+        return features, difference, mask, convergence._replace(converged=enough)
 
-    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Settled:
-        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
-        features, difference, mask, convergence = self._settle(first, second)
+    def forward(self, first: Tensor, second: Tensor) -> Settled:
+        """Fuse two (B, 1, H, W) planes in [0, 1]."""
+        settled = self._fuse(first, second)
+        convergence = settled.convergence
         if not (self.training or convergence.converged):
             warnings.warn(
                 f"EFRUFN's mask did not settle: after {convergence.steps} steps it still changes "
@@ -103,6 +121,30 @@ class EFRUFN(nn.Module):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        return settled
+
+    def observe(
+        self, first: Tensor, second: Tensor, known: Sequence[Responses] = ()
+    ) -> list[Tensor]:
+        """Return what GRN sees at the fixed point, (B, C, h, w) for every scale.
+
+        `known` is what earlier surveys of the whole image found of it, if there were any.
+        """
+        _, difference, mask, _ = self._settle(first, second, known)
+        return self.unit.mask.responses(difference, mask)
+
+    def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Settled:
+        """Fuse a part of two planes, knowing what surveys of the whole found; warns of nothing."""
+        return self._fuse(first, second, known, TILE_SHARE)
+
+    def _fuse(
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
+    ) -> Settled:
+        features, difference, mask, convergence = self._settle(first, second, known, share)
         transformed = self.unit.transform(difference)
         crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
         image = self.decode(features + mask.to(transformed.dtype) * transformed)[crop]

@@ -6,7 +6,8 @@ Learning and Fusion Rule Unfolding", Sec. 3.2.1.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from .unfolding import (
     CHANNELS,
     GlobalLocalTransformation,
     MultiScaleMaskGenerator,
+    Responses,
     make_decoder,
     make_encoder,
 )
@@ -37,10 +39,15 @@ class UnfoldingUnit(nn.Module):
         self.transform = GlobalLocalTransformation(channels)
         self.mask = MultiScaleMaskGenerator(channels)
 
-    def forward(self, features: Tensor, first: Tensor, mask: Tensor) -> Unfolded:
-        # The released unit passes on only what the first source has more of.
-        difference = torch.relu(first - features)
-        mask = self.mask(difference, mask)
+    def difference(self, features: Tensor, first: Tensor) -> Tensor:
+        """Return F1 - F as the released unit has it: only what the first source has more of."""
+        return torch.relu(first - features)
+
+    def forward(
+        self, features: Tensor, first: Tensor, mask: Tensor, known: Responses | None = None
+    ) -> Unfolded:
+        difference = self.difference(features, first)
+        mask = self.mask(difference, mask, known)
         transformed = self.transform(difference)
         return Unfolded(features + mask.to(transformed.dtype) * transformed, mask)
 
@@ -73,17 +80,46 @@ class FRUFN(nn.Module):
         self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
         self.blend = ResidualBlend() if head == "blend" else None
 
-    def _unfold(self, first: Tensor, second: Tensor) -> Unfolded:
+    def _encode(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Return F1 and F2, sides padded."""
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
-        features = self.encode_second(pad_to_multiple(second, self.size_multiple))
+        return encoded, self.encode_second(pad_to_multiple(second, self.size_multiple))
+
+    def _unfold(
+        self,
+        encoded: Tensor,
+        features: Tensor,
+        known: Sequence[Responses] = (),
+        units: int | None = None,
+    ) -> Unfolded:
+        """Take F1 and F2 through the units, or through so many of them."""
         mask = torch.zeros_like(encoded[:, :1])
-        for unit in self.units:
-            features, mask = unit(features, encoded, mask)
+        for index, unit in enumerate(self.units[:units]):
+            features, mask = unit(features, encoded, mask, known[index] if known else None)
         return Unfolded(features, mask)
 
-    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Fused:
-        """Fuse two (B, 1, H, W) planes in [0, 1]; `known` is not used."""
-        features, mask = self._unfold(first, second)
+    @property
+    def surveys(self) -> int:
+        """How many surveys of the whole image there are before a part of it can be fused."""
+        return len(self.units)
+
+    def forward(self, first: Tensor, second: Tensor) -> Fused:
+        """Fuse two (B, 1, H, W) planes in [0, 1]."""
+        return self.render(first, second, ())
+
+    def observe(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
+        """Return what the GRN of a unit sees, (B, C, h, w) for every scale.
+
+        `known` is what surveys of the whole image found of the units before that one.
+        """
+        encoded, features = self._encode(first, second)
+        features, mask = self._unfold(encoded, features, known, len(known))
+        unit = cast(UnfoldingUnit, self.units[len(known)])
+        return unit.mask.responses(unit.difference(features, encoded), mask)
+
+    def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Fused:
+        """Fuse two planes, or a part of them if surveys have found what is `known` of the whole."""
+        features, mask = self._unfold(*self._encode(first, second), known)
         crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
         image, mask = self.decode(features)[crop], mask[crop]
         if self.blend is not None:
@@ -92,7 +128,7 @@ class FRUFN(nn.Module):
 
     def shares(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the mask alone, for the warm-up; sides are multiples of 8."""
-        return self._unfold(first, second).mask
+        return self._unfold(*self._encode(first, second)).mask
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Encode and decode either plane by itself, for the warm-up; sides are as they are."""

@@ -42,7 +42,7 @@ class ModelSpec:
         those of the whole image; 1 if there are none.
     halo : int
         Context in pixels, a multiple of `window`, around a tile's core that makes the core
-        independent of what lies further away.
+        independent of what lies further away; in unfolded networks, but for what fades.
     minimum_side : int
         Smallest side in pixels that the network takes; smaller planes are padded.
     statistics_stages : int
@@ -54,7 +54,8 @@ class ModelSpec:
         For a model with weights of its own for every kind of task: the task's name to the
         file name of its bundled weights. `bundled` is then empty.
     plane_bytes : int
-        For a model that runs on whole planes: bytes of memory that a pixel takes in float32.
+        For a model that computes planes or tiles at once: bytes of memory that a pixel takes in
+        float32.
     learnt_chroma : tuple of str
         The tasks in which a ColorNet decides the colour of two coloured sources.
     fold : callable, optional
@@ -154,10 +155,21 @@ def _stage_files(model: str) -> dict[str, str]:
     return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
 
 
+#: A unit sees no further; what it sees through the mask it began with fades (docs/performance.md).
+_UNFOLDING_HALO = 64
+
+
+def _fold_unfolding(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    from .unfolding_stages import unfolding_pipeline
+
+    return unfolding_pipeline(module, device, dtype, halo=_UNFOLDING_HALO)
+
+
 def _unfolding_spec(
     name: str,
     title: str,
     build: Callable[[], nn.Module],
+    surveys: int,
     bundled_by_task: Mapping[str, str] | None = None,
     learnt_chroma: tuple[str, ...] = (),
 ) -> ModelSpec:
@@ -168,9 +180,10 @@ def _unfolding_spec(
         build=build,
         has_mask=True,
         window=8,
-        halo=0,
+        halo=_UNFOLDING_HALO,
         minimum_side=8,
-        statistics_stages=0,
+        statistics_stages=surveys,
+        fold=_fold_unfolding,
         bundled_by_task=bundled_by_task or {},
         learnt_chroma=learnt_chroma,
         plane_bytes=4700,
@@ -230,6 +243,7 @@ MODELS: dict[str, ModelSpec] = {
             "efrufn",
             "EFRUFN with a blend head: the fusion rule as an equilibrium, weights for each task",
             lambda: _build_efrufn("blend"),
+            surveys=1,
             bundled_by_task=_stage_files("efrufn"),
             learnt_chroma=("meif",),
         ),
@@ -237,11 +251,13 @@ MODELS: dict[str, ModelSpec] = {
             "efrufn-published",
             "EFRUFN as published, for the authors' checkpoint",
             lambda: _build_efrufn("published"),
+            surveys=1,
         ),
         _unfolding_spec(
             "frufn",
             "FRUFN with a blend head: the fusion rule unfolded into five units",
             lambda: _build_frufn("blend"),
+            surveys=5,
             bundled_by_task=_stage_files("frufn"),
             learnt_chroma=("meif",),
         ),
@@ -249,6 +265,7 @@ MODELS: dict[str, ModelSpec] = {
             "frufn-published",
             "FRUFN as published",
             lambda: _build_frufn("published"),
+            surveys=5,
         ),
     )
 }

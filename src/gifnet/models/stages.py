@@ -71,7 +71,8 @@ class Stage(Protocol):
     ----------
     name : str
     maps : tuple of int
-        Channels of every map of its output; empty for the fused image.
+        Channels of every map of its output; empty for the fused image, and where the output is
+        only measured and the next stage does without it.
     measured : tuple of int
         For every output map, of how many channels the moments are wanted; empty for none.
     shift : int
@@ -109,12 +110,24 @@ class Pipeline:
     device : torch.device
     dtype : torch.dtype
         Of the maps.
+    at_once : bool
+        Whether a tile is computed in one step by all threads rather than in small steps, one a
+        thread.
+    whole : Pipeline, optional
+        What runs in place of this one where a plane is a single tile.
     """
 
     stages: tuple[Stage, ...]
     window: int
     device: torch.device
     dtype: torch.dtype
+    at_once: bool = False
+    whole: Pipeline | None = None
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return the context in which a plain module computes in a number format."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 
 class WholePlane:
@@ -127,7 +140,7 @@ class WholePlane:
     step = 1
 
     def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
-        self._module = module.to(device)
+        self._module = module
         self._device, self._dtype = device, dtype
 
     def bounds(self, image: Region) -> Region:
@@ -141,12 +154,13 @@ class WholePlane:
 
     def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
         first, second = part.planes(part.image).split(1, dim=1)
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
-            fused: Fused = self._module(first, second)
+        with autocast(self._device, self._dtype):
+            # Moved here: other pipelines of the same module may be on other devices.
+            fused: Fused = self._module.to(self._device)(first, second)
         maps = (fused.image, fused.mask)
         return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
 
 
 def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
     """Return a pipeline of one stage that runs a module on whole planes."""
-    return Pipeline((WholePlane(module, device, dtype),), 1, device, dtype)
+    return Pipeline((WholePlane(module, device, dtype),), 1, device, dtype, at_once=True)

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from .blocks import ReflectConv, pointwise
 
+#: What is added to the variance of every activation.
+EPSILON = 1e-5
+
 
 class Moments(NamedTuple):
     """Mean and standard deviation of an activation over channels, height and width.
@@ -22,7 +25,7 @@ class Moments(NamedTuple):
     std: Tensor
 
     @classmethod
-    def of(cls, x: Tensor, eps: float = 1e-5) -> Moments:
+    def of(cls, x: Tensor, eps: float = EPSILON) -> Moments:
         """Measure `x`, a (B, C, H, W) tensor; `eps` is added to the variance."""
         # bfloat16 has 8 bits of mantissa: its sums over a megapixel are worthless.
         x = x.float()

@@ -6,6 +6,9 @@ Learning and Fusion Rule Unfolding", Sec. 3.2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +18,15 @@ from .swin_v2 import SwinV2Pair
 
 #: Feature maps of every part (paper, Sec. 4.1.1).
 CHANNELS = 32
+#: Scales below full size, each with a GRN.
+SCALES = 3
+#: Widening of the perceptrons around GRN.
+_RATIO = 4
+#: How many channels the GRN of every scale normalises.
+RESPONSES = (_RATIO * CHANNELS,) * SCALES
+
+#: For every scale what `GlobalResponseNorm` may know of the whole image.
+Responses: TypeAlias = Sequence[Tensor]
 
 
 def conv(channels_in: int, channels_out: int, *, bias: bool = False) -> nn.Conv2d:
@@ -68,18 +80,38 @@ class MultiScaleMaskGenerator(nn.Module):
     def __init__(self, channels: int = CHANNELS, window: int = 4):
         super().__init__()
         self.embed = conv(channels + 1, channels, bias=True)
-        self.scales = nn.ModuleList(ConvNeXtV2Block(channels) for _ in range(3))
+        self.scales = nn.ModuleList(ConvNeXtV2Block(channels, _RATIO) for _ in range(SCALES))
         self.join = conv(4 * channels, channels, bias=True)
         self.attention = SwinV2Pair(channels, window)
         self.project = conv(channels, 2, bias=True)
 
-    def forward(self, difference: Tensor, mask: Tensor) -> Tensor:
+    def _embedded(self, difference: Tensor, mask: Tensor) -> Tensor:
+        return self.embed(torch.cat((difference, mask.to(difference.dtype)), dim=1))  # type: ignore[no-any-return]
+
+    def responses(self, difference: Tensor, mask: Tensor) -> list[Tensor]:
+        """Return what the GRN of every scale sees, (B, C, h, w), half the size first.
+
+        It depends on no GRN: one look at a whole image finds all that is to be known of it.
+        """
+        coarse, found = self._embedded(difference, mask), []
+        for block in cast("Iterable[ConvNeXtV2Block]", self.scales):
+            coarse = _halved(coarse)
+            found.append(block.response(coarse).permute(0, 3, 1, 2))
+        return found
+
+    def forward(self, difference: Tensor, mask: Tensor, known: Responses | None = None) -> Tensor:
         """Return the (B, 1, H, W) mask in float32; the sides are multiples of 8."""
-        full = self.embed(torch.cat((difference, mask.to(difference.dtype)), dim=1))
+        full = self._embedded(difference, mask)
         coarse, enriched = full, [full]
-        for block in self.scales:
-            coarse = F.max_pool2d(F.pad(coarse, (1, 1, 1, 1), mode="reflect"), 3, stride=2)
-            enlarged = F.interpolate(block(coarse), size=full.shape[-2:], mode="bilinear")
+        scales: Sequence[Tensor | None] = known or (None,) * SCALES
+        for block, of_scale in zip(self.scales, scales, strict=True):
+            coarse = _halved(coarse)
+            mixed = block(coarse, of_scale)
+            enlarged = F.interpolate(mixed, size=full.shape[-2:], mode="bilinear")
             enriched.insert(0, enlarged)
         x = self.attention(self.join(torch.cat(enriched, dim=1)))
         return torch.softmax(self.project(x).float(), dim=1)[:, 1:]
+
+
+def _halved(x: Tensor) -> Tensor:
+    return F.max_pool2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), 3, stride=2)
