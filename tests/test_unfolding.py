@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import gifnet
+from gifnet import fuse
 from gifnet.errors import WeightsError
 from gifnet.models import keymap_efrufn
 from gifnet.models.color_net import ColorNet
 from gifnet.models.convnext_v2 import GlobalResponseNorm
 from gifnet.models.efrufn import EFRUFN, ConvergenceWarning
+from gifnet.models.either_order import EitherOrder
 from gifnet.models.frufn import FRUFN
 from gifnet.models.registry import COMPANIONS, model_spec
 from gifnet.models.swin_v2 import CosineAttention, SwinV2Block, log_offsets, shift_mask
@@ -350,3 +352,32 @@ def test_the_checkpoint_fuses_and_its_mask_settles(published: Path, shared_dir: 
     assert fused.convergence.steps <= 6
     # It was trained to follow the brighter source and the stronger gradient.
     assert float(F.l1_loss(fused.image, torch.maximum(first, second))) < 0.06
+
+
+def test_either_order_does_not_know_which_plane_is_first() -> None:
+    torch.manual_seed(4)
+    for network in (FRUFN(units=2).eval(), EFRUFN().eval()):
+        both = EitherOrder(network).eval()
+        first, second = torch.rand(2, 1, 1, 21, 32)
+        with torch.no_grad():
+            one, other = both(first, second), both(second, first)
+            alone = network(first, second)
+        torch.testing.assert_close(one.image, other.image)
+        torch.testing.assert_close(one.mask, 1 - other.mask)
+        assert (one.mask - alone.mask).abs().max() > 1e-4
+        # Without a correction the image is the blend by the mask.
+        torch.testing.assert_close(one.image, second + one.mask * (first - second))
+
+
+def test_a_card_asks_for_either_order(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    path = tmp_path / "weights.safetensors"
+    save_weights(EFRUFN(), path, {"model": "efrufn", "either_order": True})
+    first, second = np.random.default_rng(0).random((2, 64, 48), dtype=np.float32)
+    how = {"model": "efrufn", "weights": path, "device": "cpu", "value_range": (0, 1)}
+    fused, share = fuse(first, second, return_mask=True, **how)
+    swapped, other = fuse(second, first, return_mask=True, **how)
+    np.testing.assert_allclose(fused, swapped, atol=1e-6)
+    np.testing.assert_allclose(share, 1 - other, atol=1e-6)
+    tiled = fuse(first, second, tile=32, **how)
+    np.testing.assert_allclose(tiled, fused, atol=1e-3)

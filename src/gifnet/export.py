@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .atomic import write_atomically
 from .errors import InvalidInputError, WriteError
 from .models.registry import model_spec
-from .models.weights import build_model, load_weights
+from .models.weights import deployed_model, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,7 @@ def export(
     if format == "onnx":
         _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     spec = model_spec(model)
-    module = _plain(build_model(load_weights(weights, model), model), spec.has_mask)
+    module = _plain(deployed_model(load_weights(weights, model), model), spec.has_mask)
     program = _program(module)
     difference: list[float] = []
 

@@ -228,9 +228,9 @@ class Fuser:
     def _pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
         """Return the network ready to run, made once for each number format."""
         if self._module is None:
-            from .models.weights import build_model
+            from .models.weights import deployed_model
 
-            self._module = build_model(self.weights, self.options.model)
+            self._module = deployed_model(self.weights, self.options.model)
         if (device, dtype) not in self._pipelines:
             spec = model_spec(self.options.model)
             self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .efrufn import EFRUFN, ConvergenceWarning, Settled
+from .either_order import EitherOrder
 from .frufn import FRUFN
 from .heads import Fused
 from .regions import Region, crop
@@ -22,7 +23,7 @@ from .stages import BoundStage, Known, Part, Pipeline, autocast, whole_plane_pip
 from .swin import EPSILON, Moments
 from .unfolding import RESPONSES, Responses
 
-Network: TypeAlias = FRUFN | EFRUFN
+Network: TypeAlias = FRUFN | EFRUFN | EitherOrder
 
 
 class _TileStage:
@@ -145,11 +146,11 @@ def unfolding_pipeline(
 
     Parameters
     ----------
-    module : FRUFN or EFRUFN
+    module : FRUFN, EFRUFN or EitherOrder
     halo : int
         Margin in pixels around a tile, a multiple of 8.
     """
-    assert isinstance(module, (FRUFN, EFRUFN))
+    assert isinstance(module, (FRUFN, EFRUFN, EitherOrder))
     whole = whole_plane_pipeline(module, device, dtype)
     how = module, halo, device, dtype
     surveys = tuple(Survey(*how) for _ in range(module.surveys))

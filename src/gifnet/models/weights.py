@@ -221,6 +221,19 @@ def build_model(weights: Weights, model: str) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
+def deployed_model(weights: Weights, model: str) -> nn.Module:
+    """Return the model with the weights in it as it is meant to fuse; see `build_model`.
+
+    That is the model itself, or, where the weights' card asks for it, `EitherOrder` of it.
+    """
+    module = build_model(weights, model)
+    if not weights.card.get("either_order"):
+        return module
+    from .either_order import EitherOrder
+
+    return EitherOrder(module).eval()  # type: ignore[arg-type]
+
+
 def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
     """Write a module's weights and model card as safetensors, and return their sha256.
 
