@@ -96,8 +96,8 @@ def train_gifnet(
         typer.Option(
             "--recipe",
             metavar="NAME",
-            help="bundled (default) and then bundled-continued, which made the bundled weights, or "
-            "published, that of the paper.",
+            help="bundled-bands (default), that of the bundled weights, or published, that of the "
+            "paper; docs/training.md has the others.",
         ),
     ] = None,
     config: Config = None,
@@ -246,7 +246,7 @@ def configuration_of(
     base = (
         training.TrainingConfig.from_file(config)
         if config is not None
-        else training.recipe(recipe or "bundled")
+        else training.recipe(recipe or "bundled-bands")
     )
     return _changed(base, settings)
 

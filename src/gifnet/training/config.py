@@ -140,8 +140,8 @@ _BUNDLED = TrainingConfig(
     precision="bf16-mixed",
 )
 
-#: "published" is the paper's recipe; the bundled weights come from "bundled", continued with
-#: "bundled-continued" from the weights that it leaves.
+#: "published" is the paper's recipe; the bundled weights come from the others in their order, each
+#: from the weights that the one before leaves.
 RECIPES: dict[str, TrainingConfig] = {
     "published": TrainingConfig(),
     "bundled": _BUNDLED,
