@@ -26,7 +26,8 @@ class TrainingConfig(RunSettings):
     NOT_NEGATIVE = (
         "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend", "fidelity_log",
         "deployed_weight", "keep_edges", "keep_information", "keep_differences",
-        "keep_structure", "keep_entropy", "keep_gradient", "exposure_truth", "public_weight",
+        "keep_structure", "keep_entropy", "keep_gradient", "keep_warm", "exposure_truth",
+        "public_weight",
     )  # fmt: skip
     SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", *MIXTURE)
 
@@ -76,6 +77,8 @@ class TrainingConfig(RunSettings):
     keep_structure: float = 0.0
     keep_entropy: float = 0.0
     keep_gradient: float = 0.0
+    #: deployed: weight of how much less than in the infrared image warm objects stand out
+    keep_warm: float = 0.0
     #: deployed: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15,
     #: an edge that is missing gives hardly a gradient.
     edge_slope: float = 15.0

@@ -75,6 +75,10 @@ class DeployedTrainer(GIFNetTrainer):
             judged = (batch.judged_first[rest], batch.judged_second[rest])
             lacking = preservation_loss(fused[rest], *judged, config)
             parts["deployed"] = lacking.sum() / count
+        warm = batch.kind == Kind.WARM
+        if warm.any():
+            lost = preservation.warmth_lost(fused[warm], batch.target[warm])
+            parts["warmth"] = config.keep_warm * lost.sum() / count
         exposure = batch.kind == Kind.EXPOSURE
         if config.exposure_truth and exposure.any():
             error = F.l1_loss(fused[exposure], batch.target[exposure])

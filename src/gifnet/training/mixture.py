@@ -41,6 +41,8 @@ class Kind(IntEnum):
     SOURCES = 1
     #: the sources, and a well-exposed image
     EXPOSURE = 2
+    #: the sources, and what is warm in the infrared one, which is the target
+    WARM = 3
 
 
 @dataclass(frozen=True)
@@ -201,9 +203,10 @@ def _infrared(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Pl
     if rng.random() < 0.4:
         infrared, visible = vary_modality(infrared, visible, rng)
     infrared, visible = data._dimmed(infrared, visible, rng)
+    target, kind = infrared, Kind.WARM if data.config.keep_warm else Kind.SOURCES
     if data.config.swapped and rng.random() < data.config.swapped:
         infrared, visible = visible, infrared
-    return Sources.plain(infrared, visible), visible, Kind.SOURCES
+    return Sources.plain(infrared, visible), target, kind
 
 
 def _judged(sources: Sources) -> tuple[Sources, Plane, Kind]:

@@ -159,3 +159,21 @@ def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:
     joint = one.transpose(1, 2) @ two / one.shape[1]
     independent = joint.sum(dim=2, keepdim=True) * joint.sum(dim=1, keepdim=True)
     return (joint * torch.log2((joint + 1e-7) / (independent + 1e-7))).sum(dim=(1, 2))
+
+
+def warmth_lost(fused: Tensor, infrared: Tensor, size: int = 31) -> Tensor:
+    """Return how much less fused (B, 1, H, W) planes stand out where infrared ones do, (B,).
+
+    A warm object is brighter than the mean of the square around it. There the result should
+    stand out from its own surroundings as much; the mean is over what is warm.
+    """
+
+    def contrast(x: Tensor) -> Tensor:
+        pad = (size // 2,) * 4
+        return x - F.avg_pool2d(F.pad(x, pad, mode="reflect"), size, stride=1)
+
+    standing_out = contrast(infrared)
+    weight = ((standing_out - 0.04) / 0.08).clamp(0, 1)
+    lost = weight * F.relu(standing_out - contrast(fused))
+    # A crop with next to nothing warm in it decides little.
+    return lost.sum(dim=(1, 2, 3)) / (weight.sum(dim=(1, 2, 3)) + 0.01 * weight[0].numel())
