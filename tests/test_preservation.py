@@ -112,3 +112,17 @@ def test_every_measure_has_finite_gradients_on_flat_pictures() -> None:
     total.sum().backward()
     assert fused.grad is not None
     assert torch.isfinite(fused.grad).all()
+
+
+def test_a_warm_object_should_stand_out_as_much() -> None:
+    infrared = torch.full((2, 1, 64, 64), 0.3)
+    infrared[0, :, 28:36, 28:36] = 0.7
+    flat = torch.full_like(infrared, 0.5)
+    lost = preservation.warmth_lost(flat, infrared)
+    # All of its contrast to the square around it is gone; the second image has nothing warm.
+    mean = 0.3 + 0.4 * 64 / 31**2
+    area = 64 + 0.01 * 64**2
+    assert lost[0] == pytest.approx((0.7 - mean) * 64 / area, rel=0.05)
+    assert lost[1] == 0
+    assert preservation.warmth_lost(infrared, infrared).abs().max() == 0
+    assert preservation.warmth_lost(infrared + 0.2, infrared).abs().max() < 1e-6

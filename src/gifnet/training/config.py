@@ -269,6 +269,36 @@ RECIPES["bundled-bands"] = dataclasses.replace(
     seed=21,
 )
 
+RECIPES["bundled-polish"] = dataclasses.replace(
+    RECIPES["bundled-bands"],
+    steps=700,
+    learning_rate=2.5e-4,
+    ema=0.995,
+    border=0.7,
+    fidelity_log=0.12,
+    triplets=0.46,
+    single=0.10,
+    infrared=0.12,
+    exposure=0.08,
+    seed=22,
+)
+RECIPES["bundled-warm"] = dataclasses.replace(
+    RECIPES["bundled-polish"],
+    steps=600,
+    learning_rate=5e-4,
+    ema=0.99,
+    triplets=0.36,
+    single=0.08,
+    infrared=0.26,
+    exposure=0.06,
+    tracer=0.06,
+    spectral=0.07,
+    low_contrast=0.2,
+    swapped=0.1,
+    keep_warm=15.0,
+    seed=23,
+)
+
 
 def recipe(name: str) -> TrainingConfig:
     """Return a named recipe, one of `RECIPES`."""
