@@ -29,7 +29,7 @@ class TrainingConfig(RunSettings):
         "keep_structure", "keep_entropy", "keep_gradient", "keep_warm", "exposure_truth",
         "public_weight",
     )  # fmt: skip
-    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", *MIXTURE)
+    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", "night", *MIXTURE)
 
     #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
@@ -88,6 +88,8 @@ class TrainingConfig(RunSettings):
     #: infrared pairs that come in the other order
     low_contrast: float = 0.0
     swapped: float = 0.0
+    #: deployed: share of infrared pairs made flat but for what is warm, as at night
+    night: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
     modality_augmentation: bool = False
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it

@@ -29,7 +29,7 @@ from .modalities import (
     spectral_pair,
     tracer_pair,
 )
-from .synthesis import dim, exposure_pair, multi_focus_pair, vary_modality
+from .synthesis import dim, exposure_pair, multi_focus_pair, night_pair, vary_modality
 
 
 class Kind(IntEnum):
@@ -202,7 +202,10 @@ def _infrared(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Pl
     infrared, visible = data._crops(pairs[rng.integers(len(pairs))], rng)
     if rng.random() < 0.4:
         infrared, visible = vary_modality(infrared, visible, rng)
-    infrared, visible = data._dimmed(infrared, visible, rng)
+    if data.config.night and rng.random() < data.config.night:
+        infrared, visible = night_pair(infrared, visible, rng)
+    else:
+        infrared, visible = data._dimmed(infrared, visible, rng)
     target, kind = infrared, Kind.WARM if data.config.keep_warm else Kind.SOURCES
     if data.config.swapped and rng.random() < data.config.swapped:
         infrared, visible = visible, infrared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from .depth import Plane, focus_masks
 
@@ -65,3 +65,18 @@ def dim(image: Plane, rng: np.random.Generator) -> Plane:
     contrast = float(2 ** rng.uniform(-3, 0))
     dimmed: Plane = (contrast * image + (1 - contrast) * rng.uniform(0.1, 0.8)).astype(np.float32)
     return dimmed
+
+
+def night_pair(infrared: Plane, visible: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Return a pair as at night: infrared flat but for what is warm, visible of high contrast.
+
+    Warm is what is brighter than the mean of the 31 x 31 pixels around it.
+    """
+    standing_out = infrared - uniform_filter(infrared, 31, mode="reflect")
+    warm = np.clip((standing_out - 0.04) / 0.08, 0, 1)
+    mean = float(infrared.mean())
+    flat = mean + rng.uniform(0.05, 0.4) * (infrared - mean)
+    night = flat + warm * (infrared - flat)
+    centre = float(visible.mean())
+    stretched = centre + rng.uniform(1.0, 2.0) * (visible - centre)
+    return night.astype(np.float32), np.clip(stretched, 0, 1).astype(np.float32)
