@@ -22,6 +22,7 @@ from gifnet.training.modalities import (
     spectral_pair,
     tracer_pair,
 )
+from gifnet.training.synthesis import night_pair
 
 SHARES = (
     "triplets",
@@ -145,3 +146,27 @@ def test_patchwork_is_flat_nearly_everywhere() -> None:
     image = patchwork(48, np.random.default_rng(0))
     assert image.shape == (48, 48)
     assert (np.abs(np.diff(image)) < 0.01).mean() > 0.8
+
+
+def test_warm_pairs_are_judged_by_their_infrared_image(data: Path) -> None:
+    shares = only(infrared=1.0)
+    config = varied(
+        updates="deployed", batch_size=4, keep_warm=1.0, night=1.0, swapped=1.0, **shares
+    )
+    batch = MixedDataset(JointDataset(data, config)).sample(0)
+    assert (batch.kind == Kind.WARM).all()
+    torch.testing.assert_close(batch.target, batch.second)
+
+
+def test_at_night_only_what_is_warm_stands_out() -> None:
+    infrared = 0.3 + 0.2 * texture(3)
+    infrared[20:26, 30:36] = 1.0
+    visible = texture(4)
+    night, stretched = night_pair(infrared, visible, np.random.default_rng(0))
+    assert night[20:26, 30:36].min() > 0.99
+    cold = np.ones(infrared.shape, bool)
+    cold[15:31, 25:41] = False
+    assert night[cold].std() < 0.8 * infrared[cold].std()
+    assert stretched.min() >= 0
+    assert stretched.max() <= 1
+    assert stretched.std() >= visible.std()

@@ -286,7 +286,7 @@ RECIPES["bundled-polish"] = dataclasses.replace(
 )
 RECIPES["bundled-warm"] = dataclasses.replace(
     RECIPES["bundled-polish"],
-    steps=600,
+    steps=420,
     learning_rate=5e-4,
     ema=0.99,
     triplets=0.36,
@@ -297,7 +297,8 @@ RECIPES["bundled-warm"] = dataclasses.replace(
     spectral=0.07,
     low_contrast=0.2,
     swapped=0.1,
-    keep_warm=15.0,
+    keep_warm=40.0,
+    night=0.5,
     seed=23,
 )
 
