@@ -31,7 +31,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = GIFNet("blend")
+        module = GIFNet("bands")
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_weights(module, path, {"model": "gifnet", "recipe": "none: random numbers"})
     return path

@@ -162,7 +162,7 @@ def test_the_ablation_changes_what_it_says(
         torch.manual_seed(TINY.seed)
         from gifnet.models.gifnet import GIFNet
 
-        start = GIFNet("blend").state_dict()
+        start = GIFNet("bands").state_dict()
     assert all(torch.equal(states["without REC"][name], start[name]) for name in rec)
     assert not any(torch.equal(states["whole"][name], start[name]) for name in rec)
     assert (out / "without-rec" / "log.csv").exists()

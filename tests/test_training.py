@@ -74,7 +74,7 @@ def test_training_changes_the_weights(finished: Path) -> None:
     state = torch.load(finished / "checkpoint.ckpt", weights_only=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(TINY.seed)
-        start = GIFNet("blend").state_dict()
+        start = GIFNet("bands").state_dict()
     same = {key for key, value in start.items() if torch.equal(state["module"][key], value)}
     assert same == set()
 

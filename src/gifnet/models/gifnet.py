@@ -112,12 +112,12 @@ class GIFNet(nn.Module):
 
     Parameters
     ----------
-    head : {"blend", "tanh"}
-        "tanh" is the published output; "blend" gives every source's share as well.
+    head : {"bands", "blend", "tanh"}
+        "tanh" is the published output; "bands" and "blend" give every source's share as well.
 
     Notes
     -----
-    Sides must be at least 8 pixels. The first plane is the functional or spectral source
+    Sides must be at least 8 pixels, 16 with the band head. The first plane is the functional or spectral source
     (infrared, PET, over-exposed, multispectral), the second the structural one.
     """
 
@@ -126,7 +126,7 @@ class GIFNet(nn.Module):
     #: Encoder 3, embedding 1, window 8, shifted window to 12, unembedding 1, decoder 4.
     receptive_radius = 17
 
-    def __init__(self, head: Head = "blend"):
+    def __init__(self, head: Head = "bands"):
         super().__init__()
         self.encoder = DenseEncoder()
         channels, heads = self.encoder.channels, 2

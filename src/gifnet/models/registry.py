@@ -274,7 +274,7 @@ MODELS: dict[str, ModelSpec] = {
 #: ``model="best"``: for every task the model of the best measured quality (docs/quality.md).
 BEST: Mapping[str | None, str] = {
     None: "gifnet",
-    "ivif": "gifnet",
+    "ivif": "efrufn",
     "nir": "gifnet",
     "medical": "gifnet",
     "mfif": "efrufn",
