@@ -27,7 +27,7 @@ from .revive import revive_dead_channels, split_channels
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
-    "dp_deployed", "dp_warmth", "gate_mm", "gate_dp", "dp_exposure", "psnr", "ssim",
+    "dp_deployed", "gate_mm", "gate_dp", "dp_exposure", "dp_warmth", "psnr", "ssim",
 )  # fmt: skip
 
 
