@@ -117,8 +117,8 @@ class GIFNet(nn.Module):
 
     Notes
     -----
-    Sides must be at least 8 pixels, 16 with the band head. The first plane is the functional or spectral source
-    (infrared, PET, over-exposed, multispectral), the second the structural one.
+    Sides must be at least 8 pixels, 16 with the band head. The first plane is the functional or
+    spectral source (infrared, PET, over-exposed, multispectral), the second the structural one.
     """
 
     window = 8
