@@ -46,8 +46,8 @@ def whole(module, first, second):
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 @given(
-    height=st.integers(8, 140),
-    width=st.integers(8, 140),
+    height=st.integers(16, 140),
+    width=st.integers(16, 140),
     tile=st.sampled_from([0, 16, 40, 64]),
     step=st.sampled_from([16, 32, 56]),
     seed=st.integers(0, 9),
@@ -61,9 +61,9 @@ def test_tiles_equal_the_whole(module, height, width, tile, step, seed):
 
 
 @pytest.mark.parametrize("multiple", [1, 8])
-@pytest.mark.parametrize("head", ["tanh", "blend"])
+@pytest.mark.parametrize("head", ["tanh", "blend", "bands"])
 def test_the_folded_network_is_the_plain_one(head, multiple):
-    """Both heads, and channels padded as for tensor cores."""
+    """All heads, and channels padded as for tensor cores."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         module = GIFNet(head)
@@ -73,7 +73,7 @@ def test_the_folded_network_is_the_plain_one(head, multiple):
     first, second = planes(45, 70)
     with torch.inference_mode():
         plain = module(*(torch.from_numpy(x.copy())[None, None] for x in (first, second)))
-    spec = MODELS["gifnet" if head == "blend" else "gifnet-cvpr"]
+    spec = MODELS[{"bands": "gifnet", "blend": "gifnet-blend", "tanh": "gifnet-cvpr"}[head]]
     pipeline = gifnet_pipeline(module, CPU, torch.float32, multiple=multiple)
     result = run(Engine(pipeline, spec, tile=32, step=16), first, second)
     np.testing.assert_allclose(result.image, plain.image[0, 0].numpy(), atol=1e-5)

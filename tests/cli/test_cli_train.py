@@ -14,7 +14,10 @@ import pytest
 from cli_tools import Outcome, Run, fail, process, scene
 from skimage.io import imsave
 
-TINY = ["steps=2", "batch_size=1", "crop=32", "triplets=0", "hold_out=0", "precision=32-true"]
+TINY = [
+    "steps=2", "batch_size=1", "crop=32", "triplets=0", "hold_out=0", "precision=32-true",
+    "updates=alternating",
+]  # fmt: skip
 SETTINGS = [part for setting in TINY for part in ("--set", setting)]
 
 

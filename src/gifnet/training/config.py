@@ -13,6 +13,9 @@ MIXTURE = (
     "triplets", "exposure", "single", "infrared", "tracer", "bone", "spectral", "pansharpening",
 )  # fmt: skip
 
+#: An 11 x 11 window must fit the third scale.
+SMALLEST_DEPLOYED_CROP = 44
+
 
 @dataclass(frozen=True)
 class TrainingConfig(RunSettings):
@@ -114,6 +117,15 @@ class TrainingConfig(RunSettings):
             raise TrainingError(f"mm_every is {self.mm_every}; it must not be negative.")
         if self.updates not in ("alternating", "deployed"):
             raise TrainingError(f"updates is {self.updates!r}; use 'alternating' or 'deployed'.")
+        if (
+            self.updates == "deployed"
+            and self.keep_structure
+            and self.crop < SMALLEST_DEPLOYED_CROP
+        ):
+            raise TrainingError(
+                f"crop is {self.crop}; MS-SSIM of deployed updates needs crops of at least "
+                f"{SMALLEST_DEPLOYED_CROP} pixels, or keep_structure=0."
+            )
         if (total := sum(getattr(self, name) for name in MIXTURE)) > 1 + 1e-9:
             raise TrainingError(
                 f"{', '.join(MIXTURE)} add up to {total}; they are shares of one batch, at most 1 "
