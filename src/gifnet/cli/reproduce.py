@@ -9,12 +9,12 @@ import typer
 
 from .evaluate import methods_of, names_of
 from .terminal import progress_bar, say
-from .train import configuration_of, stage_changes
+from .train import Changes, Config, configuration_of, stage_changes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..reproduction.ablation import OnStep
+    from ..reproduction.runs import OnStep
     from ..reproduction.table3 import Fuse
 
 reproduce_app = typer.Typer(
@@ -23,6 +23,9 @@ reproduce_app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Data = Annotated[
+    Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
+]
 Out = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="DIR", help="Folder for the table and what is kept."),
@@ -136,9 +139,7 @@ def _fuse_of(method: object) -> Fuse:
 
 @reproduce_app.command("ablation")
 def ablation(
-    data: Annotated[
-        Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
-    ],
+    data: Data,
     out: Out,
     evaluated: Annotated[
         list[Path] | None,
@@ -148,13 +149,8 @@ def ablation(
         str | None,
         typer.Option("--recipe", metavar="NAME", help="What is varied: published (default)."),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="JSON")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Change one setting; may be given repeatedly."
-        ),
-    ] = None,
+    config: Config = None,
+    settings: Changes = None,
     limit: Limit = None,
     crop: Crop = 0,
 ) -> None:
@@ -182,15 +178,8 @@ def ablation(
     _write(out / "ablation.md", text)
 
 
-Data = Annotated[
-    Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
-]
 StageRecipe = Annotated[
     str, typer.Option("--recipe", metavar="NAME", help="What is varied: cpu or published.")
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Change one setting of every run."),
 ]
 HeldBack = Annotated[
     int | None,

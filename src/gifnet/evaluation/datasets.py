@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
 from ..files import is_readable
 from ..options import TASKS
 from ..roles import REFERENCE_WORDS, ROLE_WORDS, words_of
 from .pairs import Pair, fingerprint, read_pair
+
+T = TypeVar("T")
 
 #: How far below a folder data sets are looked for.
 _DEPTH = 3
@@ -226,11 +229,11 @@ def _tail(dataset: Dataset, depth: int) -> str:
     return "-".join(dataset.folder.resolve().parts[-depth:])
 
 
-def spread(names: Sequence[str], limit: int | None) -> list[str]:
-    """Return at most `limit` of the names, evenly spaced, the first among them."""
-    if not limit or limit >= len(names):
-        return list(names)
-    return [names[index * len(names) // limit] for index in range(limit)]
+def spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """Return at most `limit` of the items, evenly spaced, the first among them."""
+    if not limit or limit >= len(items):
+        return list(items)
+    return [items[index * len(items) // limit] for index in range(limit)]
 
 
 def held_back(dataset: Dataset, count: int) -> Dataset:

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from .blocks import ConvStack, DenseEncoder, ReflectConv, pad_to_multiple, pointwise
-from .heads import BandHead, BlendHead, Fused, TanhHead
+from .heads import BandHead, BlendHead, Fused, Head, TanhHead
 from .swin import LogPositionBias, Moments, TaskBlock, window_attention
 
 Branch = Literal["mm", "dp"]
-Head = Literal["tanh", "blend", "bands"]
+HeadName = Literal["tanh", "blend", "bands"]
 
-HEADS: dict[str, type[TanhHead] | type[BlendHead] | type[BandHead]] = {
+HEADS: dict[str, type[Head]] = {
     "tanh": TanhHead,
     "blend": BlendHead,
     "bands": BandHead,
@@ -126,7 +126,7 @@ class GIFNet(nn.Module):
     #: Encoder 3, embedding 1, window 8, shifted window to 12, unembedding 1, decoder 4.
     receptive_radius = 17
 
-    def __init__(self, head: Head = "bands"):
+    def __init__(self, head: HeadName = "bands"):
         super().__init__()
         self.encoder = DenseEncoder()
         channels, heads = self.encoder.channels, 2

@@ -19,21 +19,38 @@ class Fused(NamedTuple):
     mask: Tensor | None
 
 
-class TanhHead(nn.Module):
+class Head(nn.Module):
+    """Fuses two (B, 1, H, W) planes by what the decoder's last convolution says of them."""
+
+    #: Channels of that convolution.
+    channels: int
+    #: Context in pixels that the head needs of the planes.
+    margin = 0
+    has_mask = True
+
+    def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
+        if not self.margin:
+            return self.combine(raw, first, second)
+        pad = (self.margin,) * 4
+        extended = (F.pad(plane.float(), pad, mode="reflect") for plane in (first, second))
+        return self.combine(raw, *extended)
+
+    def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
+        """Fuse planes that reach `margin` pixels beyond `raw` on every side."""
+        raise NotImplementedError
+
+
+class TanhHead(Head):
     """The published head: tanh(y) / 2 + 0.5, a free image in (0, 1)."""
 
     channels = 1
-    margin = 0
     has_mask = False
-
-    def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
-        return self.combine(raw, first, second)
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         return Fused(torch.tanh(raw) / 2 + 0.5, None)
 
 
-class BlendHead(nn.Module):
+class BlendHead(Head):
     """A share of each source plus a residual: m first + (1 - m) second + r.
 
     m = sigmoid(4 y0) and r = tanh(y1) / 2. Copying a source exactly is then one
@@ -43,11 +60,6 @@ class BlendHead(nn.Module):
     """
 
     channels = 2
-    margin = 0
-    has_mask = True
-
-    def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
-        return self.combine(raw, first, second)
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         # Blending two nearly equal numbers in bfloat16 would cost the low bits of 8-bit data.
@@ -57,7 +69,7 @@ class BlendHead(nn.Module):
         return Fused(image, mask)
 
 
-class BandHead(nn.Module):
+class BandHead(Head):
     """A share of each source and a gain in every band, plus a residual.
 
     Both planes are split into three bands of detail and a base by the undecimated wavelet
@@ -74,17 +86,9 @@ class BandHead(nn.Module):
     bands = 3
     #: Shares of the bands and the base, gains of the bands, the residual.
     channels = 2 * bands + 2
-    #: Context in pixels that the bands need of the planes.
     margin = 2 * (2**bands - 1)
-    has_mask = True
-
-    def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
-        pad = (self.margin,) * 4
-        extended = (F.pad(plane.float(), pad, mode="reflect") for plane in (first, second))
-        return self.combine(raw, *extended)
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
-        """Fuse planes that reach `margin` pixels beyond `raw` on every side."""
         raw = raw.float()
         shares = torch.sigmoid(4 * raw[:, : self.bands + 1])
         gains = torch.exp(torch.tanh(2 * raw[:, self.bands + 1 : -1]))

@@ -197,47 +197,50 @@ def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) ->
     return gifnet_pipeline(module, device, dtype, multiple=8 if device.type == "cuda" else 1)
 
 
-_GIFNET_PAPER = 'Cheng et al., "One Model for ALL", CVPR 2025'
+def _gifnet_spec(
+    name: str,
+    title: str,
+    head: str,
+    *,
+    has_mask: bool = True,
+    minimum_side: int = 8,
+    bundled: str = "",
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        title=title,
+        paper='Cheng et al., "One Model for ALL", CVPR 2025',
+        build=lambda: _build_gifnet(head),
+        has_mask=has_mask,
+        window=8,
+        halo=24,
+        minimum_side=minimum_side,
+        statistics_stages=2,
+        fold=_fold_gifnet,
+        bundled=bundled,
+    )
+
 
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
-        ModelSpec(
-            name="gifnet",
-            title="GIFNet with a band head: shares of both sources and a gain in every band",
-            paper=_GIFNET_PAPER,
-            build=lambda: _build_gifnet("bands"),
-            has_mask=True,
-            window=8,
-            halo=24,
+        _gifnet_spec(
+            "gifnet",
+            "GIFNet with a band head: shares of both sources and a gain in every band",
+            "bands",
             minimum_side=16,
-            statistics_stages=2,
-            fold=_fold_gifnet,
             bundled="gifnet.safetensors",
         ),
-        ModelSpec(
-            name="gifnet-blend",
-            title="GIFNet with a blend head: one share a pixel plus a residual",
-            paper=_GIFNET_PAPER,
-            build=lambda: _build_gifnet("blend"),
-            has_mask=True,
-            window=8,
-            halo=24,
-            minimum_side=8,
-            statistics_stages=2,
-            fold=_fold_gifnet,
+        _gifnet_spec(
+            "gifnet-blend",
+            "GIFNet with a blend head: one share a pixel plus a residual",
+            "blend",
         ),
-        ModelSpec(
-            name="gifnet-cvpr",
-            title="GIFNet as published, for the authors' checkpoint",
-            paper=_GIFNET_PAPER,
-            build=lambda: _build_gifnet("tanh"),
+        _gifnet_spec(
+            "gifnet-cvpr",
+            "GIFNet as published, for the authors' checkpoint",
+            "tanh",
             has_mask=False,
-            window=8,
-            halo=24,
-            minimum_side=8,
-            statistics_stages=2,
-            fold=_fold_gifnet,
         ),
         _unfolding_spec(
             "efrufn",

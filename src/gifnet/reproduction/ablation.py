@@ -7,16 +7,16 @@ whole network with the other branch as the main one (supplement, Sec. 4).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..engine.device import resolve_device
 from ..evaluation import run, tables
 from ..evaluation.datasets import Dataset
-from ..evaluation.pairs import Bytes, Pair, bands_picture, to_bytes
+from ..evaluation.pairs import Bytes, Pair, bands_picture
 from ..metrics import METRICS
 from ..models.gifnet import Branch, GIFNet
 from ..models.registry import model_spec
@@ -24,6 +24,8 @@ from ..models.weights import load_weights
 from ..progress import Progress
 from ..training.config import TrainingConfig
 from ..training.trainer import train_gifnet
+from .runs import OnStep, folder_of, following, fuse_bytes
+from .runs import table as lines_of_table
 
 #: What each run changes.
 VARIANTS: dict[str, dict[str, float | bool]] = {
@@ -35,9 +37,6 @@ VARIANTS: dict[str, dict[str, float | bool]] = {
 #: The whole network with the other branch as the main one.
 MM_MAIN = "MM as main task"
 COLUMNS = ("EI", "VIF", "SCD", "AG", "PSNR-ref", "SSIM-ref")
-
-#: Called with (variant, steps done, steps in all).
-OnStep = Callable[[str, int, int], None]
 
 
 class _Module:
@@ -56,23 +55,10 @@ class _Module:
     def version(self, dataset: Dataset, pair: str) -> str:
         return f"{self.main} {self.sha256[:16]}"
 
-    @torch.no_grad()
-    def _plane(self, first: Bytes, second: Bytes) -> Bytes:
-        planes = (
-            torch.from_numpy(np.array(plane)).to(self.device).float()[None, None] / 255
-            for plane in (first, second)
-        )
-        image = self.module(*planes, main=self.main).image[0, 0]
-        return to_bytes(image.cpu().numpy() * 255)
-
     def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
-        planes = tuple(self._plane(first, second) for first, second in pair.planes)
+        forward = partial(self.module, main=self.main)
+        planes = tuple(fuse_bytes(forward, *sources, self.device) for sources in pair.planes)
         return planes, planes[0] if pair.ms is None else bands_picture(np.stack(planes))
-
-
-def folder_of(out: Path, variant: str) -> Path:
-    """Return where a variant's run goes."""
-    return out / variant.replace(" ", "-").lower()
 
 
 def train(
@@ -89,13 +75,9 @@ def train(
     for name, changes in VARIANTS.items():
         folder = folder_of(out, name)
         variant = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
-
-        def show(step: int, steps: int, row: object, name: str = name) -> None:
-            if on_step is not None:
-                on_step(name, step, steps)
-
         # A finished run is resumed as well, which only checks that it is the same one.
         resume = (folder / "checkpoint.ckpt").exists()
+        show = following(on_step, name)
         found[name] = train_gifnet(data, folder, variant, resume=resume, on_step=show)
     return found
 
@@ -137,11 +119,8 @@ def reproduce(
         rows = tables.of_dataset(results, dataset)
         table = tables.means(rows)
         shown = tables.shown_metrics(results, table)
-        lines += [f"## {dataset.title}, {len({row.pair for row in rows})} pairs", ""]
-        lines += [f"| variant | {' | '.join(m.name for m in shown)} |"]
-        lines += ["|---|" + "---:|" * len(shown)]
-        for method in methods:
-            cells = [tables.number(table[method.name][m.name]) for m in shown]
-            lines.append(f"| {method.title} | {' | '.join(cells)} |")
-        lines.append("")
+        heading = f"{dataset.title}, {len({row.pair for row in rows})} pairs"
+        names = [metric.name for metric in shown]
+        found = {m.title: [table[m.name][name] for name in names] for m in methods}
+        lines += lines_of_table(heading, names, found)
     return "\n".join(lines)

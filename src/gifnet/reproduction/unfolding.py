@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingError
-from ..evaluation.pairs import to_bytes
+from ..evaluation.datasets import spread
 from ..metrics import METRICS, evaluate
 from ..models.blocks import pad_to_multiple
 from ..models.efrufn import EFRUFN, Settled
@@ -28,7 +28,7 @@ from ..progress import Progress, Reporter
 from ..training.stage_data import StageDataset
 from ..training.stage_trainer import StageTrainer
 from ..training.stages import RECIPES, STAGES, StageConfig, stage_recipe
-from .ablation import OnStep, folder_of
+from .runs import OnStep, folder_of, following, fuse_bytes, table
 
 #: What is measured on each stage's pairs.
 COLUMNS = {
@@ -88,7 +88,7 @@ TRANSFER_TABLES = {
 class UnmaskedEFRUFN(EFRUFN):
     """EFRUFN whose features are F2 + T(d): everything that the first source has more of."""
 
-    def forward(self, first: Tensor, second: Tensor, known: object = None) -> Settled:
+    def forward(self, first: Tensor, second: Tensor) -> Settled:
         one, two = (pad_to_multiple(plane, self.size_multiple) for plane in (first, second))
         features = self.encode_second(two)
         difference = torch.relu(self.encode_first(one) - features)
@@ -121,19 +121,14 @@ class _VariantTrainer(StageTrainer):
     """Trains a network that is not in the registry; its weights are a bare state dict."""
 
     def __init__(self, build: Callable[[], FRUFN | EFRUFN], *arguments: Any, **keywords: Any):
-        self.build_fusion = build  # type: ignore[method-assign]
+        self._build = build
         super().__init__(*arguments, **keywords)
+
+    def build_fusion(self) -> FRUFN | EFRUFN:
+        return self._build()
 
     def save_result(self, path: Path) -> None:
         torch.save(self.result.fusion.state_dict(), path)
-
-
-def _following(on_step: OnStep | None, name: str) -> Callable[[int, int, object], None]:
-    def show(step: int, steps: int, row: object) -> None:
-        if on_step is not None:
-            on_step(name, step, steps)
-
-    return show
 
 
 def train_transfer(
@@ -174,7 +169,7 @@ def train_transfer(
             )
         resume = (folder / "checkpoint.ckpt").exists()
         trainer = StageTrainer(
-            data, folder, config, resume=resume, on_step=_following(on_step, name)
+            data, folder, config, resume=resume, on_step=following(on_step, name)
         )
         found[name] = trainer.run()
     return found
@@ -236,7 +231,7 @@ def structure(
             folder = folder_of(out, f"{stage} {name.replace(',', '')}")
             resume = (folder / "checkpoint.ckpt").exists()
             trainer = _VariantTrainer(
-                build, data, folder, config, resume=resume, on_step=_following(on_step, name)
+                build, data, folder, config, resume=resume, on_step=following(on_step, name)
             )
             trainer.run()
             if not pairs:
@@ -261,9 +256,8 @@ def _config(recipe: str, stage: str, model: str, changes: Mapping[str, Any] | No
 def _held_back(data: Path, config: StageConfig, limit: int | None) -> list[tuple[np.ndarray, ...]]:
     """Return evenly spaced held-back pairs of a stage, uint8."""
     dataset = StageDataset(data, config)
-    total = len(dataset.validation)
-    count = total if limit is None else min(limit, total)
-    return [dataset.validation_pair(index * total // count) for index in range(count)]
+    kept = spread(range(len(dataset.validation)), limit)
+    return [dataset.validation_pair(index) for index in kept]
 
 
 def _score(
@@ -272,12 +266,7 @@ def _score(
     """Return the mean of every metric of a stage."""
     rows = []
     for first, second, *truth in pairs:
-        planes = (
-            torch.from_numpy(np.array(plane)).float()[None, None] / 255 for plane in (first, second)
-        )
-        with torch.no_grad():
-            image = fuse(*planes).image[0, 0]
-        fused = to_bytes(image.numpy() * 255)
+        fused = fuse_bytes(fuse, first, second)
         reference = truth[0] if truth else None
         rows.append(evaluate(first, second, fused, reference, COLUMNS[stage]))
         reporter.advance()
@@ -285,11 +274,7 @@ def _score(
 
 
 def _table(stage: str, found: Mapping[str, Scores], count: int) -> list[str]:
-    from ..evaluation.tables import number
-
-    names = [METRICS[name].name for name in COLUMNS[stage]]
-    lines = [f"## {TITLES[stage]}, {count} pairs held back", ""]
-    lines += [f"| variant | {' | '.join(names)} |", "|---|" + "---:|" * len(names)]
-    for title, scores in found.items():
-        lines.append(f"| {title} | {' | '.join(number(scores[name]) for name in names)} |")
-    return [*lines, ""]
+    columns = COLUMNS[stage]
+    rows = {title: [scores[name] for name in columns] for title, scores in found.items()}
+    heading = f"{TITLES[stage]}, {count} pairs held back"
+    return table(heading, [METRICS[name].name for name in columns], rows)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..models.heads import BandHead, BlendHead
-from ..models.registry import model_spec
+from ..models.heads import BandHead, BlendHead, Head
 from ..models.weights import identify, load_weights
 
 LAST = "decoder.convs.6"
 
 
-def starting_state(path: str, model: str) -> dict[str, Tensor]:
-    """Return the state dict of a weights file for a model.
+def starting_state(path: str, model: str, head: Head) -> dict[str, Tensor]:
+    """Return the state dict of a weights file for a model with a head.
 
     The blend head's weights also start a band head: every band gets the one share, and gains
     of one, so that the network computes what it did before.
     """
-    head = getattr(model_spec(model).build(), "head", None)
     if not isinstance(head, BandHead) or identify(path) != "gifnet-blend":
         return load_weights(path, model).state
     state = dict(load_weights(path, "gifnet-blend").state)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .synthesis import WARM_FROM, WARM_FULL, WARM_SQUARE
+
 #: Weights of the three scales of MS-SSIM that a training crop has room for.
 _SCALES = (0.25, 0.4, 0.35)
 
@@ -161,7 +163,7 @@ def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:
     return (joint * torch.log2((joint + 1e-7) / (independent + 1e-7))).sum(dim=(1, 2))
 
 
-def warmth_lost(fused: Tensor, infrared: Tensor, size: int = 31) -> Tensor:
+def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Tensor:
     """Return how much less fused (B, 1, H, W) planes stand out where infrared ones do, (B,).
 
     A warm object is brighter than the mean of the square around it. There the result should
@@ -173,7 +175,7 @@ def warmth_lost(fused: Tensor, infrared: Tensor, size: int = 31) -> Tensor:
         return x - F.avg_pool2d(F.pad(x, pad, mode="reflect"), size, stride=1)
 
     standing_out = contrast(infrared)
-    weight = ((standing_out - 0.04) / 0.08).clamp(0, 1)
+    weight = ((standing_out - WARM_FROM) / (WARM_FULL - WARM_FROM)).clamp(0, 1)
     lost = weight * F.relu(standing_out - contrast(fused))
     # A crop with next to nothing warm in it decides little.
     return lost.sum(dim=(1, 2, 3)) / (weight.sum(dim=(1, 2, 3)) + 0.01 * weight[0].numel())

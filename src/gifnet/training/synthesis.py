@@ -7,6 +7,10 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from .depth import Plane, focus_masks
 
+#: Warm is what is brighter than the mean of a square of this side: from the first difference on,
+#: and altogether at the second.
+WARM_SQUARE, WARM_FROM, WARM_FULL = 31, 0.04, 0.12
+
 
 def multi_focus_pair(
     image: Plane, depth: Plane, rng: np.random.Generator, sigma: tuple[float, float] = (0.8, 4.0)
@@ -70,10 +74,10 @@ def dim(image: Plane, rng: np.random.Generator) -> Plane:
 def night_pair(infrared: Plane, visible: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Return a pair as at night: infrared flat but for what is warm, visible of high contrast.
 
-    Warm is what is brighter than the mean of the 31 x 31 pixels around it.
+    What is warm (`WARM_SQUARE`, `WARM_FROM`, `WARM_FULL`) stays as it is.
     """
-    standing_out = infrared - uniform_filter(infrared, 31, mode="reflect")
-    warm = np.clip((standing_out - 0.04) / 0.08, 0, 1)
+    standing_out = infrared - uniform_filter(infrared, WARM_SQUARE, mode="reflect")
+    warm = np.clip((standing_out - WARM_FROM) / (WARM_FULL - WARM_FROM), 0, 1)
     mean = float(infrared.mean())
     flat = mean + rng.uniform(0.05, 0.4) * (infrared - mean)
     night = flat + warm * (infrared - flat)

@@ -69,7 +69,7 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         module = model_spec(config.model).build()
         assert isinstance(module, GIFNet)
         if config.start and not resume:
-            module.load_state_dict(starting_state(config.start, config.model))
+            module.load_state_dict(starting_state(config.start, config.model, module.head))
         if not resume:
             self._repair(module)
         for gate in module.gate.values():
