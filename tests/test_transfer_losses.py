@@ -84,6 +84,18 @@ def test_the_unsupervised_loss_weighs_its_parts() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_the_sum_of_both_sources_lacks_no_difference() -> None:
+    first, second = 0.5 * torch.rand(2, 1, 1, 32, 32)
+    weights = {"texture": 0.0, "structure": 0.0}
+    plain = reconstruction_loss(first + second, first, second, **weights)
+    of_sum = reconstruction_loss(first + second, first, second, **weights, differences=2.0)
+    assert float(of_sum - plain) == pytest.approx(0, abs=0.05)
+    plain = reconstruction_loss(first, first, second, **weights)
+    of_first = reconstruction_loss(first, first, second, **weights, differences=2.0)
+    # Nothing of the second source is in the first, whose difference to itself is flat.
+    assert float(of_first - plain) > 1.5
+
+
 def test_colour_and_blend() -> None:
     zeros = torch.zeros(1, 2, 4, 4)
     assert float(colour_loss(zeros + 0.25, zeros)) == pytest.approx(0.25)

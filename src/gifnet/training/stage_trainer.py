@@ -147,10 +147,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
         config, fused = self.config, found["image"]
         parts = {}
         if batch.target is None:
-            parts["reconstruction"] = reconstruction_loss(
-                fused, batch.first, batch.second, texture=config.texture,
-                structure=config.structure,
-            )  # fmt: skip
+            parts["reconstruction"] = self.reconstruction(fused, batch.first, batch.second)
         else:
             parts["similarity"] = config.similarity * similarity_loss(fused, batch.target)
             if config.fidelity:
@@ -170,6 +167,18 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
             parts["colour"] = config.colour * colour_loss(found["chroma"], batch.target_chroma)
         return parts
 
+    def reconstruction(self, fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Return the loss of infrared-visible pairs with the weights of the configuration."""
+        config = self.config
+        return reconstruction_loss(
+            fused,
+            first,
+            second,
+            texture=config.texture,
+            structure=config.structure,
+            differences=config.differences,
+        )
+
     # -- held-back scenes -------------------------------------------------------------
 
     def validate(self, limit: int | None = None) -> dict[str, float]:
@@ -187,10 +196,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
             )
             with torch.no_grad(), self.fabric.autocast():
                 fused = self.result.fusion(first, second).image.float()
-            value = reconstruction_loss(
-                fused, first, second, texture=self.config.texture, structure=self.config.structure
-            )
-            losses.append(float(value))
+            losses.append(float(self.reconstruction(fused, first, second)))
         return {"held_back_loss": sum(losses) / len(losses)} if losses else {}
 
     # -- the end ----------------------------------------------------------------------

@@ -24,7 +24,7 @@ class StageConfig(RunSettings):
     TRAINABLE = ("efrufn", "efrufn-published", "frufn", "frufn-published")
     NOT_NEGATIVE = (
         "warm_up", "similarity", "fidelity", "fidelity_log", "blend", "transfer", "texture",
-        "structure", "colour",
+        "structure", "differences", "colour",
     )  # fmt: skip
     SHARES = ("border",)
 
@@ -56,6 +56,8 @@ class StageConfig(RunSettings):
     #: beta 1 and beta 2, weights of the texture and structure losses (Eq. 4), stage three
     texture: float = 8.0
     structure: float = 0.5
+    #: weight of 2 - SCD, what the result lacks of either source; not in the paper; stage three
+    differences: float = 0.0
     #: weight of ColorNet's loss (Eq. 8), stage two; 0 trains none
     colour: float = 0.0
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .losses import log_error, sobel, ssim
+from .preservation import difference_correlation
 
 
 def gradient_magnitude(planes: Tensor) -> Tensor:
@@ -48,12 +49,25 @@ def structure_loss(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def reconstruction_loss(
-    fused: Tensor, first: Tensor, second: Tensor, *, texture: float, structure: float
+    fused: Tensor,
+    first: Tensor,
+    second: Tensor,
+    *,
+    texture: float,
+    structure: float,
+    differences: float = 0.0,
 ) -> Tensor:
-    """Return the unsupervised loss of infrared-visible pairs, with beta 1 and 2 (Eq. 4)."""
+    """Return the unsupervised loss of infrared-visible pairs, with beta 1 and 2 (Eq. 4).
+
+    `differences` adds 2 - SCD, which is not in the paper: what of one source is not the other's
+    shall be in the result.
+    """
     loss = intensity_loss(fused, first, second)
     loss = loss + texture * texture_loss(fused, first, second)
-    return loss + structure * structure_loss(fused, first, second)
+    loss = loss + structure * structure_loss(fused, first, second)
+    if differences:
+        loss = loss + differences * (2 - difference_correlation(fused, first, second).mean())
+    return loss
 
 
 def colour_loss(predicted: Tensor, target: Tensor) -> Tensor:
