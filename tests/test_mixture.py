@@ -13,7 +13,7 @@ from training_samples import texture, varied, write_data
 
 from gifnet.errors import TrainingError
 from gifnet.training.data import JointDataset
-from gifnet.training.mixture import Kind, MixedDataset, patchwork, sharpen
+from gifnet.training.mixture import Kind, MixedDataset, mosaic, patchwork, sharpen
 from gifnet.training.modalities import (
     Sources,
     bone_pair,
@@ -72,6 +72,31 @@ def test_a_share_of_one_fills_the_batch(data: Path, share: str, kind: Kind) -> N
 def test_the_rest_are_synthetic_multi_focus_pairs(data: Path) -> None:
     batch = mixed(data, infrared=0.5).sample(0)
     assert sorted(batch.kind.tolist()) == [Kind.TRUTH, Kind.TRUTH, Kind.SOURCES, Kind.SOURCES]
+
+
+def test_a_mosaic_has_each_sample_in_its_quarter() -> None:
+    planes = [np.full((4, 4), value, np.float32) for value in range(20)]
+    quarters = [
+        (Sources(*planes[5 * i : 5 * i + 4]), planes[5 * i + 4], Kind.WARM) for i in range(4)
+    ]
+    sources, target, kind = mosaic(quarters)
+    assert kind == Kind.WARM
+    for column, whole in enumerate((*sources, target)):
+        assert whole.shape == (8, 8)
+        corners = [whole[y, x] for y, x in ((0, 0), (0, 7), (7, 0), (7, 7))]
+        assert corners == [column, 5 + column, 10 + column, 15 + column]
+
+
+@pytest.mark.parametrize("share", ["triplets", "single", "infrared", "tracer"])
+def test_samples_put_together_have_the_crop_of_the_recipe(data: Path, share: str) -> None:
+    batch = mixed(data, mosaic=1.0, crop=64, **{share: 1.0}).sample(2)
+    assert batch.first.shape == batch.target.shape == (4, 1, 64, 64)
+    assert len(set(batch.kind.tolist())) == 1
+
+
+def test_a_mosaic_needs_crops_that_can_be_halved() -> None:
+    with pytest.raises(TrainingError, match=r"crop is 72; a mosaic"):
+        varied(updates="deployed", crop=72, mosaic=0.5)
 
 
 def test_the_same_step_draws_the_same_batch(data: Path) -> None:

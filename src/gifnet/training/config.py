@@ -32,7 +32,16 @@ class TrainingConfig(RunSettings):
         "keep_structure", "keep_entropy", "keep_gradient", "keep_warm", "exposure_truth",
         "public_weight",
     )  # fmt: skip
-    SHARES = ("same_pair", "deployed_share", "low_contrast", "swapped", "border", "night", *MIXTURE)
+    SHARES = (
+        "same_pair",
+        "deployed_share",
+        "low_contrast",
+        "swapped",
+        "border",
+        "night",
+        "mosaic",
+        *MIXTURE,
+    )
 
     #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
@@ -93,6 +102,9 @@ class TrainingConfig(RunSettings):
     swapped: float = 0.0
     #: deployed: share of infrared pairs made flat but for what is warm, as at night
     night: float = 0.0
+    #: deployed: share of samples put together of four of half the side, so that what the network
+    #: normalises by is that of more than one place, as in a large image
+    mosaic: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
     modality_augmentation: bool = False
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
@@ -125,6 +137,11 @@ class TrainingConfig(RunSettings):
             raise TrainingError(
                 f"crop is {self.crop}; MS-SSIM of deployed updates needs crops of at least "
                 f"{SMALLEST_DEPLOYED_CROP} pixels, or keep_structure=0."
+            )
+        if self.mosaic and (self.crop % 16 or self.crop < 64):
+            raise TrainingError(
+                f"crop is {self.crop}; a mosaic of four samples needs a multiple of 16 of at least "
+                "64 pixels, or mosaic=0."
             )
         if (total := sum(getattr(self, name) for name in MIXTURE)) > 1 + 1e-9:
             raise TrainingError(

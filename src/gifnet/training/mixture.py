@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -93,6 +93,19 @@ def patchwork(size: int, rng: np.random.Generator) -> Plane:
     return soft.astype(np.float32)
 
 
+def mosaic(
+    quarters: Sequence[tuple[Sources, Plane, Kind]],
+) -> tuple[Sources, Plane, Kind]:
+    """Return four samples of one kind as one of twice the side."""
+    sources, targets, kinds = zip(*quarters, strict=True)
+
+    def together(planes: Sequence[Plane]) -> Plane:
+        return np.block([list(planes[:2]), list(planes[2:])])
+
+    columns = zip(*sources, strict=True)
+    return Sources(*(together(planes) for planes in columns)), together(targets), kinds[0]
+
+
 class MixedDataset:
     """Draws batches from the scenes of a `JointDataset`, by the shares of its recipe.
 
@@ -100,9 +113,14 @@ class MixedDataset:
     then stems from more of it, and the texture is finer.
     """
 
-    def __init__(self, scenes: JointDataset):
-        self.scenes, self.config = scenes, scenes.config
+    def __init__(self, scenes: JointDataset, config: TrainingConfig | None = None):
+        self.scenes, self.config = scenes, config or scenes.config
         self._makers = _makers(self.config)
+        if self.config.mosaic:
+            halved = replace(
+                self.config, crop=self.config.crop // 2, mosaic=0.0, keep_structure=0.0
+            )
+            self._half = MixedDataset(scenes, halved)
 
     def _crops(
         self,
@@ -138,13 +156,19 @@ class MixedDataset:
             return dim(first, rng), second
         return first, dim(second, rng)
 
-    def _sample(self, place: float, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-        """Return the sample at a place in [0, 1) of the recipe's shares."""
+    def _maker(self, place: float) -> Maker:
         for share, make in self._makers:
             if place < share:
-                return make(self, rng)
+                return make
             place -= share
-        return self._makers[-1][1](self, rng)
+        return self._makers[-1][1]
+
+    def _sample(self, place: float, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
+        """Return the sample at a place in [0, 1) of the recipe's shares."""
+        make = self._maker(place)
+        if self.config.mosaic and rng.random() < self.config.mosaic:
+            return mosaic([make(self._half, rng) for _ in range(4)])
+        return make(self, rng)
 
     def sample(self, step: int, rank: int = 0) -> MixedBatch:
         """Return the batch of a step; the same step, rank and seed give the same batch."""
