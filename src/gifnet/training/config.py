@@ -330,6 +330,52 @@ RECIPES["bundled-warm"] = dataclasses.replace(
     night=0.5,
     seed=23,
 )
+RECIPES["bundled-wide"] = dataclasses.replace(
+    RECIPES["bundled-warm"],
+    steps=700,
+    schedule_steps=1000,
+    batch_size=2,
+    crop=128,
+    learning_rate=4e-4,
+    ema=0.995,
+    keep_edges=1.3,
+    edge_slope=10.0,
+    triplets=0.42,
+    exposure=0.08,
+    infrared=0.21,
+    tracer=0.05,
+    bone=0.04,
+    spectral=0.06,
+    night=0.4,
+    seed=24,
+)
+RECIPES["bundled-mosaic"] = dataclasses.replace(
+    RECIPES["bundled-wide"],
+    steps=560,
+    schedule_steps=0,
+    learning_rate=5e-4,
+    mosaic=0.5,
+    exposure=0.07,
+    single=0.07,
+    infrared=0.24,
+    tracer=0.04,
+    night=0.5,
+    keep_warm=60.0,
+    seed=25,
+)
+RECIPES["bundled-settled"] = dataclasses.replace(
+    RECIPES["bundled-mosaic"],
+    steps=480,
+    learning_rate=3e-4,
+    mosaic=0.35,
+    triplets=0.52,
+    exposure=0.06,
+    single=0.06,
+    infrared=0.17,
+    spectral=0.05,
+    keep_warm=40.0,
+    seed=26,
+)
 
 
 def recipe(name: str) -> TrainingConfig:
