@@ -130,6 +130,17 @@ def test_resuming_with_another_configuration_is_refused(finished: Path, data: Pa
     assert (finished / "config.json").read_text() == before
 
 
+def test_a_checkpoint_from_before_a_setting_came_is_resumed(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    state = torch.load(finished / "checkpoint.ckpt", weights_only=True)
+    del state["config"]["mosaic"]
+    torch.save(state, tmp_path / "checkpoint.ckpt")
+    train_gifnet(data, tmp_path, TINY, resume=True)
+    with pytest.raises(TrainingError, match=r"other settings of \['crop', 'mosaic'\]"):
+        train_gifnet(data, tmp_path, varied(crop=64, mosaic=0.5), resume=True)
+
+
 def test_resuming_without_a_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no checkpoint"):
         train_gifnet(data, tmp_path, TINY, resume=True)

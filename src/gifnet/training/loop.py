@@ -136,7 +136,9 @@ class Trainer(ABC, Generic[Network, Settings]):
             raise TrainingError(f"There is no checkpoint {str(path)!r} to resume from.")
         try:
             state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-            saved, current = state["config"], dataclasses.asdict(self.config)
+            # A setting that came later had its default's effect.
+            saved = dataclasses.asdict(type(self.config)()) | state["config"]
+            current = dataclasses.asdict(self.config)
         except Exception as error:  # a damaged pickle raises nearly anything
             raise TrainingError(
                 f"The checkpoint {str(path)!r} is damaged: {error}. Start again in another folder."
