@@ -85,6 +85,7 @@ OPTIONS = {
     "value_range": RANGES,
     "channel_axis": st.one_of(st.sampled_from(["auto", None, 0, -1]), NUMBERS),
     "chroma": st.one_of(st.sampled_from(["auto", "first", "second", "blend", "none"]), NUMBERS),
+    "overshoot": st.one_of(st.sampled_from(["auto", None, 0, 0.1]), NUMBERS),
     "tile": st.one_of(st.sampled_from(["auto", 0, 64]), NUMBERS),
     "memory": st.one_of(st.sampled_from(["auto", 0, 1]), NUMBERS),
     "task": st.one_of(st.sampled_from([None, "ivif"]), NUMBERS),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,7 +161,16 @@ class Fuser:
 
     def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
-        return _returned(self._steps(image, image, False, out, Reporter(progress)))
+        with self.using(overshoot=self._overshoot(enhancing=True)):
+            return _returned(self._steps(image, image, False, out, Reporter(progress)))
+
+    def _overshoot(self, *, enhancing: bool) -> float | None:
+        """Return the limit that "auto" stands for, or the one asked for."""
+        from .engine.overshoot import ENHANCED
+
+        if self.options.overshoot == "auto":
+            return ENHANCED if enhancing else None
+        return self.options.overshoot
 
     def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.
@@ -209,20 +219,22 @@ class Fuser:
 
     def _engine(self, request: Request) -> Engine:
         from .engine.device import resolve_precision
+        from .engine.overshoot import with_limit
         from .engine.run import Engine
 
         device = self._resolved_device()
         eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
         dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
         self._dtype = dtype
+        overshoot = self._overshoot(enhancing=False)
         return Engine(
-            self._pipeline(device, dtype),
+            with_limit(self._pipeline(device, dtype), overshoot),
             model_spec(self.options.model),
             tile=self.options.tile,
             statistics=self.options.statistics,
             memory=self.options.memory,
             tf32=self.options.precision == "tf32",
-            fallback=None if device.type == "cpu" else self._on_cpu,
+            fallback=None if device.type == "cpu" else partial(self._on_cpu, overshoot),
         )
 
     def _pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -236,10 +248,12 @@ class Fuser:
             self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)
         return self._pipelines[device, dtype]
 
-    def _on_cpu(self) -> Pipeline:
+    def _on_cpu(self, overshoot: float | None) -> Pipeline:
         import torch
 
-        return self._pipeline(torch.device("cpu"), torch.float32)
+        from .engine.overshoot import with_limit
+
+        return with_limit(self._pipeline(torch.device("cpu"), torch.float32), overshoot)
 
     def _run(
         self, request: Request, want_mask: bool, reporter: Reporter, out: Any = None

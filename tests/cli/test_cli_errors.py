@@ -112,6 +112,7 @@ def test_cut_weights(run: Run, pair: tuple[Path, Path], random_weights: Path) ->
         ("--tile", "13"),
         ("--channel-axis", "colour"),
         ("--chroma", "third"),
+        ("--overshoot", "much"),
         ("--value-range", "5,5"),
     ],
 )

@@ -41,6 +41,7 @@ _METAVARS = {
     "value_range": "auto|dtype|LOW,HIGH",
     "channel_axis": "auto|none|AXIS",
     "chroma": "|".join(CHROMA_CHOICES),
+    "overshoot": "auto|none|SHARE",
 }
 _HINTS = {
     "model": "See gifnet info.",
@@ -110,8 +111,10 @@ def _parse(name: str, text: Any) -> Any:
         return _integer(text)
     if name == "memory":
         return _bytes(text)
+    if name in ("channel_axis", "overshoot") and text.lower() == "none":
+        return None
     if name == "channel_axis":
-        return None if text.lower() == "none" else _integer(text)
+        return _integer(text)
     if name == "value_range":
         return parse_value_range(text)
     return text

@@ -1,0 +1,75 @@
+"""Results held to the range that the sources have around every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..models.heads import Fused
+from ..models.regions import Region, crop
+from ..models.stages import BoundStage, Known, Part, Pipeline, Stage
+
+#: Result and surroundings are compared in 5 x 5 pixels, the range is that of 9 x 9.
+RADIUS = 2
+MARGIN = 2 * RADIUS
+
+#: What enhancement may overshoot, in parts of the range: invisible at an edge.
+ENHANCED = 0.03
+
+
+def with_limit(pipeline: Pipeline, overshoot: float | None) -> Pipeline:
+    """Return a pipeline whose results keep to the range of their surroundings.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    overshoot : float or None
+        How far a result may pass the least and greatest value of both sources in the 5 x 5
+        pixels around it, in parts of their range in the 9 x 9 around it. None for no limit.
+    """
+    if overshoot is None:
+        return pipeline
+    *others, last = pipeline.stages
+    whole = None if pipeline.whole is None else with_limit(pipeline.whole, overshoot)
+    return replace(pipeline, stages=(*others, LimitedStage(last, overshoot)), whole=whole)
+
+
+class LimitedStage:
+    """A network's last stage, whose results keep to a range; see `with_limit`."""
+
+    def __init__(self, stage: Stage, overshoot: float):
+        self.name, self.maps, self.measured = stage.name, stage.maps, stage.measured
+        self.shift, self.step = stage.shift, stage.step
+        self._stage, self._overshoot = stage, overshoot
+
+    def bounds(self, image: Region) -> Region:
+        return self._stage.bounds(image)
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return self._stage.reads(to, image)
+
+    def bind(self, known: Known) -> BoundStage:
+        return _Bound(self._stage.bind(known), self._overshoot)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    stage: BoundStage
+    overshoot: float
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+        fused = self.stage(inputs, part)
+        around = part.to.grown(MARGIN, part.image)
+        planes = part.planes(around).float()
+        greatest = _greatest(planes.amax(dim=1, keepdim=True))
+        least = -_greatest(-planes.amin(dim=1, keepdim=True))
+        allowed = self.overshoot * (_greatest(greatest) + _greatest(-least))
+        low, high = (crop(x, around, part.to) for x in (least - allowed, greatest + allowed))
+        return Fused(fused.image.clamp(low, high), fused.mask)  # type: ignore[union-attr]
+
+
+def _greatest(x: Tensor) -> Tensor:
+    """Return the greatest value around each pixel, as far as the plane goes."""
+    return F.max_pool2d(x, 2 * RADIUS + 1, stride=1, padding=RADIUS)
