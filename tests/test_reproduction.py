@@ -14,9 +14,11 @@ from training_samples import TINY, save, texture, to_bytes, write_data
 
 from gifnet.cli import main
 from gifnet.errors import ReadError, TrainingError
+from gifnet.evaluation.datasets import find_datasets
 from gifnet.reproduction import ablation, table3
 from gifnet.reproduction.cifar import Labelled, read_split
 from gifnet.reproduction.resnet import CifarResNet
+from gifnet.training.config import recipe
 
 
 def run(*arguments: object) -> None:
@@ -179,7 +181,7 @@ def test_the_ablation_table_has_the_other_main_task_too(
     )  # fmt: skip
     text = (out / "ablation.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    variants = [*ablation.VARIANTS, ablation.MM_MAIN]
+    variants = [*ablation.VARIANTS["paper"], ablation.MM_MAIN]
     assert rows == ["variant", *variants, "variant", *variants]
     assert "PSNR-ref" in text
 
@@ -190,3 +192,24 @@ def test_finished_runs_of_another_recipe_are_refused(
     data, out, _ = ablated
     with pytest.raises(TrainingError, match="other settings"):
         ablation.train(data, out, dataclasses.replace(TINY, fidelity_l1=2.0))
+
+
+def test_the_variants_of_the_design(
+    ablated: tuple[Path, Path, dict[str, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, _, _ = ablated
+    base = recipe("bundled-bands")
+    for changes in ablation.VARIANTS["design"].values():
+        changed = dataclasses.replace(base, **changes)
+        assert (changed != base) == bool(changes)
+    kept = {name: ablation.VARIANTS["design"][name] for name in (ablation.WHOLE, "blend head")}
+    monkeypatch.setitem(ablation.VARIANTS, "design", kept)
+    config = dataclasses.replace(
+        base, steps=1, batch_size=1, crop=48, hold_out=1, device="cpu", mm_every=0
+    )
+    weights = ablation.train(data, tmp_path, config, "design")
+    text = ablation.reproduce(weights, config, find_datasets([data / "pairs"]), tmp_path, limit=1)
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert rows == ["variant", *kept]
+    with pytest.raises(TrainingError, match="no family of variants 'other'"):
+        ablation.train(data, tmp_path, config, "other")

@@ -149,13 +149,22 @@ def ablation(
         str | None,
         typer.Option("--recipe", metavar="NAME", help="What is varied: published (default)."),
     ] = None,
+    variants: Annotated[
+        str,
+        typer.Option(
+            "--variants",
+            metavar="paper|design",
+            help="The paper's, or without what the bundled recipes add to it.",
+        ),
+    ] = "paper",
     config: Config = None,
     settings: Changes = None,
     limit: Limit = None,
     crop: Crop = 0,
 ) -> None:
-    """Train without REC, without CFGM and with fixed lambda, and compare; resumable.
+    """Train variants of a recipe for equally long and compare; resumable.
 
+    The paper's are without REC, without CFGM, with fixed lambda, and MM as the main task.
     Measured on the held-back triplets, if the data has any, and on the data sets named.
     """
     from ..evaluation.datasets import find_datasets, held_back
@@ -170,7 +179,7 @@ def ablation(
             largest = max(triplets, key=lambda dataset: len(dataset.names))
             datasets = [held_back(largest, configuration.hold_out), *datasets]
     with progress_bar("training", "step", configuration.steps) as bar:
-        weights = experiment.train(data, out, configuration, _shown_on(bar))
+        weights = experiment.train(data, out, configuration, variants, _shown_on(bar))
     with progress_bar("evaluating", "result") as bar:
         text = experiment.reproduce(
             weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar

@@ -1,7 +1,8 @@
-"""The paper's ablations that fit, by training runs of equal length.
+"""Ablations by training runs of equal length, each of which changes one thing of a recipe.
 
-Each run changes one thing of a recipe. "MM as main task" needs no run of its own: it is the
-whole network with the other branch as the main one (supplement, Sec. 4).
+The paper's that fit, in which "MM as main task" needs no run of its own: it is the whole network
+with the other branch as the main one (supplement, Sec. 4). And those of what the bundled recipes
+add to the paper, which are meant for such recipes.
 """
 
 from __future__ import annotations
@@ -10,40 +11,61 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..engine.device import resolve_device
+from ..errors import TrainingError
 from ..evaluation import run, tables
 from ..evaluation.datasets import Dataset
 from ..evaluation.pairs import Bytes, Pair, bands_picture
 from ..metrics import METRICS
 from ..models.gifnet import Branch, GIFNet
 from ..models.registry import model_spec
-from ..models.weights import load_weights
+from ..models.weights import identify, load_weights
 from ..progress import Progress
 from ..training.config import TrainingConfig
 from ..training.trainer import train_gifnet
 from .runs import OnStep, folder_of, following, fuse_bytes
 from .runs import table as lines_of_table
 
-#: What each run changes.
-VARIANTS: dict[str, dict[str, float | bool]] = {
-    "whole": {},
-    "without REC": {"public_weight": 0.0},
-    "without CFGM": {"gate_start": 0.0, "gate_learned": False},
-    "fixed lambda": {"gate_start": 1.0, "gate_learned": False},
+#: What the first run of any family is called, which changes nothing.
+WHOLE = "whole"
+_OTHER_TASKS = ("exposure", "single", "infrared", "tracer", "bone", "spectral", "pansharpening")
+#: What each run changes, by family.
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {
+        WHOLE: {},
+        "without REC": {"public_weight": 0.0},
+        "without CFGM": {"gate_start": 0.0, "gate_learned": False},
+        "fixed lambda": {"gate_start": 1.0, "gate_learned": False},
+    },
+    "design": {
+        WHOLE: {},
+        "blend head": {"model": "gifnet-blend"},
+        "multi-focus alone": dict.fromkeys(_OTHER_TASKS, 0.0) | {"triplets": 1.0},
+        "without edges (Qabf)": {"keep_edges": 0.0},
+        "without the stronger gradient": {"keep_gradient": 0.0},
+        "without VIF, SCD, MS-SSIM, MI": dict.fromkeys(
+            ("keep_information", "keep_differences", "keep_structure", "keep_entropy"), 0.0
+        ),
+        "without crops on the border of focus": {"border": 0.0},
+        "without log of the squared error": {"fidelity_log": 0.0},
+        "without loss of contrast": {"low_contrast": 0.0, "swapped": 0.0},
+    },
 }
 #: The whole network with the other branch as the main one.
 MM_MAIN = "MM as main task"
-COLUMNS = ("EI", "VIF", "SCD", "AG", "PSNR-ref", "SSIM-ref")
+COLUMNS = ("EI", "VIF", "SCD", "AG", "Qabf", "MS-SSIM", "PSNR-ref", "SSIM-ref")
 
 
 class _Module:
     """A trained network on luminance, with either branch as the main one."""
 
-    def __init__(self, name: str, weights: Path, model: str, main: Branch, device: str):
+    def __init__(self, name: str, weights: Path, main: Branch, device: str):
         self.name = self.title = name
+        model = identify(weights)
         loaded = load_weights(weights, model)
         self.device = resolve_device(device)
         module = model_spec(model).build()
@@ -62,19 +84,37 @@ class _Module:
 
 
 def train(
-    data: Path, out: Path, config: TrainingConfig, on_step: OnStep | None = None
+    data: Path,
+    out: Path,
+    config: TrainingConfig,
+    family: str = "paper",
+    on_step: OnStep | None = None,
 ) -> dict[str, Path]:
     """Train every variant of a recipe and return their weights; finished runs are kept.
+
+    Parameters
+    ----------
+    data, out : path
+        Training images, and where the runs go.
+    config : TrainingConfig
+        The recipe that the variants change.
+    family : {"paper", "design"}
+        Which variants: the paper's, or those of what the bundled recipes add.
+    on_step : callable, optional
 
     Raises
     ------
     TrainingError
         If the data or the configuration cannot be used, or `out` holds runs of another one.
     """
+    if family not in VARIANTS:
+        raise TrainingError(
+            f"There is no family of variants {family!r}; use one of {list(VARIANTS)}."
+        )
     found = {}
-    for name, changes in VARIANTS.items():
+    for name, changes in VARIANTS[family].items():
         folder = folder_of(out, name)
-        variant = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
+        variant = dataclasses.replace(config, **changes)
         # A finished run is resumed as well, which only checks that it is the same one.
         resume = (folder / "checkpoint.ckpt").exists()
         show = following(on_step, name)
@@ -94,6 +134,8 @@ def reproduce(
 ) -> str:
     """Measure the variants' weights on some data sets and return the table as Markdown.
 
+    The paper's family has a row with MM as the main task as well.
+
     Parameters
     ----------
     weights : dict
@@ -107,10 +149,9 @@ def reproduce(
         At most so many pairs of each set; cut larger images down to their middle.
     progress : callable or progress bar, optional
     """
-    methods = [
-        _Module(name, path, config.model, "dp", config.device) for name, path in weights.items()
-    ]
-    methods.append(_Module(MM_MAIN, weights["whole"], config.model, "mm", config.device))
+    methods = [_Module(name, path, "dp", config.device) for name, path in weights.items()]
+    if set(weights) == set(VARIANTS["paper"]):
+        methods.append(_Module(MM_MAIN, weights[WHOLE], "mm", config.device))
     chosen = [METRICS[name] for name in COLUMNS]
     settings = run.Settings(limit=limit, crop=crop, strips=0)
     results = run.run(datasets, methods, chosen, out / "scores", settings, progress)
