@@ -11,13 +11,17 @@ import pytest
 import torch
 from training_samples import SIDE, save, texture, to_bytes, write_data
 
-from gifnet.errors import TrainingError
-from gifnet.models.weights import load_weights
+from gifnet.errors import TrainingError, WeightsError
+from gifnet.models.efrufn import EFRUFN
+from gifnet.models.frufn import FRUFN
+from gifnet.models.registry import model_spec
+from gifnet.models.weights import load_weights, save_weights
 from gifnet.reproduction import unfolding
 from gifnet.training.exposure import camera_response, colour_exposure_pair, is_well_exposed
 from gifnet.training.stage_data import StageDataset
 from gifnet.training.stage_trainer import COLOUR_FILE, StageTrainer, train_all_stages, train_stage
 from gifnet.training.stages import STAGES, StageConfig, stage_recipe
+from gifnet.training.starting import starting_state
 
 TINY: dict[str, Any] = {
     "steps": 2, "batch_size": 1, "crop": 32, "warm_up": 0, "hold_out": 1, "validate_every": 2,
@@ -279,3 +283,40 @@ def test_variants_have_the_parameters_they_should() -> None:
     module = unfolding.UnmaskedEFRUFN(head="published").eval()
     with torch.no_grad():
         assert module(first, second).image.shape == (1, 1, 20, 28)
+
+
+@pytest.mark.parametrize("form", ["", "-published"])
+def test_frufn_can_start_from_efrufn(form: str, tmp_path: Path) -> None:
+    """Five units then do what five steps of plain iteration of the one unit do."""
+    torch.manual_seed(5)
+    tied = model_spec(f"efrufn{form}").build()
+    assert isinstance(tied, EFRUFN)
+    for parameter in tied.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    path = tmp_path / "efrufn.safetensors"
+    save_weights(tied, path, {})
+    untied = model_spec(f"frufn{form}").build()
+    assert isinstance(untied, FRUFN)
+    untied.load_state_dict(starting_state(str(path), f"frufn{form}", untied))
+
+    first, second = torch.rand(2, 1, 1, 40, 48).unbind()
+    with torch.no_grad():
+        encoded, features = tied.encode_first(first), tied.encode_second(second)
+        difference = torch.relu(encoded - features)
+        mask = torch.zeros_like(first)
+        for _ in range(5):
+            mask = tied.unit.mask(difference, mask)
+        image = tied.decode(features + mask * tied.unit.transform(difference))
+        if tied.blend is not None:
+            image = tied.blend(mask, image, first, second)
+        fused = untied(first, second)
+    torch.testing.assert_close(fused.mask, mask)
+    torch.testing.assert_close(fused.image, image, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_another_form_start_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "efrufn.safetensors"
+    save_weights(model_spec("efrufn").build(), path, {})
+    published = model_spec("frufn-published").build()
+    with pytest.raises(WeightsError, match="belong to model 'efrufn'"):
+        starting_state(str(path), "frufn-published", published)

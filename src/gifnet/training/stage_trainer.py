@@ -21,6 +21,7 @@ from .loop import OnStep, Trainer, score_pairs
 from .losses import log_error
 from .stage_data import StageBatch, StageDataset
 from .stages import STAGES, StageConfig, stage_recipe
+from .starting import starting_state
 from .transfer_losses import (
     blend_loss,
     colour_loss,
@@ -100,7 +101,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
         fusion = self.build_fusion()
         start = config.start or (config.teacher if config.start_from_teacher else "")
         if start and not resume:
-            fusion.load_state_dict(load_weights(start, config.model).state)
+            fusion.load_state_dict(starting_state(start, config.model, fusion))
         if isinstance(fusion, EFRUFN):
             fusion.steps = config.iterations
         colour = ColorNet() if config.stage == "meif" and config.colour else None

@@ -19,11 +19,11 @@ from .card import curves
 from .config import TrainingConfig
 from .data import Batch, JointDataset, read_scene
 from .depth import DepthSource
-from .head_change import starting_state
 from .information import InformationMeasure, make_information_measure
 from .loop import OnStep, Trainer, score_pairs
 from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
 from .revive import revive_dead_channels, split_channels
+from .starting import starting_state
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
@@ -69,7 +69,7 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         module = model_spec(config.model).build()
         assert isinstance(module, GIFNet)
         if config.start and not resume:
-            module.load_state_dict(starting_state(config.start, config.model, module.head))
+            module.load_state_dict(starting_state(config.start, config.model, module))
         if not resume:
             self._repair(module)
         for gate in module.gate.values():
