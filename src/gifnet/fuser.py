@@ -19,7 +19,7 @@ from .errors import InvalidInputError
 from .imaging.canvas import Canvas, CanvasPlane, PlanePair
 from .imaging.request import Request, make_request
 from .models.registry import model_spec, require_mask
-from .options import FuseOptions
+from .options import FuseOptions, Overshoot
 from .progress import Progress, Reporter
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ class Fuser:
         progress: Progress = None,
     ) -> Any:
         """Fuse two images; see `gifnet.fuse`."""
-        steps = self._steps(first, second, return_mask, out, Reporter(progress))
+        steps = self._steps(
+            first, second, return_mask, out, Reporter(progress), self.options.overshoot
+        )
         return _returned(steps)
 
     def fuse_steps(
@@ -148,29 +150,28 @@ class Fuser:
         ... def run(near, far):
         ...     return (yield from Fuser(task="mfif").fuse_steps(near, far))
         """
-        return self._steps(first, second, return_mask, out, Reporter(None))
+        return self._steps(first, second, return_mask, out, Reporter(None), self.options.overshoot)
 
     def _steps(
-        self, first: Any, second: Any, return_mask: bool, out: Any, reporter: Reporter
+        self,
+        first: Any,
+        second: Any,
+        return_mask: bool,
+        out: Any,
+        reporter: Reporter,
+        overshoot: Overshoot,
     ) -> Generator[tuple[int, int], None, Any]:
         if return_mask:
             require_mask(self.options.model, "or return_mask=False")
         request = self._request(first, second)
-        result, mask = yield from self._run(request, return_mask, reporter, out)
+        engine = self._engine(request, overshoot)
+        result, mask = yield from self._run(request, engine, return_mask, reporter, out)
         return (result, mask) if return_mask else result
 
     def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
-        with self.using(overshoot=self._overshoot(enhancing=True)):
-            return _returned(self._steps(image, image, False, out, Reporter(progress)))
-
-    def _overshoot(self, *, enhancing: bool) -> float | None:
-        """Return the limit that "auto" stands for, or the one asked for."""
-        from .engine.overshoot import ENHANCED
-
-        if self.options.overshoot == "auto":
-            return ENHANCED if enhancing else None
-        return self.options.overshoot
+        overshoot = self.options.for_one_image().overshoot
+        return _returned(self._steps(image, image, False, out, Reporter(progress), overshoot))
 
     def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.
@@ -189,7 +190,8 @@ class Fuser:
         from .engine.sketch import sketch_plane
 
         request, reporter = self._request(first, second), Reporter(progress)
-        engine, canvas = self._engine(request), Canvas.of(request, None, False)
+        engine = self._engine(request, self.options.overshoot)
+        canvas = Canvas.of(request, None, False)
         for index in request.indices():
             request.require_data(index)
             pair = PlanePair(request, index)
@@ -217,7 +219,7 @@ class Fuser:
             self._device = resolve_device(self.options.device)
         return self._device
 
-    def _engine(self, request: Request) -> Engine:
+    def _engine(self, request: Request, overshoot: Overshoot) -> Engine:
         from .engine.device import resolve_precision
         from .engine.overshoot import with_limit
         from .engine.run import Engine
@@ -226,15 +228,15 @@ class Fuser:
         eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
         dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
         self._dtype = dtype
-        overshoot = self._overshoot(enhancing=False)
+        limit = None if overshoot == "auto" else overshoot
         return Engine(
-            with_limit(self._pipeline(device, dtype), overshoot),
+            with_limit(self._pipeline(device, dtype), limit),
             model_spec(self.options.model),
             tile=self.options.tile,
             statistics=self.options.statistics,
             memory=self.options.memory,
             tf32=self.options.precision == "tf32",
-            fallback=None if device.type == "cpu" else partial(self._on_cpu, overshoot),
+            fallback=None if device.type == "cpu" else partial(self._on_cpu, limit),
         )
 
     def _pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -256,9 +258,8 @@ class Fuser:
         return with_limit(self._pipeline(torch.device("cpu"), torch.float32), overshoot)
 
     def _run(
-        self, request: Request, want_mask: bool, reporter: Reporter, out: Any = None
+        self, request: Request, engine: Engine, want_mask: bool, reporter: Reporter, out: Any
     ) -> Generator[tuple[int, int], None, tuple[Any, Any]]:
-        engine = self._engine(request)
         if request.is_lazy and out is None:
             from .lazy import fuse_lazily
 

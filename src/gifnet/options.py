@@ -15,6 +15,7 @@ from .models.registry import best_model, model_spec
 
 Range: TypeAlias = tuple[float, float]
 ValueRange: TypeAlias = Literal["auto", "dtype"] | Range | tuple[Range | str, Range | str]
+Overshoot: TypeAlias = float | Literal["auto"] | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ TASKS: dict[str, Task] = {
 CHROMA_CHOICES = ("auto", "first", "second", "blend", "none")
 PRECISION_CHOICES = ("auto", "float32", "tf32", "bfloat16", "float16")
 STATISTICS_CHOICES = ("exact", "sampled")
+#: What a single image may overshoot when it is enhanced: invisible at an edge.
+ENHANCED_OVERSHOOT = 0.03
 
 
 def _option(default: Any, help: str) -> Any:
@@ -106,7 +109,7 @@ class FuseOptions:
         "Whose colour the result has: auto (the coloured source's, blended if both are), "
         "first, second, blend, or none (grey).",
     )
-    overshoot: float | Literal["auto"] | None = _option(
+    overshoot: Overshoot = _option(
         "auto",
         "How far the result's luminance may pass what both sources have in the 5 x 5 pixels "
         "around, in parts of their local range; 0 invents no extremes. auto is 0.03 for single "
@@ -151,6 +154,11 @@ class FuseOptions:
         axis = self.channel_axis
         if axis not in ("auto", None) and (isinstance(axis, bool) or not isinstance(axis, int)):
             raise InvalidInputError(f"channel_axis is {axis!r}; use 'auto', None or an integer.")
+
+    def for_one_image(self) -> FuseOptions:
+        """Return the options with which the fusion of an image with itself enhances it."""
+        limit = ENHANCED_OVERSHOOT if self.overshoot == "auto" else self.overshoot
+        return dataclasses.replace(self, overshoot=limit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for provenance records."""

@@ -41,3 +41,16 @@ def test_needs_a_layer(viewer: Any, enhance_widget: Any) -> None:
     enhance_widget.layer = other
     viewer.layers.remove(other)
     assert enhance_widget.layer is layer
+
+
+def test_halos_can_be_let_through(
+    viewer: Any, enhance_widget: Any, fake_fuser: Any, run: Any
+) -> None:
+    viewer.add_image(np.zeros((40, 40), np.uint8))
+    assert enhance_widget.preview_job().options.overshoot == 0.03
+    for limited in (True, False):
+        enhance_widget.halos_box.setChecked(limited)
+        run(enhance_widget)
+        record = viewer.layers[-1].metadata["napari_gifnet"]
+        assert record["options"]["overshoot"] == ("auto" if limited else None)
+    assert enhance_widget.preview_job().options.overshoot is None

@@ -15,9 +15,6 @@ from ..models.stages import BoundStage, Known, Part, Pipeline, Stage
 RADIUS = 2
 MARGIN = 2 * RADIUS
 
-#: What enhancement may overshoot, in parts of the range: invisible at an edge.
-ENHANCED = 0.03
-
 
 def with_limit(pipeline: Pipeline, overshoot: float | None) -> Pipeline:
     """Return a pipeline whose results keep to the range of their surroundings.
