@@ -96,7 +96,7 @@ def train_gifnet(
         typer.Option(
             "--recipe",
             metavar="NAME",
-            help="bundled-bands (default), that of the bundled weights, or published, that of the "
+            help="bundled-bands (default), all tasks at once, or published, that of the "
             "paper; docs/training.md has the others.",
         ),
     ] = None,
