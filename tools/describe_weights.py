@@ -3,7 +3,8 @@
     python tools/describe_weights.py RUN/weights.safetensors docs/cards/gifnet.json -o FILE
 
 The notes say where the data comes from and on what terms, what was measured, and how the
-weights fail; the commit is the working tree's. Tensors are left as they are.
+weights fail; the commit is the working tree's, unless the card has one. Tensors are left as they
+are.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from gifnet.models.registry import model_spec
-from gifnet.models.weights import identify, load_weights, save_weights
+from gifnet.models.weights import build_model, identify, load_weights, save_weights
 
 
 def main() -> None:
@@ -24,20 +24,21 @@ def main() -> None:
     parser.add_argument("notes", type=Path, help="a JSON object")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--commit", help="of the code that trained; the working tree's by default")
+    parser.add_argument("--renew", action="store_true", help="replace what the card has already")
     arguments = parser.parse_args()
     model = identify(arguments.weights)
     weights = load_weights(str(arguments.weights), model)
     notes = json.loads(arguments.notes.read_text(encoding="utf-8"))
-    if twice := sorted(set(notes) & set(weights.card)):
-        parser.error(f"{arguments.notes} repeats {twice} of the run's own card")
+    if (twice := sorted(set(notes) & set(weights.card))) and not arguments.renew:
+        parser.error(f"{arguments.notes} repeats {twice} of the card; --renew replaces them")
     commit = (
         arguments.commit
+        or weights.card.get("commit")
         or subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
     )
-    module = model_spec(model).build()
-    module.load_state_dict(weights.state)
+    module = build_model(weights, model)
     card = {**weights.card, "commit": commit, **notes}
     print(save_weights(module, arguments.out, card))
 
