@@ -297,7 +297,8 @@ def test_list_models():
     models = {model.name: model for model in gifnet.list_models()}
     assert {"gifnet", "gifnet-cvpr"} <= set(models)
     assert models["gifnet"].has_mask
-    assert not models["gifnet-cvpr"].bundled
+    assert models["gifnet-cvpr"].bundled
+    assert not models["gifnet-blend"].bundled
 
 
 @pytest.mark.parametrize("tile", [0, 64])

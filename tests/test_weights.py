@@ -123,9 +123,9 @@ def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
 
 
 def test_a_model_without_bundled_weights_says_so() -> None:
-    assert model_spec("gifnet-cvpr").bundled_weights() is None
-    with pytest.raises(WeightsError, match="No weights are bundled for model 'gifnet-cvpr'"):
-        load_weights(None, "gifnet-cvpr")
+    assert model_spec("gifnet-blend").bundled_weights() is None
+    with pytest.raises(WeightsError, match="No weights are bundled for model 'gifnet-blend'"):
+        load_weights(None, "gifnet-blend")
 
 
 @pytest.mark.parametrize("keep", [0, 4, 8, 100, 20_000, -1])

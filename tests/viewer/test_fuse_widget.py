@@ -269,9 +269,11 @@ def test_what_keeps_it_from_running_is_said(viewer: Any, fuse_widget: Any, tmp_p
     assert not fuse_widget.run_button.isEnabled()
     assert "none.safetensors" in fuse_widget.status.text()
     advanced.weights.line.clear()
-    advanced.model.value = "gifnet-cvpr"
+    advanced.model.value = "gifnet-blend"
     advanced.changed.emit()
     assert "No weights are bundled" in fuse_widget.run_button.toolTip()
+    advanced.model.value = "gifnet-cvpr"
+    advanced.changed.emit()
     assert not fuse_widget.mask.isEnabled()
 
 

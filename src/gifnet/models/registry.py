@@ -238,9 +238,10 @@ MODELS: dict[str, ModelSpec] = {
         ),
         _gifnet_spec(
             "gifnet-cvpr",
-            "GIFNet as published, for the authors' checkpoint",
+            "GIFNet as published, trained here by its own recipe; for the authors' checkpoint too",
             "tanh",
             has_mask=False,
+            bundled="gifnet-cvpr.safetensors",
         ),
         _unfolding_spec(
             "efrufn",
