@@ -12,8 +12,12 @@ import gifnet
 from gifnet.engine import chroma, room
 from gifnet.engine.chroma import LearntChroma
 from gifnet.errors import DeviceError
+from gifnet.imaging.canvas import PlanePair
+from gifnet.imaging.chroma_map import ChromaCorrection
+from gifnet.imaging.request import make_request
 from gifnet.models.color_net import ColorNet
 from gifnet.models.efrufn import EFRUFN
+from gifnet.models.regions import Region
 from gifnet.models.registry import BEST, best_model, model_spec
 from gifnet.models.weights import save_weights
 from gifnet.options import TASKS, FuseOptions
@@ -49,10 +53,52 @@ def test_learnt_chroma_corrects_the_mean(
     companion: ColorNet, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chroma, "MOST_PIXELS", most)
-    rng = np.random.default_rng(0)
-    first, second = rng.uniform(-0.5, 0.5, (2, 13, 18, 2)).astype(np.float32)
-    mixed = LearntChroma(torch.device("cpu"))(rng.random((13, 18)), first, second)
-    np.testing.assert_allclose(mixed, (first + second) / 2 + [0.1, -0.05], atol=1e-6)
+    request = make_request(*coloured_pair(), "auto", "auto", "auto")
+    shape = (request.shape[0], request.shape[1])
+    found = LearntChroma(torch.device("cpu")).of_plane(PlanePair(request, ()), shape)
+    assert (found.factor > 1) == (most == 64)
+    part = found.part(slice(3, 20), slice(1, 9))
+    np.testing.assert_allclose(part, np.broadcast_to([0.1, -0.05], (17, 8, 2)), atol=1e-6)
+
+
+@pytest.mark.parametrize("most", [1 << 20, 400])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_learnt_colour_does_not_depend_on_tiles(
+    most: int, lazy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask.array as da
+
+    monkeypatch.setattr(chroma, "MOST_PIXELS", most)
+    monkeypatch.setattr(chroma, "_STRIP", 500)
+    torch.manual_seed(0)
+    path = tmp_path / "efrufn.safetensors"
+    save_weights(EFRUFN(), path, {})
+    rng = np.random.default_rng(4)
+    pair = [(rng.random((75, 61, 3)) * 255).astype(np.uint8) for _ in range(2)]
+    options = {"model": "efrufn", "task": "meif", "weights": path, "device": "cpu"}
+    options |= {"precision": "float32", "channel_axis": -1}
+    whole = gifnet.fuse(*pair, **options)
+    if lazy:
+        pair = [da.from_array(image, chunks=(20, 20, 3)) for image in pair]
+    tiled = np.asarray(gifnet.fuse(*pair, **options, tile=32))
+    difference = np.abs(tiled.astype(int) - whole)
+    assert difference.max() <= 1
+    assert difference.mean() < 0.01
+
+
+def test_a_correction_is_linear_between_blocks() -> None:
+    ramp = np.arange(6, dtype=np.float32)[:, None, None] * 4 + 1.5 + np.zeros((6, 5, 2), np.float32)
+    found = ChromaCorrection(ramp, 4).part(slice(3, 20), slice(0, 20))
+    np.testing.assert_allclose(found, np.arange(3, 20)[:, None, None] + np.zeros((17, 20, 2)))
+
+
+def test_a_source_without_data_leaves_the_colour_to_the_other() -> None:
+    over, under = (image.astype(np.float32) / 255 for image in coloured_pair())
+    over[2:8, 3:9] = np.nan
+    request = make_request(over, under, (0, 1), -1, "auto")
+    one, two = PlanePair(request, ()).chroma(Region(0, 0, *request.shape))
+    np.testing.assert_array_equal(one[2:8, 3:9], two[2:8, 3:9])
+    assert (one != two).any()
 
 
 def test_exposures_get_the_learnt_colour(companion: ColorNet, tmp_path: Path) -> None:

@@ -292,3 +292,22 @@ def test_precisions():
         resolve_precision("tf32", cpu)
     with warnings.catch_warnings(), float32_products(cpu, tf32=True):
         pass
+
+
+def test_float32_products_hold_until_the_last_one_leaves(monkeypatch):
+    """CUDA's settings are the process's; tiles of a dask graph run in several threads."""
+    from types import SimpleNamespace
+
+    from gifnet.engine import device as module
+
+    setting = SimpleNamespace(fp32_precision="tf32")
+    monkeypatch.setattr(module._Products, "_settings", staticmethod(lambda: (setting,)))
+    cuda = SimpleNamespace(type="cuda")
+    one, two = (float32_products(cuda, tf32=False) for _ in range(2))
+    one.__enter__()
+    assert setting.fp32_precision == "ieee"
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert setting.fp32_precision == "ieee"
+    two.__exit__(None, None, None)
+    assert setting.fp32_precision == "tf32"

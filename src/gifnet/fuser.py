@@ -65,6 +65,7 @@ class Fuser:
         self._chroma: LearntChroma | None = None
         self._device: torch.device | None = None
         self._dtype: torch.dtype | None = None
+        self._limit: float | None = None
 
     def __enter__(self) -> Fuser:
         return self
@@ -110,7 +111,8 @@ class Fuser:
         """Return a JSON-able record of the options, weights, device and versions."""
         from .provenance import make_record
 
-        return make_record(self.options, self.weights, self._resolved_device(), self._dtype)
+        device = self._resolved_device()
+        return make_record(self.options, self.weights, device, self._dtype, self._limit)
 
     def fuse(
         self,
@@ -194,9 +196,15 @@ class Fuser:
         canvas = Canvas.of(request, None, False)
         for index in request.indices():
             request.require_data(index)
-            pair = PlanePair(request, index)
+            pair = self._pair(request, index)
             sketch_plane(
-                engine, pair, CanvasPlane(canvas, pair), request.shape[-2:], side, reporter
+                engine,
+                pair,
+                CanvasPlane(canvas, pair),
+                request.shape[-2:],
+                side,
+                reporter,
+                self._limit,
             )
         return canvas.result()
 
@@ -211,6 +219,14 @@ class Fuser:
 
         self._chroma = self._chroma or learnt_chroma(self._resolved_device())
         return dataclasses.replace(request, mix_chroma=self._chroma)
+
+    def _pair(self, request: Request, index: tuple[int, ...]) -> PlanePair:
+        """Return a plane of a request, its colour decided."""
+        pair, mixer = PlanePair(request, index), request.mix_chroma
+        if mixer is None:
+            return pair
+        height, width = request.shape[-2:]
+        return dataclasses.replace(pair, correction=mixer.of_plane(pair, (height, width)))
 
     def _resolved_device(self) -> torch.device:
         if self._device is None:
@@ -228,7 +244,7 @@ class Fuser:
         eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
         dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
         self._dtype = dtype
-        limit = None if overshoot == "auto" else overshoot
+        limit = self._limit = None if overshoot == "auto" else overshoot
         return Engine(
             with_limit(self._pipeline(device, dtype), limit),
             model_spec(self.options.model),
@@ -269,7 +285,7 @@ class Fuser:
         reporter.expect(int(np.prod(shape[:-2])) * engine.units(*shape[-2:]))
         for index in request.indices():
             request.require_data(index)
-            pair = PlanePair(request, index)
+            pair = self._pair(request, index)
             sink, plane = CanvasPlane(canvas, pair), (shape[-2], shape[-1])
             for _ in engine.steps(pair, sink, plane, reporter):
                 yield reporter.done, reporter.total

@@ -16,6 +16,7 @@ from .engine.moments import MomentSum
 from .engine.passes import measured_stages
 from .engine.run import Engine
 from .imaging.canvas import Canvas, CanvasPlane, PlanePair
+from .imaging.chroma_map import ChromaCorrection
 from .imaging.missing import FILL_REACH
 from .imaging.request import Request
 from .models.regions import Region
@@ -32,15 +33,31 @@ class _TileTask:
     reads: Region
     image: Region
 
-    def pair(self, first: Any, second: Any) -> PlanePair:
+    def pair(
+        self, first: Any, second: Any, correction: ChromaCorrection | None = None
+    ) -> PlanePair:
         one = replace(self.request.first, data=first)
         two = one if second is None else replace(self.request.second, data=second)
         request = replace(self.request, first=one, second=two)
-        return PlanePair(request, (), (self.reads.top, self.reads.left))
+        return PlanePair(request, (), (self.reads.top, self.reads.left), correction)
 
-    def fuse(self, engine: Engine, first: Any, second: Any) -> tuple[Any, Any]:
+    def survey_chroma(self, first: Any, second: Any) -> Any:
+        """Return what the network that decides about colour needs to know of a strip."""
+        shape = (self.image.height, self.image.width)
+        return self.request.mix_chroma.survey(self.pair(first, second), self.tile, shape)
+
+    def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
+        """Return the correction of the plane's chroma."""
+        found: ChromaCorrection = self.request.mix_chroma.correct(
+            seen, (self.image.height, self.image.width)
+        )
+        return found
+
+    def fuse(
+        self, engine: Engine, first: Any, second: Any, correction: ChromaCorrection | None
+    ) -> tuple[Any, Any]:
         """Fuse a plane of a single tile: nothing is computed twice."""
-        pair = self.pair(first, second)
+        pair = self.pair(first, second, correction)
         pair.request.require_data(())
         canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
         shape = (self.image.height, self.image.width)
@@ -55,8 +72,15 @@ class _TileTask:
     def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:
         return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
 
-    def render(self, engine: Engine, known: Known, first: Any, second: Any) -> tuple[Any, Any]:
-        pair = self.pair(first, second)
+    def render(
+        self,
+        engine: Engine,
+        known: Known,
+        first: Any,
+        second: Any,
+        correction: ChromaCorrection | None,
+    ) -> tuple[Any, Any]:
+        pair = self.pair(first, second, correction)
         fused, mask = engine.render_tile(pair, self.tile, self.image, known)
         image, share, lacking = pair.finish(self.tile, fused, mask)
         return self._filled(image, lacking), share
@@ -97,15 +121,28 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
             da.from_delayed(both[1], size, np.float32),
         )
 
-    def task(tile: Region, index: tuple[int, ...]) -> tuple[_TileTask, Any, Any]:
-        reads = tile.grown(engine.spec.halo + FILL_REACH, image)
+    def task(
+        tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
+    ) -> tuple[_TileTask, Any, Any]:
+        reads = tile.grown(margin + FILL_REACH, image)
         first, second = request.arrays(index, reads.slices)
         return _TileTask(bare, tile, reads, image), first, second
+
+    def correction_of(index: tuple[int, ...]) -> Any:
+        """Return the correction of a plane's chroma, None where no network decides about it."""
+        if request.mix_chroma is None:
+            return None
+        seen = []
+        for strip in request.mix_chroma.strips((image.height, image.width)):
+            what, first, second = task(strip, index, 0)
+            seen.append(delayed(what.survey_chroma, pure=False)(first, second))
+        return delayed(_TileTask(bare, image, image, image).correct_chroma, pure=False)(seen)
 
     def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
         what = _TileTask(bare, image, image, image)
         first, second = request.arrays(index, image.slices)
-        both = delayed(what.fuse, nout=2, pure=False)(shared_engine, first, second)
+        correction = correction_of(index)
+        both = delayed(what.fuse, nout=2, pure=False)(shared_engine, first, second, correction)
         return lazy(both, image.height, image.width)
 
     def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
@@ -116,10 +153,13 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
                 what, first, second = task(tile, index)
                 parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
             known = delayed(_join, pure=False)(known, parts)
+        correction = correction_of(index)
         rows: list[list[tuple[Any, Any]]] = []
         for tile in engine.tiles(image):
             what, first, second = task(tile, index)
-            both = delayed(what.render, nout=2, pure=False)(shared_engine, known, first, second)
+            both = delayed(what.render, nout=2, pure=False)(
+                shared_engine, known, first, second, correction
+            )
             if tile.left == 0:
                 rows.append([])
             rows[-1].append(lazy(both, tile.height, tile.width))

@@ -27,11 +27,16 @@ def versions() -> dict[str, str]:
 
 
 def make_record(
-    options: FuseOptions, weights: Weights, device: torch.device, dtype: torch.dtype | None
+    options: FuseOptions,
+    weights: Weights,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    overshoot: float | None,
 ) -> dict[str, Any]:
     """Return a JSON-able record of how a result was made.
 
-    `dtype` is the number format that the last run used; None before any run.
+    `dtype` is the number format that the last run used, None before any run; `overshoot` the limit
+    that held.
     """
     return {
         "options": options.to_dict(),
@@ -39,5 +44,6 @@ def make_record(
         "weights": {"source": weights.source, "sha256": weights.sha256},
         "device": str(device),
         "precision": str(dtype).removeprefix("torch.") if dtype is not None else options.precision,
+        "overshoot": overshoot,
         "versions": versions(),
     }

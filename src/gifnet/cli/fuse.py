@@ -97,7 +97,7 @@ def fuse(
         with progress_bar("fusing", "step") as bar:
             result = fuser.fuse(*data, return_mask=mask is not None, out=places, progress=bar)
         fused, share = result if isinstance(result, tuple) else (result, None)
-        record = {**fuser.provenance(), **extra}
+        record = {**fuser.provenance(), "operation": "fuse", **extra}
         save_result(output, fused, images, record)
         if mask is not None and share is not None:
             save_result(mask, fit_to_format(share, mask), images, record)
@@ -124,7 +124,7 @@ def enhance(
     with Fuser(options) as fuser, Scratch(output) as scratch:
         with progress_bar("enhancing", "step") as bar:
             enhanced = fuser.enhance(images[0].data, out=scratch.array, progress=bar)
-        save_result(output, enhanced, images, fuser.provenance())
+        save_result(output, enhanced, images, {**fuser.provenance(), "operation": "enhance"})
         _report(output, fuser, began)
 
 

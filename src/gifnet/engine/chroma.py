@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from ..imaging.chroma_map import ChromaCorrection
 from ..models.color_net import ColorNet
+from ..models.regions import Region
 from ..models.registry import companion_weights
 from ..models.weights import build_model, load_weights
+
+if TYPE_CHECKING:
+    from ..imaging.canvas import PlanePair
 
 Floats = npt.NDArray[np.floating]
 
 #: Larger planes are halved, and halved again: the correction is smooth, and its features
 #: take some 3 kB a pixel.
 MOST_PIXELS = 1 << 20
+#: Pixels that are read at once.
+_STRIP = 1 << 22
 
 
 class LearntChroma:
     """ColorNet as what mixes the chroma of two sources.
+
+    It sees a whole plane, reduced to at most a megapixel, so that the colour does not depend on
+    tiles. In place of the fused luminance, for which it was trained, it is given the mean of
+    both sources', which is known before anything is fused: on made exposure pairs the chroma is
+    as near to the truth (docs/quality.md).
 
     Parameters
     ----------
@@ -36,28 +51,42 @@ class LearntChroma:
         assert isinstance(module, ColorNet)
         self._module, self._device = module.to(device), device
 
-    @torch.no_grad()
-    def __call__(self, luminance: Floats, first: Floats, second: Floats) -> Floats:
-        """Return the fused (H, W, 2) chroma.
+    def strips(self, shape: tuple[int, int]) -> list[Region]:
+        """Return the parts of an (H, W) plane that `survey` takes one by one."""
+        height, width = shape
+        factor = _factor(shape)
+        rows = max(1, _STRIP // (width * factor)) * factor
+        return [Region(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]
 
-        Parameters
-        ----------
-        luminance : (H, W) array
-            The fused plane in [0, 1].
-        first, second : (H, W, 2) array
-            Both sources' chroma on the same scale, centred at 0.
-        """
-        height, width = luminance.shape
-        stacked = np.concatenate((luminance[..., None], first, second), axis=-1)
-        planes = torch.from_numpy(np.moveaxis(stacked.astype(np.float32), -1, 0))[None]
+    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int]) -> Floats:
+        """Return what ColorNet needs to know of a strip, (h, w, 5)."""
+        luminance = np.mean(pair.read(strip), axis=0)
+        first, second = pair.chroma(strip)
+        seen = np.concatenate((luminance[..., None], first, second), axis=-1).astype(np.float32)
+        planes = torch.from_numpy(np.moveaxis(seen, -1, 0))[None]
+        # Blocks at the right and the bottom may be smaller.
+        reduced = F.avg_pool2d(planes, _factor(shape), ceil_mode=True, count_include_pad=False)
+        return np.moveaxis(reduced[0].numpy(), 0, -1)
+
+    @torch.no_grad()
+    def correct(self, seen: Sequence[Floats], shape: tuple[int, int]) -> ChromaCorrection:
+        """Return the correction of a plane from what was seen of its strips."""
+        planes = torch.from_numpy(np.moveaxis(np.concatenate(seen), -1, 0))[None]
         planes = planes.to(self._device)
-        mean = (planes[:, 1:3] + planes[:, 3:]) / 2
-        while planes.shape[-2] * planes.shape[-1] > MOST_PIXELS:
-            planes = F.avg_pool2d(planes, 2, ceil_mode=True, count_include_pad=False)
-        correction = self._module.correction(planes[:, :1], planes[:, 1:3], planes[:, 3:])
-        if correction.shape[-2:] != (height, width):
-            correction = F.interpolate(correction, size=(height, width), mode="bilinear")
-        return np.moveaxis((mean + correction)[0].cpu().numpy(), 0, -1)
+        values = self._module.correction(planes[:, :1], planes[:, 1:3], planes[:, 3:])
+        return ChromaCorrection(np.moveaxis(values[0].cpu().numpy(), 0, -1), _factor(shape))
+
+    def of_plane(self, pair: PlanePair, shape: tuple[int, int]) -> ChromaCorrection:
+        """Return the correction of an (H, W) plane."""
+        return self.correct([self.survey(pair, s, shape) for s in self.strips(shape)], shape)
+
+
+def _factor(shape: tuple[int, int]) -> int:
+    """Return by how much a plane is reduced, a power of 2."""
+    factor = 1
+    while -(-shape[0] // factor) * -(-shape[1] // factor) > MOST_PIXELS:
+        factor *= 2
+    return factor
 
 
 def learnt_chroma(device: torch.device) -> LearntChroma | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -82,26 +83,54 @@ def resolve_precision(
     return formats[precision]
 
 
+class _Products:
+    """How CUDA multiplies float32 numbers while anyone is in it; afterwards as before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: list[str] = []
+
+    def enter(self, precision: str) -> None:
+        with self._lock:
+            if not self._users:
+                self._before = [setting.fp32_precision for setting in self._settings()]
+            self._users += 1
+            for setting in self._settings():
+                setting.fp32_precision = precision
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                for setting, value in zip(self._settings(), self._before, strict=True):
+                    setting.fp32_precision = value
+
+    @staticmethod
+    def _settings() -> tuple[Any, ...]:
+        import torch
+
+        return torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+
+
+# PyTorch's settings are the process's, and tiles of a dask graph run in several threads.
+_products = _Products()
+
+
 @contextmanager
 def float32_products(device: torch.device, *, tf32: bool) -> Iterator[None]:
     """Say how CUDA multiplies float32 numbers meanwhile: in full, or rounded to TF32's 10 bits.
 
     PyTorch rounds in convolutions unless told otherwise, which costs three digits.
     """
-    import torch
-
     if device.type != "cuda":
         yield
         return
-    settings: list[Any] = [torch.backends.cudnn.conv, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
-    before = [setting.fp32_precision for setting in settings]
-    for setting in settings:
-        setting.fp32_precision = "tf32" if tf32 else "ieee"
+    _products.enter("tf32" if tf32 else "ieee")
     try:
         yield
     finally:
-        for setting, value in zip(settings, before, strict=True):
-            setting.fp32_precision = value
+        _products.leave()
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -59,12 +59,17 @@ class _Bound:
     def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
         fused = self.stage(inputs, part)
         around = part.to.grown(MARGIN, part.image)
-        planes = part.planes(around).float()
-        greatest = _greatest(planes.amax(dim=1, keepdim=True))
-        least = -_greatest(-planes.amin(dim=1, keepdim=True))
-        allowed = self.overshoot * (_greatest(greatest) + _greatest(-least))
-        low, high = (crop(x, around, part.to) for x in (least - allowed, greatest + allowed))
+        limits = range_around(part.planes(around).float(), self.overshoot)
+        low, high = (crop(x, around, part.to) for x in limits)
         return Fused(fused.image.clamp(low, high), fused.mask)  # type: ignore[union-attr]
+
+
+def range_around(planes: Tensor, overshoot: float) -> tuple[Tensor, Tensor]:
+    """Return the least and greatest that a result may be, (1, 1, H, W), by (1, 2, H, W) planes."""
+    greatest = _greatest(planes.amax(dim=1, keepdim=True))
+    least = -_greatest(-planes.amin(dim=1, keepdim=True))
+    allowed = overshoot * (_greatest(greatest) + _greatest(-least))
+    return least - allowed, greatest + allowed
 
 
 def _greatest(x: Tensor) -> Tensor:

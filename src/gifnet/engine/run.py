@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -218,8 +218,11 @@ class Engine:
     def _advance(self, stream: Iterator[None]) -> bool:
         """Take a step; return whether there was one."""
         # Set for each step: between two steps the caller's own code may run.
-        with float32_products(self.device, tf32=self.tf32):
+        with self._products():
             return next(stream, self) is None
+
+    def _products(self) -> AbstractContextManager[None]:
+        return float32_products(self.device, tf32=self.tf32)
 
     def _small_steps(
         self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
@@ -281,7 +284,7 @@ class Engine:
         self, source: Source, tile: Region, image: Region, known: Known
     ) -> list[MomentSum]:
         """Return what a tile adds to the moments of the next stage after those known."""
-        with self._passes(source, image, known=known) as (window, passes):
+        with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return _drain(passes.measure(tile))
 
@@ -289,7 +292,7 @@ class Engine:
         self, source: Source, tile: Region, image: Region, known: Known
     ) -> tuple[Plane, Plane | None]:
         """Return the fused plane of a tile and its mask, the moments of all stages known."""
-        with self._passes(source, image, known=known) as (window, passes):
+        with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return _drain(passes.render(tile))
 

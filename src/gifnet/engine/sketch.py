@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from ..models.regions import Region
 from ..progress import Reporter
+from .overshoot import range_around
 from .planes import Arrays, Plane, Sink, Source
 from .run import Engine
 
@@ -19,6 +20,7 @@ def sketch_plane(
     shape: tuple[int, ...],
     side: int,
     reporter: Reporter,
+    overshoot: float | None = None,
 ) -> None:
     """Fuse planes approximately.
 
@@ -26,6 +28,8 @@ def sketch_plane(
     ----------
     side : int
         The longest side of what the network sees.
+    overshoot : float, optional
+        Limits the result as `with_limit` says.
     """
     height, width = shape
     whole = Region.of(height, width)
@@ -38,7 +42,12 @@ def sketch_plane(
     shares = np.full(small, 0.5, np.float32) if arrays.mask is None else arrays.mask
     blended = _blend(shares, *arrays.read(Region.of(*small)))
     residual = _resized(arrays.image - blended, shape, "bilinear")
-    sink.write(whole, _blend(_resized(shares, shape, "bilinear"), first, second) + residual, None)
+    image = _blend(_resized(shares, shape, "bilinear"), first, second) + residual
+    if overshoot is not None:
+        planes = torch.from_numpy(np.stack((first, second)))[None]
+        low, high = (x[0, 0].numpy() for x in range_around(planes, overshoot))
+        image = np.clip(image, low, high)
+    sink.write(whole, image, None)
 
 
 def _blend(shares: Plane, first: Plane, second: Plane) -> Plane:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError
+from .chroma_map import ChromaCorrection
 from .missing import FILL_REACH, both_lack, fill_pair, share_of_data
 from .request import Request
-from .result import finish_plane
+from .result import chroma_pair, finish_plane
 from .source import Part, Plane
 
 
@@ -37,11 +38,14 @@ class PlanePair:
     origin : (int, int)
         Row and column of the plane at which the request's sources begin, if they hold only a
         part of it.
+    correction : ChromaCorrection, optional
+        Of the plane's chroma, where a network decides about it.
     """
 
     request: Request
     index: tuple[int, ...]
     origin: tuple[int, int] = (0, 0)
+    correction: ChromaCorrection | None = None
 
     def part(self, region: Rectangle) -> Part:
         """Return a region of the plane as slices of the sources."""
@@ -68,12 +72,20 @@ class PlanePair:
         )
         return filled[0][inner], filled[1][inner]
 
+    def chroma(self, region: Rectangle) -> tuple[Plane, Plane]:
+        """Return both sources' chroma in a region, (h, w, 2); both sources are coloured."""
+        return chroma_pair(*self.request.planes(self.index, self.part(region)))
+
     def finish(
         self, region: Rectangle, fused: Plane, share: Plane | None
     ) -> tuple[npt.NDArray[Any], Plane | None, npt.NDArray[np.bool_] | None]:
         """Return a region of the result, its share, and where neither source has data."""
         first, second = self.request.planes(self.index, self.part(region))
-        image = finish_plane(self.request, fused, first, second)
+        correction = None
+        if self.correction is not None:
+            rows, columns = slice(region.top, region.bottom), slice(region.left, region.right)
+            correction = self.correction.part(rows, columns)
+        image = finish_plane(self.request, fused, first, second, correction)
         lacking = both_lack(first.valid, second.valid)
         if lacking is not None and image.dtype.kind == "f":
             image[lacking] = np.nan

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import InvalidInputError
-from .colour import Floats
 from .ranges import Range, dtype_range, resolve_range, split_range_spec
 from .source import WHOLE, Part, Source, SourcePlane, read_sources
 
@@ -24,9 +23,9 @@ class Request:
     #: the range and type that the result goes back to
     output_limits: Range
     colour_from: Literal["first", "second", "blend", "none"]
-    #: (fused luminance, chroma of the first, of the second) to the result's chroma, where the
-    #: colour is blended
-    mix_chroma: Callable[[Floats, Floats, Floats], Floats] | None = None
+    #: What decides about colour where it is blended, `gifnet.engine.chroma.LearntChroma`; None for
+    #: the field's usual blend
+    mix_chroma: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
