@@ -222,6 +222,15 @@ def test_masked_arrays(seen):
     assert not isinstance(fuse(first.data, second), np.ma.MaskedArray)
 
 
+def test_where_data_lack_results_given_a_place_say_so_by_their_values(seen):
+    values = RNG.integers(10, 200, (20, 30)).astype(np.uint16)
+    first = np.ma.MaskedArray(values, np.zeros(values.shape, bool))
+    first[3:6, 4:9] = np.ma.masked
+    out = np.zeros(values.shape, np.uint16)
+    assert fuse(first, first.copy(), out=out) is out
+    assert (out[3:6, 4:9] == first.min()).all()
+
+
 def test_a_plane_without_data_is_refused(seen):
     stack = image((3, 8, 8))
     stack[1] = np.nan

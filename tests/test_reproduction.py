@@ -213,3 +213,13 @@ def test_the_variants_of_the_design(
     assert rows == ["variant", *kept]
     with pytest.raises(TrainingError, match="no family of variants 'other'"):
         ablation.train(data, tmp_path, config, "other")
+    stamp = weights["whole"].read_bytes()
+    assert ablation.train(data, tmp_path, config, "design") == weights
+    assert weights["whole"].read_bytes() == stamp
+
+
+def test_variants_that_change_nothing_are_refused(
+    ablated: tuple[Path, Path, dict[str, Path]], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"change nothing in this recipe.*'bundled-bands'"):
+        ablation.train(ablated[0], tmp_path, TINY, "design")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +313,17 @@ def test_frufn_can_start_from_efrufn(form: str, tmp_path: Path) -> None:
         fused = untied(first, second)
     torch.testing.assert_close(fused.mask, mask)
     torch.testing.assert_close(fused.image, image, rtol=1e-4, atol=1e-4)
+
+
+def test_the_card_names_the_parent(data: Path, finished: Path, tmp_path: Path) -> None:
+    """Whatever kind of start it was."""
+    mfif = finished / "mfif/weights.safetensors"
+    card = load_weights(finished / "meif/weights.safetensors", "efrufn").card
+    assert card["started_from"]["sha256"] == load_weights(mfif, "efrufn").sha256
+    config = stage_recipe("cpu", "mfif", model="frufn", changes=TINY | {"start": str(mfif)})
+    found = train_stage(data, tmp_path, dataclasses.replace(config, steps=1))
+    card = load_weights(found, "frufn").card
+    assert card["started_from"]["card"]["model"] == "efrufn"
 
 
 def test_weights_of_another_form_start_nothing(tmp_path: Path) -> None:

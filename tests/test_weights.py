@@ -287,3 +287,11 @@ def test_a_card_that_is_no_json_is_refused_before_writing(
     with pytest.raises(TypeError):
         save_weights(modules["gifnet"], tmp_path / "weights.safetensors", {"a": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_take_none_of_the_callers_random_numbers() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    build_model(load_weights(None, "gifnet"), "gifnet")
+    assert torch.equal(torch.rand(4), expected)

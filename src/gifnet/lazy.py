@@ -15,7 +15,7 @@ import numpy as np
 from .engine.moments import MomentSum
 from .engine.passes import measured_stages
 from .engine.run import Engine
-from .imaging.canvas import Canvas, CanvasPlane, PlanePair
+from .imaging.canvas import Canvas, CanvasPlane, PlanePair, without_data
 from .imaging.chroma_map import ChromaCorrection
 from .imaging.missing import FILL_REACH
 from .imaging.request import Request
@@ -62,12 +62,7 @@ class _TileTask:
         canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
         shape = (self.image.height, self.image.width)
         engine.run(pair, CanvasPlane(canvas, pair), shape, Reporter(None))
-        return self._filled(canvas.image, canvas.lacking), canvas.share
-
-    def _filled(self, image: Any, lacking: Any) -> Any:
-        if lacking is not None and image.dtype.kind != "f":
-            image[lacking] = self.request.output_limits[0]
-        return image
+        return without_data(canvas.image, canvas.lacking, self.request), canvas.share
 
     def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:
         return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
@@ -83,7 +78,7 @@ class _TileTask:
         pair = self.pair(first, second, correction)
         fused, mask = engine.render_tile(pair, self.tile, self.image, known)
         image, share, lacking = pair.finish(self.tile, fused, mask)
-        return self._filled(image, lacking), share
+        return without_data(image, lacking, self.request), share
 
 
 def _join(known: Known, parts: Sequence[Sequence[MomentSum]]) -> Known:

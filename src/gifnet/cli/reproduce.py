@@ -9,7 +9,7 @@ import typer
 
 from .evaluate import methods_of, names_of
 from .terminal import progress_bar, say
-from .train import Changes, Config, configuration_of, stage_changes
+from .train import Changes, Config, configuration_of, exclude, stage_changes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,7 +147,11 @@ def ablation(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option("--recipe", metavar="NAME", help="What is varied: published (default)."),
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="What is varied: published by default, bundled-bands for the design.",
+        ),
     ] = None,
     variants: Annotated[
         str,
@@ -170,7 +174,8 @@ def ablation(
     from ..evaluation.datasets import find_datasets, held_back
     from ..reproduction import ablation as experiment
 
-    base = None if config is not None else recipe or "published"
+    exclude(recipe, config)
+    base = None if config is not None else recipe or experiment.RECIPE_OF.get(variants)
     configuration = configuration_of(base, config, settings or [], None)
     datasets = find_datasets(evaluated) if evaluated else []
     if configuration.hold_out:

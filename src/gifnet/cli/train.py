@@ -105,7 +105,7 @@ def train_gifnet(
     resume: Resume = False,
 ) -> None:
     """Train GIFNet; interrupt it at any time and go on with --resume."""
-    _exclude(recipe, config)
+    exclude(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     from ..training.trainer import train_gifnet as train
 
@@ -160,7 +160,7 @@ def _train_stages(
 ) -> None:
     from ..training.stage_trainer import train_all_stages, train_stage
 
-    _exclude(recipe, config)
+    exclude(recipe, config)
     if all_stages:
         if stage is not None or teacher is not None or config is not None:
             raise typer.BadParameter(
@@ -204,7 +204,7 @@ def _stage_configuration(
     return stage_recipe(recipe or "cpu", stage, model=model, teacher=teacher, changes=changes)
 
 
-def _exclude(recipe: str | None, config: Path | None) -> None:
+def exclude(recipe: str | None, config: Path | None) -> None:
     if recipe is not None and config is not None:
         raise typer.BadParameter("--recipe and --config exclude each other; give one of them.")
 

@@ -153,6 +153,18 @@ def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) ->
     return out
 
 
+def without_data(
+    result: npt.NDArray[Any], lacking: npt.NDArray[np.bool_] | None, request: Request
+) -> npt.NDArray[Any]:
+    """Return a result that says by its values where no source has data, for want of a mask.
+
+    That is NaN in floats already; integers get the first source's least value.
+    """
+    if lacking is not None and result.dtype.kind != "f":
+        result[lacking] = request.output_limits[0]
+    return result
+
+
 @dataclass(frozen=True)
 class CanvasPlane:
     """One plane of a canvas, as the engine writes it."""
@@ -165,6 +177,8 @@ class CanvasPlane:
         canvas = self.canvas
         place: tuple[int | slice, ...] = (*self.pair.index, *self.pair.part(region))
         result, share, lacking = self.pair.finish(region, image, mask)
+        if canvas.lacking is None:
+            result = without_data(result, lacking, self.pair.request)
         canvas.image[place] = result
         if canvas.share is not None:
             canvas.share[place] = share

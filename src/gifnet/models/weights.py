@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,10 +79,14 @@ def _some(names: list[str], limit: int = 3) -> str:
 
 
 def _build(name: str) -> nn.Module:
-    """Return a model or companion with random weights."""
-    return COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
+    """Return a model or companion with random weights, which are not the caller's numbers."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
 
 
+@lru_cache
 def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
     # On the CPU: initialising on the meta device imports PyTorch's compiler, which takes seconds.
     state = _build(name).state_dict()

@@ -55,6 +55,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "without loss of contrast": {"low_contrast": 0.0, "swapped": 0.0},
     },
 }
+#: The recipe that each family is about.
+RECIPE_OF = {"paper": "published", "design": "bundled-bands"}
 #: The whole network with the other branch as the main one.
 MM_MAIN = "MM as main task"
 COLUMNS = ("EI", "VIF", "SCD", "AG", "Qabf", "MS-SSIM", "PSNR-ref", "SSIM-ref")
@@ -111,10 +113,17 @@ def train(
         raise TrainingError(
             f"There is no family of variants {family!r}; use one of {list(VARIANTS)}."
         )
+    variants = {
+        name: dataclasses.replace(config, **changes) for name, changes in VARIANTS[family].items()
+    }
+    if idle := [name for name in variants if name != WHOLE and variants[name] == config]:
+        raise TrainingError(
+            f"The variants {idle} change nothing in this recipe; use one that has what they take "
+            f"away, such as {RECIPE_OF[family]!r}."
+        )
     found = {}
-    for name, changes in VARIANTS[family].items():
+    for name, variant in variants.items():
         folder = folder_of(out, name)
-        variant = dataclasses.replace(config, **changes)
         # A finished run is resumed as well, which only checks that it is the same one.
         resume = (folder / "checkpoint.ckpt").exists()
         show = following(on_step, name)

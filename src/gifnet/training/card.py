@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
-from ..models.weights import load_weights
+from ..models.weights import identify, load_weights
 
 if TYPE_CHECKING:
     from .loop import Trainer
@@ -69,11 +69,11 @@ def curves(
 
 def _parent(config: RunSettings) -> dict[str, Any]:
     """Return the hash and card of the weights that a run started from; empty for none."""
-    if not config.start:
+    if not config.parent:
         return {}
     try:
-        weights = load_weights(config.start, config.model)
+        weights = load_weights(config.parent, identify(config.parent))
     except WeightsError:
         # A resumed run no longer needs them.
-        return {"source": Path(config.start).name}
+        return {"source": Path(config.parent).name}
     return {"sha256": weights.sha256, "card": weights.card}

@@ -33,6 +33,7 @@ Network = TypeVar("Network", bound=nn.Module)
 #: Called with (steps done, steps in all, the latest log row) after every step.
 OnStep = Callable[[int, int, dict[str, float]], None]
 
+WEIGHTS_FILE = "weights.safetensors"
 #: Settings that say where and how often, and not what is computed.
 FREE = {"checkpoint_every", "validate_every", "device", "devices"}
 
@@ -225,6 +226,9 @@ class Trainer(ABC, Generic[Network, Settings]):
     def run(self) -> Path:
         """Train to the last step and return the path of the weights."""
         config = self.config
+        weights = self.out / WEIGHTS_FILE
+        if self.step >= config.steps and weights.exists():
+            return weights  # a finished run, whose weights stay as they are
         began, before = time.perf_counter(), self.seconds
         try:
             while self.step < config.steps:
@@ -248,7 +252,7 @@ class Trainer(ABC, Generic[Network, Settings]):
     def _finish(self) -> Path:
         from .plot import plot_log
 
-        path = self.out / "weights.safetensors"
+        path = self.out / WEIGHTS_FILE
         if self.fabric.is_global_zero:
             plot_log(self.rows, self.out / "loss.png", self.plotted)
             self.save_result(path)

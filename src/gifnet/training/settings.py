@@ -76,6 +76,11 @@ class RunSettings:
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be in [0, 1].")
 
+    @property
+    def parent(self) -> str:
+        """The weights that a run starts from, a path; empty for a random start."""
+        return self.start
+
     def require_at_least_one(self, name: str) -> None:
         """Refuse a count below 1."""
         if getattr(self, name) < 1:

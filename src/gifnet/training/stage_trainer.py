@@ -17,7 +17,7 @@ from ..models.efrufn import EFRUFN
 from ..models.frufn import FRUFN
 from ..models.registry import model_spec
 from ..models.weights import build_model, load_weights, save_weights
-from .loop import OnStep, Trainer, score_pairs
+from .loop import WEIGHTS_FILE, OnStep, Trainer, score_pairs
 from .losses import log_error
 from .stage_data import StageBatch, StageDataset
 from .stages import STAGES, StageConfig, stage_recipe
@@ -99,9 +99,8 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
     def make_network(self, resume: bool) -> StageNetwork:
         config = self.config
         fusion = self.build_fusion()
-        start = config.start or (config.teacher if config.start_from_teacher else "")
-        if start and not resume:
-            fusion.load_state_dict(starting_state(start, config.model, fusion))
+        if config.parent and not resume:
+            fusion.load_state_dict(starting_state(config.parent, config.model, fusion))
         if isinstance(fusion, EFRUFN):
             fusion.steps = config.iterations
         colour = ColorNet() if config.stage == "meif" and config.colour else None
@@ -264,7 +263,7 @@ def train_all_stages(
     paths: list[Path] = []
     for stage in STAGES:
         folder = Path(out) / stage
-        weights = folder / "weights.safetensors"
+        weights = folder / WEIGHTS_FILE
         if resume and weights.exists():
             paths.append(weights)
             continue

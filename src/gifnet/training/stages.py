@@ -61,6 +61,10 @@ class StageConfig(RunSettings):
     #: weight of ColorNet's loss (Eq. 8), stage two; 0 trains none
     colour: float = 0.0
 
+    @property
+    def parent(self) -> str:
+        return self.start or (self.teacher if self.start_from_teacher else "")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_at_least_one("iterations")
