@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gifnet.errors import InvalidInputError
+from gifnet.errors import InvalidInputError, require_integer
 from gifnet.geometry import Grid
 
 from .layers import Snapshot
@@ -25,7 +25,7 @@ def without_axis(image: Snapshot, axis: int) -> Snapshot:
     InvalidInputError
         If there is no such axis, or a rotation or shear mixes it with others.
     """
-    n = image.ndim
+    n, axis = image.ndim, require_integer("axis", axis)
     if not -n <= axis < n or n < 3:
         raise InvalidInputError(
             f"Layer {image.name!r} has {n} axes, and axis {axis} cannot be taken out of it."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gifnet.models.registry import model_spec
 from gifnet.options import FuseOptions
 
 from .layers import Snapshot
@@ -31,7 +32,7 @@ _PLANE_BYTES = 72
 class Speeds:
     """Pixels per second of past runs, by what they depend on."""
 
-    _known: dict[tuple[str, ...], float] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def note(self, options: FuseOptions, pixels: int, seconds: float) -> None:
         """Keep how fast a run was, if it was long enough to tell."""
@@ -44,9 +45,11 @@ class Speeds:
         return None if speed is None else pixels / speed
 
 
-def _key(options: FuseOptions) -> tuple[str, ...]:
+def _key(options: FuseOptions) -> tuple[object, ...]:
     return (
         options.model,
+        # Some weights run a pair in both orders, which takes twice as long.
+        options.weights or model_spec(options.model).bundled_name(options.task),
         options.device,
         options.precision,
         str(options.tile),

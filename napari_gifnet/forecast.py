@@ -35,6 +35,8 @@ class Forecast(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._calibrate)
         self._options: FuseOptions | None = None
+        #: what is being measured, unless it was told to stop
+        self._measured: FuseOptions | None = None
         self._failed: set[FuseOptions] = set()
 
     @property
@@ -53,7 +55,7 @@ class Forecast(QObject):
         words = in_words(seconds, memory_of(reference, sources))
         if seconds is None and options not in self._failed:
             self._options = options
-            if not self._runner.is_running:
+            if options != self._measured:
                 self._timer.start(_WAIT_MS)
             words += " Measuring the speed of this machine …"
         return words
@@ -62,6 +64,7 @@ class Forecast(QObject):
         """Measure nothing any more, for instance since a run begins."""
         self._timer.stop()
         self._runner.cancel()
+        self._measured = None
 
     def _calibrate(self) -> None:
         options = self._options
@@ -71,11 +74,13 @@ class Forecast(QObject):
             self._timer.start(_WAIT_MS)
             return
         cache, speeds = self._cache, self._speeds
+        self._measured = options
         self._runner.start(lambda progress: calibrate(cache.get(options), speeds, progress))
 
     def _on_ended(self, outcome: Outcome) -> None:
+        measured, self._measured = self._measured, None
         if outcome.cancelled:
             return
-        if outcome.error is not None and self._options is not None:
-            self._failed.add(self._options)  # the run itself will tell what is wrong
+        if outcome.error is not None and measured is not None:
+            self._failed.add(measured)  # the run itself will tell what is wrong
         self.changed.emit()

@@ -172,7 +172,7 @@ class FusionJob:
             laid.first,
             laid.second,
             laid.reference,
-            str(self.options.value_range),
+            self.options.value_range,
             lambda: stop_if_asked(progress),
         )
         options = dataclasses.replace(
@@ -241,7 +241,7 @@ class EnhancementJob:
         data = as_array(self.image.data)
         began = time.perf_counter()
         result = fuser.enhance(data, progress=progress)
-        cache.speeds.note(self.options, pixels_of(self.image), time.perf_counter() - began)
+        cache.speeds.note(options, pixels_of(self.image), time.perf_counter() - began)
         record = fuser.provenance()
         source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
         record.update(operation="enhance", sources=[source], reference=self.image.name)

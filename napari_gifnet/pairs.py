@@ -11,8 +11,9 @@ import numpy as np
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
 from gifnet.imaging.colour import luminance
-from gifnet.imaging.ranges import dtype_range, resolve_range
+from gifnet.imaging.ranges import dtype_range, resolve_range, split_range_spec
 from gifnet.imaging.source import as_array as checked_array
+from gifnet.options import ValueRange
 
 from .layers import Snapshot, grid_in_units
 
@@ -49,7 +50,7 @@ def prepare_pair(
     first: Snapshot,
     second: Snapshot,
     reference: Reference = "finer",
-    value_range: str = "auto",
+    value_range: ValueRange = "auto",
     tick: Callable[[], object] | None = None,
 ) -> Pair:
     """Resample one of two images onto the other's grid, unless the grids are identical.
@@ -61,7 +62,7 @@ def prepare_pair(
     reference : {"finer", "first", "second"}
         Whose grid the result has; "finer" is the source with more axes, then that with the
         smaller pixels, then the first.
-    value_range : {"auto", "dtype"}
+    value_range : "auto", "dtype", (low, high), or one of these per source
         As in `gifnet.fuse`.
     tick : callable, optional
         Called now and then; may raise to stop.
@@ -74,10 +75,10 @@ def prepare_pair(
     index = choose_reference(first, second, reference)
     fixed, moving = (first, second) if index == 0 else (second, first)
     grid = moving_grid(fixed, moving)
-    ranges: list[Any] = [value_range, value_range]
+    ranges: list[Any] = list(split_range_spec(value_range))
     kept, data = _checked(fixed), _checked(moving)
     if not grid.coincides(fixed.grid.trailing(grid.ndim)):
-        limits = _limits(data, moving, value_range)
+        limits = _limits(data, moving, ranges[1 - index])
         if limits[0] < limits[1]:
             ranges[1 - index] = limits
         opaque = dtype_range(data.dtype)[1]
@@ -86,7 +87,7 @@ def prepare_pair(
             # An image of floats has its alpha in [0, 1].
             data[..., 3] /= opaque
             np.copyto(data[..., 3], 1, where=np.isnan(data[..., 3]))
-        data = _fill_empty_planes(data, moving, limits, kept, fixed, value_range)
+        data = _fill_empty_planes(data, moving, limits, kept, fixed, ranges[index])
     first_data, second_data = (kept, data) if index == 0 else (data, kept)
     axis = -1 if first.rgb or second.rgb else None
     dtype = np.dtype(first.data.dtype)
@@ -158,7 +159,7 @@ def _fill_empty_planes(
     limits: tuple[float, float],
     kept: Any,
     fixed: Snapshot,
-    value_range: str,
+    value_range: Any,
 ) -> Any:
     """Give planes that the moving image does not reach the fixed image's values.
 
@@ -192,9 +193,9 @@ def _checked(image: Snapshot) -> Any:
     return checked_array(as_array(image.data), repr(image.name))
 
 
-def _limits(data: Any, image: Snapshot, value_range: str) -> tuple[float, float]:
+def _limits(data: Any, image: Snapshot, value_range: Any) -> tuple[float, float]:
     try:
-        return resolve_range(_intensities(data, image), value_range)  # type: ignore[arg-type]
+        return resolve_range(_intensities(data, image), value_range)
     except InvalidInputError as error:
         raise InvalidInputError(f"In layer {image.name!r}: {error}") from error
 

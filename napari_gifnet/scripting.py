@@ -223,13 +223,14 @@ def rerun(
     try:
         names = [source["name"] for source in record["sources"]]
         build = _BUILDERS[record["operation"]]
-        options = FuseOptions.from_dict(record["request"]["options"])
+        # Before there was this option, nothing was limited.
+        options = FuseOptions.from_dict({"overshoot": None, **record["request"]["options"]})
         weights = record.get("weights")
         if weights is not None:
             # "auto" may mean something else on this machine.
-            options = dataclasses.replace(
-                options, device=record["device"], precision=record["precision"]
-            )
+            options = dataclasses.replace(options, device=record["device"])
+            if options.precision == "auto":
+                options = dataclasses.replace(options, precision=record["precision"])
         make_job = build(record, options)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidInputError(

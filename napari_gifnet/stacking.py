@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gifnet.errors import InvalidInputError
+from gifnet.errors import InvalidInputError, require_integer
+from gifnet.imaging.ranges import shared_range
 from gifnet.options import FuseOptions
 
 from .axes import without_axis
@@ -125,7 +126,9 @@ class StackJob:
         InvalidInputError
             If there is no such slice.
         """
-        index = self.count // 2 if self.reference is None else self.reference
+        index = self.count // 2
+        if self.reference is not None:
+            index = require_integer("reference", self.reference)
         if not -self.count <= index < self.count:
             raise InvalidInputError(f"reference is {index}, but the stack has {self.count} slices.")
         return index % self.count
@@ -149,7 +152,11 @@ class StackJob:
         place = self.place
         slices = self._slices(place, progress)
         rgb = place.rgb
-        options = dataclasses.replace(self.options, channel_axis=-1 if rgb else None)
+        options = dataclasses.replace(
+            self.options,
+            channel_axis=-1 if rgb else None,
+            value_range=self._value_range(slices, rgb),
+        )
         fuser = loaded(cache, options, progress)
         from gifnet.stack import StackFuser
 
@@ -206,6 +213,13 @@ class StackJob:
                 )
             slices.append(data)
         return slices
+
+    def _value_range(self, slices: list[Any], rgb: bool) -> Any:
+        """Return the limits that the planes along all other axes share."""
+        values = [one[..., :3] if rgb else one for one in slices]
+        low, high = shared_range(values, self.options.value_range)
+        # A constant stack has no limits that could be asked for.
+        return (low, high) if low < high else self.options.value_range
 
     def _record(
         self, record: dict[str, Any], place: Snapshot, transforms: list[Any]

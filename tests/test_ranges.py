@@ -13,6 +13,7 @@ from gifnet.imaging.ranges import (
     finite_range,
     normalise,
     resolve_range,
+    shared_range,
     split_range_spec,
 )
 
@@ -111,3 +112,11 @@ def test_values_outside_are_clipped_and_nan_stays():
 
 def test_bool_goes_back_by_rounding():
     assert denormalise(np.array([[0.2, 0.5, 0.9]]), (0, 1), bool).tolist() == [[False, True, True]]
+
+
+def test_a_range_that_several_arrays_share():
+    one, two = np.array([[3, 9]], np.uint16), np.array([[1, 7]], np.uint16)
+    assert shared_range([one, two], "auto") == (1, 9)
+    assert shared_range([one, two], "dtype") == (0, 65535)
+    assert shared_range([one, two], (0, 4)) == (0, 4)
+    assert shared_range([one.astype(np.uint8)] * 2, "auto") == (0, 255)

@@ -6,11 +6,12 @@ import contextlib
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gifnet import Fuser, fuse
-from gifnet.errors import GifnetError
+from gifnet.errors import GifnetError, InvalidInputError
 from gifnet.options import FuseOptions
 
 _MANY = settings(
@@ -76,7 +77,11 @@ def arrays(draw: Any) -> Any:
     return array
 
 
-NUMBERS = st.one_of(st.integers(-300, 300), st.floats(), st.none(), st.text(max_size=3))
+NUMBERS = st.one_of(
+    st.integers(-300, 300), st.floats(), st.none(), st.text(max_size=3), st.binary(max_size=3),
+    st.sampled_from([10**400, ["gifnet"], (1, 2), {"a": 1}]),
+    st.sampled_from([np.array([0, 1]), np.array(0.5), np.float32(0.1), np.int8(64)]),
+)  # fmt: skip
 RANGES = st.one_of(
     st.sampled_from(["auto", "dtype", "all"]), st.lists(NUMBERS, max_size=3), NUMBERS,
     st.tuples(NUMBERS, NUMBERS), st.tuples(st.tuples(NUMBERS, NUMBERS), st.just("auto")),
@@ -90,6 +95,9 @@ OPTIONS = {
     "memory": st.one_of(st.sampled_from(["auto", 0, 1]), NUMBERS),
     "task": st.one_of(st.sampled_from([None, "ivif"]), NUMBERS),
     "statistics": st.one_of(st.sampled_from(["exact", "sampled"]), NUMBERS),
+    "precision": st.one_of(st.sampled_from(["auto", "float32"]), NUMBERS),
+    "model": st.one_of(st.sampled_from(["gifnet", "best"]), NUMBERS),
+    "weights": NUMBERS,
 }
 
 
@@ -134,3 +142,41 @@ def test_odd_options(seen: Any, options: dict[str, Any]) -> None:
 def test_odd_records(values: dict[str, Any]) -> None:
     with contextlib.suppress(GifnetError):
         Fuser(FuseOptions.from_dict(values))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("overshoot", 10**400, "overshoot is 1000"),
+        ("weights", b"a.safetensors", "weights is b'a.safetensors'; give a file's path as text"),
+        ("weights", "", "weights is ''; give a file's path"),
+        ("weights", "a\0b", "give a file's path"),
+        ("model", ["gifnet"], r"model is \['gifnet'\]"),
+        ("task", np.array(["ivif", "nir"]), "task is array"),
+        ("tile", np.array([1, 2]), r"tile is array\(\[1, 2\]\)"),
+        ("channel_axis", np.array([1, 2]), "channel_axis is array"),
+        ("colour", "blue", r"Unknown options \['colour'\]"),
+    ],
+)
+def test_unfit_options_are_named(option: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Fuser(**{option: value})
+
+
+@pytest.mark.parametrize("value", [(0, 10**400), ((0, (1, 2)), 1), np.zeros((3, 2))])
+def test_unfit_value_ranges_are_refused(seen: Any, value: Any) -> None:
+    image = np.arange(80.0).reshape(8, 10)
+    with pytest.raises(InvalidInputError, match="value_range is"):
+        fuse(image, image[::-1], value_range=value)
+
+
+@pytest.mark.parametrize("value", [np.array([0, 9]), [0, 9], (np.int16(0), np.float32(9))])
+def test_value_ranges_of_every_kind_are_the_same(seen: Any, value: Any) -> None:
+    options = FuseOptions(value_range=value)
+    assert options == FuseOptions(value_range=(0, 9))
+    assert hash(options) == hash(FuseOptions(value_range=(0, 9)))
+    assert options.to_dict()["value_range"] == (0, 9)
+    both = FuseOptions(value_range=np.array([value, value]))
+    assert both.value_range == ((0, 9), (0, 9))
+    fuse_or_refuse(np.eye(8), np.eye(8), value_range=value)
+    assert Fuser(options).enhance(np.eye(8)).shape == (8, 8)

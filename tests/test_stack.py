@@ -104,6 +104,22 @@ def test_values_stay_in_the_slices_own_type(seen: object) -> None:
     assert (fused <= slices.max(axis=0)).all()
 
 
+def test_shares_are_found_without_a_limit(random_weights: object) -> None:
+    slices = np.random.default_rng(3).random((3, 24, 20))
+    options = {"weights": random_weights, "device": "cpu"}
+    free, limited = (fuse_stack(slices, **options, overshoot=value) for value in (None, 0))
+    assert_array_equal(limited, free)
+
+
+@pytest.mark.parametrize("wrong", ["a", 0.0, 1.5])
+def test_what_is_no_integer_is_refused(seen: object, wrong: Any) -> None:
+    slices = np.zeros((3, 8, 8), np.uint8)
+    for name in ("axis", "reference"):
+        with pytest.raises(InvalidInputError, match=f"{name} is {wrong!r}; give an integer"):
+            fuse_stack(slices, device="cpu", **{name: wrong})
+    fuse_stack(slices, device="cpu", axis=np.int8(0), reference=np.uint8(1))
+
+
 def test_missing_pixels(seen: object) -> None:
     slices = np.random.default_rng(4).random((3, 16, 16)).astype(np.float32)
     slices[0, :4] = np.nan

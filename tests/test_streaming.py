@@ -73,12 +73,13 @@ class Stored:
     """An array that can only be read by parts, and counts how much is read at once."""
 
     def __init__(self, data, chunks=(32, 32)):
-        self._data, self.chunks, self.largest = data, chunks, 0
+        self._data, self.chunks, self.largest, self.read = data, chunks, 0, 0
         self.shape, self.dtype, self.ndim = data.shape, data.dtype, data.ndim
 
     def __getitem__(self, index):
         part = self._data[index]
         self.largest = max(self.largest, part.size)
+        self.read += part.size
         return part
 
     def __array__(self, *args, **kwargs):
@@ -172,6 +173,53 @@ def test_dask_tiles_with_holes_and_enhancement(pair, options):
     first = holes(pair[0], np.s_[20:90, 30:120])
     lazy = enhance(da.from_array(first, chunks=64), **options, tile=48)
     np.testing.assert_allclose(lazy.compute(), enhance(first, **options), rtol=1e-4)
+
+
+@pytest.mark.parametrize("tile", [0, 48])
+def test_a_file_beside_dask_is_read_when_computed(pair, options, tile):
+    da = pytest.importorskip("dask.array")
+    first, second = da.from_array(pair[0], chunks=50), Stored(pair[1])
+    limits = tuple((float(x.min()), float(x.max())) for x in pair)
+    lazy = fuse(first, second, **options, tile=tile, value_range=limits)
+    assert second.read == 0
+    assert_same(lazy.compute(), fuse(*pair, **options))
+
+
+def test_dask_colour_with_alpha(options):
+    da = pytest.importorskip("dask.array")
+    image = np.random.default_rng(1).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+    lazy = enhance(da.from_array(image, chunks=(20, 20, 2)), **options, tile=24)
+    assert_same(lazy.compute(), enhance(image, **options))
+
+
+@pytest.mark.parametrize("tile", [0, 16])
+@pytest.mark.parametrize("lacking", ["first", "second"])
+def test_a_lazy_plane_without_data_is_refused(options, tile, lacking):
+    da = pytest.importorskip("dask.array")
+    images = {name: np.random.default_rng(2).random((3, 40, 32)) for name in ("first", "second")}
+    images["first"][0, 8:, :] = np.nan  # some tiles without data are no plane without
+    images[lacking][1] = np.nan
+    wrong = rf"The {lacking} image has no finite pixel at plane \(1,\)"
+    with pytest.raises(InvalidInputError, match=wrong):
+        fuse(*images.values(), **options, tile=tile)
+    for name in images:
+        sources = {**images, name: da.from_array(images[name], chunks=(1, 16, 16))}
+        lazy = fuse(*sources.values(), **options, tile=tile, value_range=(0, 1))
+        with pytest.raises(InvalidInputError, match=wrong):
+            lazy.compute()
+        kept = [image[0] for image in images.values()]
+        expected = fuse(*kept, **options, value_range=(0, 1))
+        np.testing.assert_allclose(lazy[0].compute(), expected, atol=1e-5)
+
+
+def test_a_lazy_plane_that_is_masked_is_refused(options):
+    da = pytest.importorskip("dask.array")
+    codes = np.full((40, 32), 7, np.uint16)
+    masked = da.ma.masked_equal(da.from_array(codes, chunks=16), 7)
+    other = np.arange(40 * 32, dtype=np.uint16).reshape(40, 32)
+    lazy = fuse(masked, other, **options, tile=16, value_range=(0, 9))
+    with pytest.raises(InvalidInputError, match="The first image has no finite pixel:"):
+        lazy.compute()
 
 
 def test_dask_distributed(pair, options):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gifnet import Fuser, fuse
 from gifnet.engine import room
-from gifnet.errors import Cancelled, DeviceError
+from gifnet.errors import Cancelled, DeviceError, InvalidInputError
 from gifnet.models.convnext_v2 import GlobalResponseNorm
 from gifnet.models.efrufn import EFRUFN, ConvergenceWarning
 from gifnet.models.frufn import FRUFN
@@ -170,6 +170,13 @@ def test_dask_gives_what_numpy_gives(pair, options):
     assert lazy.numblocks == (2, 2)
     np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), expected, atol=1e-6)
     np.testing.assert_allclose(mask.compute(scheduler="synchronous"), share, atol=1e-6)
+
+
+def test_a_lazy_plane_without_data_is_refused(pair, options):
+    da = pytest.importorskip("dask.array")
+    first = da.from_array(np.full_like(pair[0], np.nan), chunks=20)
+    with pytest.raises(InvalidInputError, match="The first image has no finite pixel"):
+        fuse(first, pair[1], **options, tile=24).compute(scheduler="synchronous")
 
 
 @pytest.mark.parametrize("stop_at", [1, 5, 7])

@@ -52,13 +52,10 @@ class Fuser:
             raise InvalidInputError(
                 f"options is {options!r}; pass FuseOptions, or single options by name."
             )
-        base = options or FuseOptions()
-        try:
-            self.options = dataclasses.replace(base, **overrides)
-        except TypeError:
-            known = [field.name for field in dataclasses.fields(FuseOptions)]
-            unknown = sorted(set(overrides) - set(known))
-            raise InvalidInputError(f"Unknown options {unknown}; known are {known}.") from None
+        known = [field.name for field in dataclasses.fields(FuseOptions)]
+        if unknown := sorted(set(overrides) - set(known)):
+            raise InvalidInputError(f"Unknown options {unknown}; known are {known}.")
+        self.options = dataclasses.replace(options or FuseOptions(), **overrides)
         self._module: Any = None
         self._pipelines: dict[tuple[torch.device, torch.dtype], Pipeline] = {}
         self._weights: Weights | None = None

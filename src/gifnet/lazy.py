@@ -19,6 +19,7 @@ from .imaging.canvas import Canvas, CanvasPlane, PlanePair, without_data
 from .imaging.chroma_map import ChromaCorrection
 from .imaging.missing import FILL_REACH
 from .imaging.request import Request
+from .imaging.source import WHOLE, Source, is_stored
 from .models.regions import Region
 from .models.stages import Known
 from .progress import Reporter
@@ -54,11 +55,15 @@ class _TileTask:
         return found
 
     def fuse(
-        self, engine: Engine, first: Any, second: Any, correction: ChromaCorrection | None
+        self,
+        engine: Engine,
+        _: Known,
+        first: Any,
+        second: Any,
+        correction: ChromaCorrection | None,
     ) -> tuple[Any, Any]:
         """Fuse a plane of a single tile: nothing is computed twice."""
         pair = self.pair(first, second, correction)
-        pair.request.require_data(())
         canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
         shape = (self.image.height, self.image.width)
         engine.run(pair, CanvasPlane(canvas, pair), shape, Reporter(None))
@@ -90,16 +95,62 @@ def _join(known: Known, parts: Sequence[Sequence[MomentSum]]) -> Known:
     return [*known, [total.result() for total in totals]]
 
 
+def _has_data(source: Source, values: Any) -> bool:
+    return replace(source, data=values).has_data()
+
+
+def _require_data(source: Source, place: tuple[int, ...], known: Known, found: Any) -> Known:
+    """Refuse a plane of which no part has data; return what is known."""
+    if not any(found):
+        raise source.no_data(place)
+    return known
+
+
+def _may_lack(source: Source) -> bool:
+    """Whether pixels may be missing, as far as a lazy array tells."""
+    meta = getattr(source.data, "_meta", None)
+    return source.may_lack if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
+
+
+def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool) -> Any:
+    """Return what is known, as a task that refuses a plane without data.
+
+    The plane is read `apart` where tiles need no others: it would stay in memory till the last
+    tile is made.
+    """
+    from dask.delayed import delayed
+    from dask.graph_manipulation import clone
+
+    bare, plane = replace(source, data=None), source.array(place, WHOLE)
+    parts = [plane]
+    if hasattr(plane, "dask"):
+        plane = plane.rechunk({-1: -1}) if source.coloured else plane
+        parts = list((clone(plane) if apart else plane).to_delayed().ravel())
+    found = [delayed(_has_data, pure=False)(bare, part) for part in parts]
+    return delayed(_require_data, pure=False)(bare, place, known, found)
+
+
+def _unread(source: Source) -> Source:
+    """Wrap an array in a file, whose parts would be read while the graph is built."""
+    import dask.array as da
+
+    return replace(source, data=da.from_array(source.data)) if is_stored(source.data) else source
+
+
 def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any, Any]:
     """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
 
     Nothing is computed but the value ranges, which the request already holds. A pixel that
     neither source covers is NaN in floats, and the first source's least value otherwise:
-    dask has no masked results of its own.
+    dask has no masked results of its own. Planes of floats, and masked ones, are first searched
+    for data, and computing any part of one that has none raises `InvalidInputError`.
     """
     import dask.array as da
     from dask.delayed import delayed
 
+    same = request.second is request.first
+    first = _unread(request.first)
+    request = replace(request, first=first, second=first if same else _unread(request.second))
     leading = request.shape[:-2]
     image = Region.of(*request.shape[-2:])
     bare = replace(
@@ -108,6 +159,7 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
         second=replace(request.second, data=None),
     )
     shared_engine = delayed(engine, traverse=False)
+    in_tiles, stages = len(engine.tiles(image)) > 1, measured_stages(engine.pipeline)
 
     def lazy(both: Any, height: int, width: int) -> tuple[Any, Any]:
         size, dtype = (height, width), np.dtype(request.first.dtype)
@@ -133,16 +185,27 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
             seen.append(delayed(what.survey_chroma, pure=False)(first, second))
         return delayed(_TileTask(bare, image, image, image).correct_chroma, pure=False)(seen)
 
+    def checked(index: tuple[int, ...]) -> Any:
+        """Return moments of no stage yet, once both planes are known to have data."""
+        known: Any = ()
+        pairs = zip((request.first, request.second), request.places(index), strict=True)
+        for source, place in list(pairs)[: 1 if same else 2]:
+            if _may_lack(source):
+                known = _checked(source, place, known, apart=in_tiles and not stages)
+        return known
+
     def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
         what = _TileTask(bare, image, image, image)
         first, second = request.arrays(index, image.slices)
         correction = correction_of(index)
-        both = delayed(what.fuse, nout=2, pure=False)(shared_engine, first, second, correction)
+        both = delayed(what.fuse, nout=2, pure=False)(
+            shared_engine, checked(index), first, second, correction
+        )
         return lazy(both, image.height, image.width)
 
     def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
-        known: Any = ()
-        for _ in measured_stages(engine.pipeline):
+        known = checked(index)
+        for _ in stages:
             parts = []
             for tile in engine.measured(image):
                 what, first, second = task(tile, index)
@@ -163,7 +226,7 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
             for part in (0, 1)
         )
 
-    plane = whole_plane if len(engine.tiles(image)) == 1 else tiled_plane
+    plane = tiled_plane if in_tiles else whole_plane
     planes = [plane(index) for index in request.indices()]
 
     def stack(part: int) -> Any:

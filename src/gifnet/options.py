@@ -119,6 +119,8 @@ class FuseOptions:
     def __post_init__(self) -> None:
         if self.task is not None:
             require_choice("task", self.task, tuple(TASKS))
+        if not isinstance(self.model, str):
+            raise InvalidInputError(f"model is {self.model!r}; give the name of one, or 'best'.")
         if self.model == "best":
             # Resolved here, so that records of a run say which model it was.
             object.__setattr__(self, "model", best_model(self.task))
@@ -127,32 +129,23 @@ class FuseOptions:
         require_choice("precision", self.precision, PRECISION_CHOICES)
         require_choice("statistics", self.statistics, STATISTICS_CHOICES)
         if self.weights is not None:
-            try:
-                object.__setattr__(self, "weights", os.fspath(self.weights))
-            except TypeError:
-                raise InvalidInputError(
-                    f"weights is {self.weights!r}; give a path, or None for the bundled weights."
-                ) from None
+            object.__setattr__(self, "weights", _path(self.weights))
         object.__setattr__(self, "device", str(self.device))  # takes a torch.device too
         for name in ("tile", "memory", "channel_axis"):
-            value = getattr(self, name)
-            if hasattr(value, "__index__") and not isinstance(value, bool):
-                object.__setattr__(self, name, operator.index(value))
-        if self.tile != "auto" and (
-            isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 0
-        ):
+            object.__setattr__(self, name, _integer(getattr(self, name)))
+        object.__setattr__(self, "value_range", _plain(self.value_range))
+        if not _is_size(self.tile):
             raise InvalidInputError(
                 f"tile is {self.tile!r}; use 'auto', a side in pixels, or 0 for no tiles."
             )
-        if self.memory != "auto" and (
-            isinstance(self.memory, bool) or not isinstance(self.memory, int) or self.memory < 0
-        ):
+        if not _is_size(self.memory):
             raise InvalidInputError(
                 f"memory is {self.memory!r}; use 'auto' or a number of bytes, such as 2 * 1024**3."
             )
         object.__setattr__(self, "overshoot", _overshoot(self.overshoot))
         axis = self.channel_axis
-        if axis not in ("auto", None) and (isinstance(axis, bool) or not isinstance(axis, int)):
+        named = axis is None or (isinstance(axis, str) and axis == "auto")
+        if not named and not _is_integer(axis):
             raise InvalidInputError(f"channel_axis is {axis!r}; use 'auto', None or an integer.")
 
     def for_one_image(self) -> FuseOptions:
@@ -162,7 +155,7 @@ class FuseOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for provenance records."""
-        return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FuseOptions:
@@ -170,9 +163,7 @@ class FuseOptions:
         known = {f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise InvalidInputError(f"Unknown options {unknown}; known are {sorted(known)}.")
-        # JSON knows lists only; a value range is a tuple, perhaps of tuples.
-        plain: dict[str, Any] = {name: _tuples(value) for name, value in values.items()}
-        return cls(**plain)
+        return cls(**values)
 
 
 def _overshoot(value: Any) -> Any:
@@ -181,7 +172,7 @@ def _overshoot(value: Any) -> Any:
         return value
     try:
         share = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         share = math.nan
     if not 0 <= share < math.inf:
         raise InvalidInputError(
@@ -191,12 +182,38 @@ def _overshoot(value: Any) -> Any:
     return share
 
 
+def _path(value: Any) -> str:
+    try:
+        path = os.fspath(value)
+    except TypeError:
+        path = None
+    # Empty, it would be the current folder; no system has names with a null character.
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidInputError(
+            f"weights is {value!r}; give a file's path as text, or None for the bundled weights."
+        )
+    return path
+
+
+def _integer(value: Any) -> Any:
+    """Return integers of any kind as Python's own, everything else as it is."""
+    try:
+        return value if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return value
+
+
 def _plain(value: Any) -> Any:
-    """Return NumPy's numbers, and tuples of them, as Python's own."""
-    if isinstance(value, tuple | list):
-        return tuple(_plain(item) for item in value)
-    return value.tolist() if hasattr(value, "tolist") else value
+    """Return arrays and lists, also within each other, as tuples of Python's own numbers."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return tuple(_plain(item) for item in value) if isinstance(value, tuple | list) else value
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_size(value: Any) -> bool:
+    """Whether it is "auto" or an integer of at least 0."""
+    return (_is_integer(value) and value >= 0) or (isinstance(value, str) and value == "auto")

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidInputError
+from .errors import InvalidInputError, require_integer
 from .fuser import Fuser
 from .geometry.registration import check_registration
 from .geometry.transform import Transform
 from .imaging.colour import luminance
-from .imaging.ranges import Range, finite_range, normalise, resolve_range
+from .imaging.ranges import Range, normalise, shared_range
 from .imaging.source import Source, as_array, read_sources
 from .models.registry import require_mask
 from .options import FuseOptions
@@ -87,7 +87,8 @@ def fuse_stack(
         Defaults for the network; `task` "mfif" or "meif" is but a name.
     **overrides
         Single options by name, as in `gifnet.fuse`. `value_range` is one for all slices, and
-        "auto" measures it over the whole stack.
+        "auto" measures it over the whole stack. `overshoot` has nothing to limit here and is left
+        aside: only the shares that the network finds are used.
 
     Returns
     -------
@@ -147,13 +148,15 @@ class StackFuser:
         check_registration(align, "edges")
         options = self._fuser.options
         slices = _slices(images, axis, options)
-        index = len(slices) // 2 if reference is None else reference
+        index = len(slices) // 2
+        if reference is not None:
+            index = require_integer("reference", reference)
         if not -len(slices) <= index < len(slices):
             raise InvalidInputError(
                 f"reference is {index}, but the stack has {len(slices)} slices."
             )
         index %= len(slices)
-        limits = _limits(slices, options)
+        limits = shared_range([source.intensities for source in slices], options.value_range)
         reporter = Reporter(progress)
         pairs = len(slices) - 1
         reporter.expect((pairs if align != "none" else 0) + 2 * pairs)
@@ -215,7 +218,8 @@ class StackFuser:
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
         )
-        with fuser.using(value_range=(0.0, 1.0), channel_axis=None, chroma="auto"):
+        plain: dict[str, Any] = {"channel_axis": None, "chroma": "auto", "overshoot": None}
+        with fuser.using(value_range=(0.0, 1.0), **plain):
             # Asks after every step whether to stop.
             share: Plane = fuser.fuse(
                 *planes, return_mask=True, progress=lambda done, total: reporter.advance(0)
@@ -250,6 +254,7 @@ def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
     """Return the slices as sources of one shape and type, colour last."""
     if not isinstance(images, list | tuple):
         stack = as_array(images, "stack")
+        axis = require_integer("axis", axis)
         if not -stack.ndim <= axis < stack.ndim:
             raise InvalidInputError(f"axis is {axis}, but the stack has {stack.ndim} axes.")
         index = [slice(None)] * stack.ndim
@@ -277,18 +282,6 @@ def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
         dataclasses.replace(s, data=s.data.compute() if hasattr(s.data, "dask") else s.data)
         for s in slices
     ]
-
-
-def _limits(slices: Sequence[Source], options: FuseOptions) -> Range:
-    """Return the value range that all slices share."""
-    spec: Any = options.value_range
-    if spec != "auto":
-        return resolve_range(slices[0].intensities, spec)
-    resolved = resolve_range(slices[0].intensities, "auto")
-    if slices[0].dtype in (np.uint8, np.bool_):
-        return resolved
-    ranges = [finite_range(source.intensities) for source in slices]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def _aligned(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari.layers import Image
 from gifnet.errors import InvalidInputError
 from gifnet.options import FuseOptions
 from napari_gifnet.estimate import Speeds, duration, in_words, memory_of
+from napari_gifnet.forecast import Forecast
 from napari_gifnet.layers import snapshot
 from napari_gifnet.overlap import find_overlap
 
@@ -76,6 +78,9 @@ def test_estimates() -> None:
     speeds.note(options, 250_000, 0.5)
     assert speeds.seconds(options, 10**6) == pytest.approx(2)
     assert speeds.seconds(FuseOptions(precision="bfloat16"), 10**6) is None
+    assert speeds.seconds(FuseOptions(task="nir"), 10**6) == pytest.approx(2)  # the same network
+    speeds.note(FuseOptions(model="efrufn", task="ivif"), 250_000, 0.5)
+    assert speeds.seconds(FuseOptions(model="efrufn", task="mfif"), 10**6) is None
     large = image((1, 4000, 5000))
     same = memory_of(large, (large, large))
     moved = memory_of(large, (large, image((2000, 2500), "b")))
@@ -85,6 +90,30 @@ def test_estimates() -> None:
     assert [duration(s) for s in (0.2, 40, 3000, 9000)] == [
         "less than a second", "about 40 s", "about 50 min", "about 2.5 h",
     ]  # fmt: skip
+
+
+def test_only_options_that_failed_are_not_measured_again(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[FuseOptions] = []
+
+    def calibrate(fuser: Any, speeds: Speeds, progress: Any) -> None:
+        begun.append(fuser.options)
+        while fuser.options.tile == 64 and progress(0, 0) is not False:
+            time.sleep(0.01)
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("napari_gifnet.forecast.calibrate", calibrate)
+    forecast, large = Forecast(Speeds()), image((2000, 2000))
+    slow, other = FuseOptions(tile=64), FuseOptions(tile=128)
+    assert "Measuring" in forecast.text(large, (large,), slow)
+    qtbot.waitUntil(lambda: begun == [slow])
+    with qtbot.waitSignal(forecast.changed):  # the one for other options makes room
+        assert "Measuring" in forecast.text(large, (large,), other)
+    assert begun == [slow, other]
+    assert "Measuring" not in forecast.text(large, (large,), other)
+    assert "Measuring" in forecast.text(large, (large,), slow)
+    forecast.stop()
 
 
 def test_the_widget_tells_and_draws_the_overlap(viewer: Any, fuse_widget: Any) -> None:

@@ -54,6 +54,14 @@ def test_constant_images_have_no_range_of_their_own() -> None:
     assert prepare_pair(flat, image((16, 16))).value_range == ("auto", "auto")
 
 
+def test_a_value_range_for_each_source() -> None:
+    coarse, fine = image((8, 8), "uint16", scale=(2, 2)), image((16, 16), "uint16")
+    pair = prepare_pair(coarse, fine, value_range=((0, 300), "dtype"))
+    assert pair.value_range == ((0, 300), "dtype")
+    pair = prepare_pair(fine, coarse, value_range=((0, 300), "dtype"))
+    assert pair.value_range == ((0, 300), (0, 65535))
+
+
 def test_units_that_cannot_be_converted_are_refused() -> None:
     first = image((8, 8), name="camera")
     second = image((8, 8), name="microscope", units=UM)

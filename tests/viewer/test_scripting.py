@@ -14,6 +14,7 @@ from napari.layers import Image
 from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.files import write_image
 from napari_gifnet import enhance_layer, fuse_layers, open_layer, rerun
+from napari_gifnet.jobs import EnhancementJob
 from napari_gifnet.reader import get_reader
 from napari_gifnet.writer import write_tiff, write_zarr
 
@@ -55,6 +56,50 @@ def test_enhanced_and_made_again(random_weights: Path) -> None:
     (better,) = enhance_layer(image, weights=random_weights, value_range="dtype")
     (again,) = rerun([image], better.metadata["napari_gifnet"])
     assert again.data.tobytes() == better.data.tobytes()
+
+
+@pytest.mark.parametrize("limits", [(0, 4095), ((0, 255), (0, 4095)), ("auto", (0, 4095))])
+def test_value_ranges_in_numbers(random_weights: Path, limits: Any) -> None:
+    layers = make_layers()
+    (fused,) = fuse_layers(*layers, weights=random_weights, value_range=limits)
+    record = fused.metadata["napari_gifnet"]
+    assert record["request"]["options"]["value_range"] == limits
+    (again,) = rerun(layers, json.loads(json.dumps(record)))
+    assert again.data.tobytes() == fused.data.tobytes()
+    (better,) = enhance_layer(layers[1], weights=random_weights, value_range=limits)
+    assert better.data.dtype == np.uint16
+
+
+def test_a_record_from_before_there_was_a_limit(random_weights: Path) -> None:
+    image = make_layers()[1]
+    limited, free = (
+        enhance_layer(image, weights=random_weights, overshoot=value)[0] for value in (0.03, None)
+    )
+    assert (limited.data != free.data).any()
+    record = copy.deepcopy(free.metadata["napari_gifnet"])
+    del record["options"]["overshoot"], record["request"]["options"]["overshoot"]
+    (again,) = rerun([image], record)
+    assert again.data.tobytes() == free.data.tobytes()
+
+
+@pytest.mark.parametrize(("asked", "used"), [("auto", "float32"), ("tf32", "tf32")])
+def test_the_precision_that_was_asked_for_is_used_again(
+    random_weights: Path, monkeypatch: pytest.MonkeyPatch, asked: str, used: str
+) -> None:
+    image = make_layers()[1]
+    (better,) = enhance_layer(image, weights=random_weights)
+    record = copy.deepcopy(better.metadata["napari_gifnet"])
+    assert record["precision"] == "float32"
+    record["request"]["options"]["precision"] = asked
+    found = []
+
+    def run(job: EnhancementJob, *_: Any) -> list[Any]:
+        found.append(job.options.precision)
+        return []
+
+    monkeypatch.setattr(EnhancementJob, "run", run)
+    rerun([image], record)
+    assert found == [used]
 
 
 def test_what_keeps_a_run_from_being_repeated(random_weights: Path) -> None:

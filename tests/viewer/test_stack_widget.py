@@ -86,6 +86,23 @@ def test_a_time_series_of_stacks(random_weights: Path) -> None:
     np.testing.assert_array_equal(fused.data[0], fuse_stack(slices, weights=random_weights))
 
 
+def test_a_time_series_has_one_value_range(random_weights: Path) -> None:
+    slices = np.stack(make_slices())
+    frames = np.stack([slices // 40, slices // 4, slices])
+    series = Image(frames, name="series")
+    (fused,) = fuse_stack_layers(series, axis=1, weights=random_weights)
+    record = fused.metadata["napari_gifnet"]
+    limits = (float(frames.min()), float(frames.max()))
+    assert record["options"]["value_range"] == limits
+    assert record["request"]["options"]["value_range"] == "auto"
+    for frame, found in zip(frames, fused.data, strict=True):
+        expected = fuse_stack(frame, weights=random_weights, value_range=limits)
+        np.testing.assert_array_equal(found, expected)
+    flat = Image(np.full((2, 3, 16, 16), 7, np.uint16), contrast_limits=(0, 9))
+    (fused,) = fuse_stack_layers(flat, axis=1, weights=random_weights)
+    assert (fused.data == 7).all()
+
+
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_slices_that_do_not_fit(random_weights: Path) -> None:
     one, two = (Image(data, name=name) for data, name in zip(make_slices(2), "ab", strict=True))
@@ -105,6 +122,10 @@ def test_slices_that_do_not_fit(random_weights: Path) -> None:
         fuse_stack_layers(tilted)
     with pytest.raises(InvalidInputError, match="reference is 5"):
         fuse_stack_layers([one, two], reference=5)
+    with pytest.raises(InvalidInputError, match=r"reference is 0\.5; give an integer"):
+        fuse_stack_layers([one, two], reference=0.5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="axis is 'z'; give an integer"):
+        fuse_stack_layers(tilted, axis="z")  # type: ignore[arg-type]
 
 
 def test_the_widget_chooses_what_looks_like_a_stack(viewer: Any, stack_widget: Any) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..files import ImageFile
 
 
-@takes_options("channel_axis", "chroma")
+@takes_options("channel_axis", "chroma", "overshoot")
 def stack(
     slices: Annotated[
         list[Path],

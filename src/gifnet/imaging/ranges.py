@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -96,7 +96,7 @@ def resolve_range(array: Any, spec: RangeSpec) -> Range:
         raise InvalidInputError(f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high).")
     try:
         low, high = (float(value) for value in spec)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInputError(
             f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high)."
         ) from None
@@ -118,9 +118,21 @@ def split_range_spec(spec: Any) -> tuple[RangeSpec, RangeSpec]:
             f"value_range is {spec!r}; use 'auto', 'dtype', (low, high), or a pair of these, one "
             "a source."
         ) from None
-    if isinstance(first, str) or isinstance(second, str) or np.ndim(first) or np.ndim(second):
+    if any(isinstance(one, str | tuple | list) or np.ndim(one) for one in (first, second)):
         return first, second
     return spec, spec
+
+
+def shared_range(arrays: Sequence[Any], spec: Any) -> Range:
+    """Return the (low, high) values that map to 0 and 1 in several arrays of one type.
+
+    "auto" measures all of them together; see `resolve_range`.
+    """
+    found = resolve_range(arrays[0], spec)
+    if not (isinstance(spec, str) and spec == "auto") or arrays[0].dtype in (np.uint8, np.bool_):
+        return found
+    ranges = [found, *map(finite_range, arrays[1:])]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32]:

@@ -60,25 +60,29 @@ class Request:
         """Yield the index of every plane."""
         yield from np.ndindex(self.shape[:-2])
 
+    def places(self, index: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return where either source has the plane that is at an index of the result."""
+        one, two = (_broadcast_index(s.shape, index) for s in (self.first, self.second))
+        return one, two
+
     def planes(self, index: tuple[int, ...], part: Part = WHOLE) -> tuple[SourcePlane, SourcePlane]:
         """Return both sources' planes at an index of the result, or a part of them."""
-        first = self.first.plane(_broadcast_index(self.first.shape, index), self.limits[0], part)
+        one, two = self.places(index)
+        first = self.first.plane(one, self.limits[0], part)
         if self.second is self.first:
             return first, first
-        place = _broadcast_index(self.second.shape, index)
-        return first, self.second.plane(place, self.limits[1], part)
+        return first, self.second.plane(two, self.limits[1], part)
 
     def arrays(self, index: tuple[int, ...], part: Part) -> tuple[Any, Any]:
         """Return both sources' arrays of a part of a plane; None for a second that is the first."""
-        first = self.first.array(_broadcast_index(self.first.shape, index), part)
-        if self.second is self.first:
-            return first, None
-        return first, self.second.array(_broadcast_index(self.second.shape, index), part)
+        one, two = self.places(index)
+        first = self.first.array(one, part)
+        return first, None if self.second is self.first else self.second.array(two, part)
 
     def require_data(self, index: tuple[int, ...]) -> None:
         """Refuse planes without a single finite pixel, with an `InvalidInputError`."""
-        for source in (self.first, self.second):
-            source.require_data(_broadcast_index(source.shape, index))
+        for source, place in zip((self.first, self.second), self.places(index), strict=True):
+            source.require_data(place)
 
 
 def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int, ...]:

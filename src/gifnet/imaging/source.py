@@ -112,6 +112,27 @@ class Source:
             return values, None
         return values[..., :3], np.ma.getdata(values[..., 3])
 
+    def has_data(self, index: tuple[int, ...] = ()) -> bool:
+        """Whether a plane has a single finite pixel."""
+        if not self.may_lack:
+            return True
+        height, width = self.shape[-2:]
+        for top in range(0, height, _LOOK):
+            for left in range(0, width, _LOOK):
+                part = (slice(top, top + _LOOK), slice(left, left + _LOOK))
+                valid = self._valid(self._values(index, part)[0])
+                if valid is None or valid.any():
+                    return True
+        return False
+
+    def no_data(self, index: tuple[int, ...]) -> InvalidInputError:
+        """Return what is raised where a plane has none."""
+        where = f" at plane {index}" if index else ""
+        return InvalidInputError(
+            f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
+            "Leave the plane out or fill it first."
+        )
+
     def require_data(self, index: tuple[int, ...]) -> None:
         """Refuse a plane without a single finite pixel.
 
@@ -120,20 +141,8 @@ class Source:
         InvalidInputError
             If there is none.
         """
-        if not self.may_lack:
-            return
-        height, width = self.shape[-2:]
-        for top in range(0, height, _LOOK):
-            for left in range(0, width, _LOOK):
-                part = (slice(top, top + _LOOK), slice(left, left + _LOOK))
-                valid = self._valid(self._values(index, part)[0])
-                if valid is None or valid.any():
-                    return
-        where = f" at plane {index}" if index else ""
-        raise InvalidInputError(
-            f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
-            "Leave the plane out or fill it first."
-        )
+        if not self.has_data(index):
+            raise self.no_data(index)
 
     def plane(self, index: tuple[int, ...], limits: Range, part: Part = WHOLE) -> SourcePlane:
         """Return a part of the plane at an index of the leading axes, by default all of it."""
@@ -161,7 +170,8 @@ class Source:
 def is_stored(image: Any) -> bool:
     """Whether an image lies in a file, such as zarr's and HDF5's arrays, and is read by parts."""
     needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
-    return not isinstance(image, np.ndarray) and all(hasattr(image, name) for name in needed)
+    in_hand = isinstance(image, np.ndarray) or hasattr(image, "dask")
+    return not in_hand and all(hasattr(image, name) for name in needed)
 
 
 def as_array(image: Any, name: str) -> Any:
