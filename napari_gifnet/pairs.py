@@ -11,7 +11,7 @@ import numpy as np
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
 from gifnet.imaging.colour import luminance
-from gifnet.imaging.ranges import dtype_range, resolve_range
+from gifnet.imaging.ranges import dtype_range, resolve_range, to_type
 from gifnet.imaging.source import as_array as checked_array
 
 from .layers import Snapshot, grid_in_units
@@ -140,8 +140,7 @@ def like_first(result: Any, pair: Pair) -> Any:
             result = np.concatenate(
                 (result[..., :3], result[..., 3:] * dtype_range(dtype)[1]), axis=-1
             )
-        info = np.iinfo(dtype)
-        return np.clip(np.rint(result), info.min, info.max).astype(dtype)
+        return to_type(result, dtype)
     if dtype.kind == "b":
         return result >= 0.5
     return result.astype(dtype)
