@@ -161,7 +161,8 @@ class Source:
 def is_stored(image: Any) -> bool:
     """Whether an image lies in a file, such as zarr's and HDF5's arrays, and is read by parts."""
     needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
-    return not isinstance(image, np.ndarray) and all(hasattr(image, name) for name in needed)
+    known = isinstance(image, np.ndarray) or hasattr(image, "dask")
+    return not known and all(hasattr(image, name) for name in needed)
 
 
 def as_array(image: Any, name: str) -> Any:
