@@ -79,15 +79,14 @@ def test_files_are_placed_by_their_tags(
     (image,) = read_images(out)
     assert (image.data.dtype, image.data.shape, image.axes) == (np.uint16, (2, 48, 40), "CYX")
     pan, ms = (read_images(path)[0].data for path in scenes)
+    network = {"weights": random_weights, "device": "cpu", "precision": "float32"}
     expected = pansharpen(
         pan.squeeze(),
         ms,
         method=method,
         pan_grid=read_georeference(scenes[0]).grid((48, 40)),
         ms_grid=read_georeference(scenes[1]).grid((14, 12)),
-        weights=random_weights,
-        device="cpu",
-        precision="float32",
+        **(network if method == "gifnet" else {}),
     )
     np.testing.assert_array_equal(image.data, expected)
     found = read_georeference(out)
@@ -112,3 +111,5 @@ def test_files_without_tags_cover_one_area(run: Run, tmp_path: Path) -> None:
     assert run("pansharpen", *paths, "-o", out, "--method", "magic").code == 2
     assert run("pansharpen", paths[1], paths[0], "-o", tmp_path / "b.tif").code == 1
     assert run("pansharpen", *paths, "-o", tmp_path / "out.png").code == 1
+    # Histograms are matched after that limit.
+    assert run("pansharpen", *paths, "-o", tmp_path / "c.tif", "--overshoot", "0").code == 2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _METHODS = ("gifnet", "brovey", "gram-schmidt")
 
 
-@takes_options("task", "channel_axis", "chroma")
+@takes_options("task", "channel_axis", "chroma", "overshoot")
 def pansharpen(
     pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
     ms: Annotated[Path, typer.Argument(help="The multispectral image, of any number of bands.")],
