@@ -200,4 +200,5 @@ def _limits(data: Any, image: Snapshot, value_range: str) -> tuple[float, float]
 
 def as_array(data: Any) -> Any:
     """Return a layer's data as a NumPy array: lazy ones are computed here, in the worker."""
+    data = data.compute() if hasattr(data, "dask") else data  # np.asarray would drop a mask
     return data if isinstance(data, np.ndarray) else np.asarray(data)

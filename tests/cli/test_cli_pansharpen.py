@@ -98,6 +98,31 @@ def test_files_are_placed_by_their_tags(
     assert (record["operation"], record["method"]) == ("pansharpen", method)
 
 
+@pytest.mark.parametrize(("values", "kept"), [((7, 0), 0), ((7, None), 7), ((-1, None), None)])
+def test_nodata_comes_back(
+    run: Run, tmp_path: Path, values: tuple[int | None, ...], kept: int | None
+) -> None:
+    rng = np.random.default_rng(0)
+    pan, ms = rng.integers(100, 4000, (1, 40, 40)), rng.integers(100, 4000, (2, 10, 10))
+    for bands, columns, value in ((pan, slice(8), values[0]), (ms, 9, values[1])):
+        bands[..., columns] = 100 if value is None else value
+    paths = tmp_path / "pan.tif", tmp_path / "ms.tif"
+    for path, bands, value in zip(paths, (pan, ms), values, strict=True):
+        bands = bands.astype(np.int16 if value == -1 else np.uint16)
+        write_geotiff(path, bands, Georeference(None), nodata=value)
+    out = tmp_path / "out.tif"
+    assert run("pansharpen", *paths, "-o", out, "--method", "brovey").code == 0
+    (image,) = read_images(out)
+    assert image.nodata == kept
+    pixels = np.ma.getdata(image.data)
+    assert (pixels[..., :8] == (kept or 0)).all()
+    if kept is not None:
+        missing = np.ma.getmaskarray(image.data)
+        assert missing[..., :8].all()
+        assert not missing[..., 8:32].any()
+        assert missing[..., 38:].all() == (values[1] is not None)
+
+
 def test_files_without_tags_cover_one_area(run: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pan, ms = rng.integers(0, 4000, (30, 33)), rng.integers(0, 4000, (2, 10, 11))
