@@ -11,7 +11,7 @@ import numpy as np
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
 from gifnet.imaging.colour import luminance
-from gifnet.imaging.ranges import dtype_range, resolve_range, split_range_spec
+from gifnet.imaging.ranges import dtype_range, resolve_range, split_range_spec, to_type
 from gifnet.imaging.source import as_array as checked_array
 from gifnet.options import ValueRange
 
@@ -141,8 +141,7 @@ def like_first(result: Any, pair: Pair) -> Any:
             result = np.concatenate(
                 (result[..., :3], result[..., 3:] * dtype_range(dtype)[1]), axis=-1
             )
-        info = np.iinfo(dtype)
-        return np.clip(np.rint(result), info.min, info.max).astype(dtype)
+        return to_type(result, dtype)
     if dtype.kind == "b":
         return result >= 0.5
     return result.astype(dtype)
@@ -202,4 +201,5 @@ def _limits(data: Any, image: Snapshot, value_range: Any) -> tuple[float, float]
 
 def as_array(data: Any) -> Any:
     """Return a layer's data as a NumPy array: lazy ones are computed here, in the worker."""
+    data = data.compute() if hasattr(data, "dask") else data  # np.asarray would drop a mask
     return data if isinstance(data, np.ndarray) else np.asarray(data)

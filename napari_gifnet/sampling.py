@@ -13,6 +13,7 @@ from gifnet.geometry import Grid, resample
 from gifnet.imaging.ranges import resolve_range
 
 from .layers import Snapshot
+from .pairs import as_array
 from .view import Region
 
 #: Pixels of a source from which its values and its region are thinned out.
@@ -86,7 +87,7 @@ def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Gri
         return np.full(grid.shape + channels, np.nan, np.float32)
     count, most = int(np.prod(stop - start)), int(reach.min())
     stride = max(1, min(most, int(np.ceil((count / _MANY_PIXELS) ** 0.5))))
-    found = np.asarray(data[tuple(slice(a, b, stride) for a, b in zip(start, stop, strict=True))])
+    found = as_array(data[tuple(slice(a, b, stride) for a, b in zip(start, stop, strict=True))])
     opaque = np.iinfo(found.dtype).max if found.dtype.kind in "iu" else 1
     found, block = _block_means(found, max(1, most // stride))
     local = np.diag([stride * block, stride * block, 1.0])

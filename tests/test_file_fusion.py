@@ -78,6 +78,55 @@ def test_zarr_to_zarr(planes, tmp_path, random_weights, colour) -> None:
     assert found.metadata["gifnet"]["sources"] == ["first", "second"]
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("float32", -9999), ("int16", -9999), ("uint16", 0), ("uint16", 65535)]
+)
+def test_nodata_comes_back(
+    planes, tmp_path, random_weights, monkeypatch, request, dtype, value, big
+) -> None:
+    if big:
+        request.getfixturevalue("large")
+    first, second = (plane.astype(dtype) for plane in planes)
+    for plane in (first, second):
+        np.copyto(plane, 5, where=plane == value)
+        plane[10:20, 30:50] = value
+    first[40:50] = value
+    paths = [tmp_path / name for name in ("first.tif", "second.tif")]
+    tag = (42113, "s", 0, str(value), True)
+    for path, plane in zip(paths, (first, second), strict=True):
+        tifffile.imwrite(path, plane, extratags=[tag])
+    out, mask = tmp_path / "fused.tif", tmp_path / "mask.tif"
+    settings = ("--weights", random_weights, "--device", "cpu", "--precision", "float32")
+    call("fuse", *paths, "-o", out, "--mask", mask, "--tile", "32", "--memory", "1MB", *settings)
+    holes = (first == value) & (second == value)
+    pixels = tifffile.imread(out)
+    np.testing.assert_array_equal(pixels == value, holes)
+    with tifffile.TiffFile(out) as tif:
+        assert tif.pages.first.tags[42113].value == str(value)
+    with tifffile.TiffFile(mask) as tif:
+        assert 42113 not in tif.pages.first.tags
+    blank = [
+        np.where(plane == value, np.nan, plane).astype(np.float32)
+        if dtype == "float32"
+        else np.ma.masked_equal(plane, value)
+        for plane in (first, second)
+    ]
+    expected = fuse(*blank, **OPTIONS, weights=random_weights, tile=32)
+    difference = pixels.astype(float) - np.ma.getdata(expected)
+    assert np.abs(difference[~holes]).max() <= (0 if dtype == "float32" else 1)
+
+
+def test_results_without_holes_have_no_nodata(planes, tmp_path, random_weights) -> None:
+    paths = [tmp_path / name for name in ("first.tif", "second.tif")]
+    for path, plane in zip(paths, planes, strict=True):
+        tifffile.imwrite(path, plane + np.uint16(1), extratags=[(42113, "s", 0, "0", True)])
+    out = tmp_path / "fused.tif"
+    call("fuse", *paths, "-o", out, "--weights", random_weights, "--device", "cpu")
+    with tifffile.TiffFile(out) as tif:
+        assert 42113 not in tif.pages.first.tags
+
+
 def test_scratch_is_in_memory_or_leaves_nothing(tmp_path, monkeypatch) -> None:
     with Scratch(tmp_path / "result.tif") as scratch:
         assert not isinstance(scratch.array((4, 5), np.uint8), np.memmap)

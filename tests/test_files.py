@@ -83,6 +83,85 @@ def test_png_is_lossless(
     assert image.metadata["gifnet"] == RECORD
 
 
+def with_nodata(path: Path, data: np.ndarray, text: str, **options: Any) -> Path:
+    tifffile.imwrite(path, data, extratags=[(42113, "s", 0, text, True)], **options)
+    return path
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "text"),
+    [
+        ("float32", "-9999"),
+        ("float32", "-3.40282346638529e+38"),
+        ("float64", "-1.7976931348623157e+308"),
+        ("int16", "-9999"),
+        ("int16", "-9999.0"),
+        ("uint16", "0 "),
+        ("uint64", "18446744073709551615"),
+    ],
+)
+def test_nodata_pixels_are_missing(
+    tmp_path: Path, dtype: str, text: str, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pixels((20, 24), dtype) + np.array(1, dtype)
+    holes = np.zeros(data.shape, bool)
+    holes[:5, 3:9] = True
+    kind = float if data.dtype.kind == "f" else int
+    value = kind(float(text)) if dtype != "uint64" else int(text)
+    data[holes] = value
+    if large:
+        monkeypatch.setattr(files, "MEMORY_MAP_BYTES", 0)
+    (image,) = read_images(with_nodata(tmp_path / "a.tif", data, text))
+    assert hasattr(image.data, "dask") == large
+    found = image.data.compute() if large else image.data
+    assert found.dtype == data.dtype
+    assert image.nodata == data[0, 3]
+    missing = np.isnan(found) if data.dtype.kind == "f" else np.ma.getmaskarray(found)
+    assert_array_equal(missing, holes)
+    assert_array_equal(np.asarray(found)[~holes], data[~holes])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text"), [("uint16", "-9999"), ("int16", "nan"), ("uint8", "1.5"), ("uint8", "none")]
+)
+def test_nodata_that_the_type_has_not_stands_for_nothing(
+    tmp_path: Path, dtype: str, text: str
+) -> None:
+    data = pixels((20, 24), dtype)
+    (image,) = read_images(with_nodata(tmp_path / "a.tif", data, text))
+    assert type(image.data) is np.ndarray
+    assert image.nodata is None
+    assert_array_equal(image.data, data)
+
+
+def test_a_colour_is_missing_if_all_its_samples_are(tmp_path: Path) -> None:
+    data = pixels((20, 24, 4), "uint8") + np.uint8(1)
+    data[2, :, 0] = 0
+    data[3, :, :3] = 0
+    path = with_nodata(
+        tmp_path / "a.tif", data, "0", photometric="rgb", extrasamples=["unassalpha"]
+    )
+    (image,) = read_images(path)
+    missing = np.ma.getmaskarray(image.data)
+    assert missing[3].all()
+    assert missing.sum() == missing[3].size
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
+@pytest.mark.parametrize("dtype", ["int16", "float64"])
+def test_nodata_is_written(tmp_path: Path, name: str, dtype: str) -> None:
+    data = pixels((20, 24), dtype)
+    data[4] = -9999
+    write_image(tmp_path / name, data, axes="YX", nodata=-9999, description=RECORD)
+    (image,) = read_images(tmp_path / name)
+    assert image.nodata == -9999
+    assert image.metadata["gifnet"] == RECORD
+    missing = np.ma.getmaskarray(np.ma.masked_invalid(image.data))
+    assert missing[4].all()
+    assert missing.sum() == 24
+
+
 def test_jpeg_is_near(tmp_path: Path) -> None:
     data = np.full((24, 32, 3), 100, np.uint8)
     write_image(tmp_path / "a.jpg", data, axes="YXS")

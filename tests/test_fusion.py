@@ -243,6 +243,14 @@ def test_a_plane_without_data_is_refused(seen):
 # -- the rest -------------------------------------------------------------------------
 
 
+def test_dask_with_alpha(seen):
+    da = pytest.importorskip("dask.array")
+    image = np.random.default_rng(0).integers(0, 255, (40, 40, 4)).astype(np.uint16)
+    lazy = da.from_array(image, chunks=(20, 20, 4))
+    found = fuse(lazy, lazy, channel_axis=-1, device="cpu").compute()
+    np.testing.assert_array_equal(found, fuse(image, image, channel_axis=-1, device="cpu"))
+
+
 def test_dask_stays_lazy(seen):
     da = pytest.importorskip("dask.array")
     first, second = image((3, 16, 20), np.uint16), image((16, 20))

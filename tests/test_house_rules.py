@@ -28,6 +28,8 @@ FLOORS = {
     "catalogue": 2,
     "substitution": 2,
     "tiff_metadata": 2,
+    "nodata": 2,
+    "pictures": 2,
     "atomic": 2,
     "files": 3,
     "ngff": 3,

@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter
 from skimage.exposure import match_histograms
 from skimage.registration import phase_cross_correlation
 
-from gifnet import pansharpen
+from gifnet import Fuser, pansharpen
 from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.geometry import Grid, resample
 from gifnet.imaging.histogram import Histogram
+from gifnet.imaging.ranges import normalise
 
 METHODS = ("gifnet", "brovey", "gram-schmidt")
 
@@ -89,11 +90,56 @@ def test_the_network_sees_band_and_pan_in_their_own_ranges(
     seen: list[tuple[np.ndarray, np.ndarray]],
 ) -> None:
     truth = scene(48)
-    pansharpen(truth[0] * 7, degraded(truth, coarse_grid(48, 2.0)), device="cpu")
+    ms = degraded(truth, coarse_grid(48, 2.0))
+    pansharpen(truth[0] * 7, ms, device="cpu")
     assert len(seen) == 3
-    for planes in seen:
-        for plane in planes:
-            assert (plane.min(), plane.max()) == pytest.approx((0, 1))
+    fine = Grid((48, 48), np.eye(3))
+    for band, (plane, sharp) in zip(ms, seen, strict=True):
+        cubic = resample(band, coarse_grid(48, 2.0), fine, order=3)
+        assert_allclose(plane, normalise(cubic, (band.min(), band.max())), atol=1e-6)
+        assert (sharp.min(), sharp.max()) == pytest.approx((0, 1))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value_range", "limits"),
+    [
+        (np.uint8, "auto", ((0, 255), (0, 255))),
+        (np.uint16, "dtype", ((0, 65535), (0, 65535))),
+        (np.uint16, ((0, 4095), "dtype"), ((0, 4095), (0, 65535))),
+        (np.uint16, (100, 5000), ((100, 5000), (100, 5000))),
+    ],
+)
+def test_ranges_are_those_of_the_types_as_given(
+    dtype: type,
+    value_range: object,
+    limits: tuple[tuple[float, float], ...],
+    seen: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    truth = scene(48, 1) / (10 if dtype == np.uint8 else 1)
+    ms, pan = degraded(truth, coarse_grid(48, 2.0)).astype(dtype), truth[0].astype(dtype)
+    result = pansharpen(pan, ms, value_range=value_range, match_histograms=False)
+    cubic = resample(ms[0], coarse_grid(48, 2.0), Grid((48, 48), np.eye(3)), order=3)
+    for plane, values, given in zip(seen[0], (cubic, pan), limits, strict=True):
+        assert_allclose(plane, normalise(values, given), atol=1e-6)
+    # What stands for the network here is the mean of both planes.
+    wanted = limits[0][0] + sum(seen[0]).astype(float) / 2 * (limits[0][1] - limits[0][0])
+    assert np.abs(result[0] - wanted).max() <= 0.51
+
+
+def test_constant_bands_and_pan_are_sharpened(seen: object) -> None:
+    flat = np.full((1, 12, 12), 2000, np.uint16)
+    pan = np.random.default_rng(0).integers(0, 4000, (24, 24)).astype(np.uint16)
+    assert abs(pansharpen(pan, flat).astype(float).mean() - 2000) < 2
+    ms = np.arange(1000, 1144, dtype=np.uint16).reshape(1, 12, 12)
+    assert np.ptp(pansharpen(np.full((24, 24), 7, np.uint16), ms)) > 100
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+@pytest.mark.parametrize("method", ["brovey", "gram-schmidt"])
+def test_the_widest_integers_do_not_wrap(dtype: type, method: str) -> None:
+    ms = np.full((2, 8, 8), np.iinfo(dtype).max, dtype)
+    pan = np.random.default_rng(0).random((16, 16))
+    assert pansharpen(pan, ms, method=method).max() > np.iinfo(dtype).max * 0.99
 
 
 def test_histogram_of_the_coarse_part_is_the_bands(seen: object) -> None:
@@ -158,6 +204,33 @@ def test_axes_types_and_missing_pixels(method: str, seen: object) -> None:
     assert_array_equal(np.ma.getmaskarray(whole), np.isnan(pan))
 
 
+@pytest.mark.parametrize("kind", ["numpy", "masked", "dask", "zarr"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_unit_axes_of_pan_do_not_matter(place: int, kind: str, seen: object) -> None:
+    truth = scene(48, 2).astype(np.uint16)
+    ms = degraded(truth, coarse_grid(48, 2.0)).astype(np.uint16)
+    expected = pansharpen(truth[0], ms)
+    pan: object = np.expand_dims(truth[0], place)
+    if kind == "masked":
+        pan = np.ma.MaskedArray(pan)
+    elif kind == "dask":
+        pan = pytest.importorskip("dask.array").from_array(pan, chunks=16)
+    elif kind == "zarr":
+        pan = pytest.importorskip("zarr").array(pan, chunks=(16, 16, 16))
+    assert_array_equal(pansharpen(pan, ms), expected)
+
+
+def test_options_that_would_not_count_are_refused(seen: object) -> None:
+    ms = np.random.default_rng(0).random((2, 8, 8))
+    with Fuser(device="cpu") as fuser:
+        assert pansharpen(ms[0], ms, fuser=fuser).shape == ms.shape
+        with pytest.raises(InvalidInputError, match=r"fuser has its own .*value_range"):
+            pansharpen(ms[0], ms, fuser=fuser, value_range=(0, 1))
+    for name in ("value_range", "metod"):
+        with pytest.raises(InvalidInputError, match=f"'brovey' has no options.*{name}"):
+            pansharpen(ms[0], ms, method="brovey", **{name: "dtype"})
+
+
 def test_progress_and_cancelling(seen: object) -> None:
     calls: list[tuple[int, int]] = []
     ms = np.random.default_rng(0).random((2, 16, 16))
@@ -172,6 +245,10 @@ def test_progress_and_cancelling(seen: object) -> None:
     [
         ({"method": "magic"}, "gifnet, brovey, gram-schmidt"),
         ({"pan": np.zeros((2, 8, 8))}, "give one plane"),
+        ({"band_axis": 0.5}, r"band_axis is 0\.5"),
+        ({"band_axis": 3}, "band_axis is 3"),
+        ({"metod": "brovey"}, r"Unknown options \['metod'\]"),
+        ({"value_range": (2, 1)}, "low must be below high"),
         ({"ms": np.zeros((2, 2, 8, 8))}, "give bands"),
         ({"pan_grid": Grid((16, 16), np.eye(3))}, "Only one of"),
         ({"pan": np.full((16, 16), np.nan)}, "no pixel in common"),

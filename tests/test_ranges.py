@@ -15,6 +15,7 @@ from gifnet.imaging.ranges import (
     resolve_range,
     shared_range,
     split_range_spec,
+    to_type,
 )
 
 INTEGERS = [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32]
@@ -88,6 +89,18 @@ def test_widest_integers_do_not_wrap(dtype):
     back = denormalise(normalise(values, dtype_range(dtype)), dtype_range(dtype), dtype)
     assert back[0, 0] == info.min
     assert back[0, 1] > info.max // 2
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, np.int64, np.uint64])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_to_type_rounds_and_clips(dtype, given):
+    limits = np.iinfo(dtype)
+    found = to_type(np.array([-1e30, 1.6, 1e30, limits.max], given), dtype)
+    assert found.dtype == dtype
+    assert found[:2].tolist() == [limits.min, 2]
+    assert (found[2:] >= limits.max * 0.999).all()
+    assert to_type(np.array([-2, 0.4, 0.6, 7]), bool).tolist() == [False, False, True, True]
+    assert to_type(np.array([0.25, np.nan]), np.float32).dtype == np.float32
 
 
 def test_huge_floats_do_not_overflow():

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
-from gifnet import fuse, misalignment, register
+from gifnet import fuse, misalignment, register, registration
 from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.geometry import Grid, resample
 from gifnet.geometry.correlation import around, turn
@@ -95,6 +95,13 @@ def test_splines_do_not_wrap_around() -> None:
     moved = register(image, np.roll(image, 3, axis=0), kind="affine", order=3).image
     inside = np.ma.getdata(moved)[30:60, 30:60]
     assert inside.min() > 200
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_the_widest_integers_do_not_wrap(dtype: type) -> None:
+    image = np.full((16, 16), np.iinfo(dtype).max, dtype)
+    placed = registration.place(image, None, Grid((16, 16), np.eye(3)))
+    assert (placed > np.iinfo(dtype).max * 0.99).all()
 
 
 def test_none_changes_nothing() -> None:

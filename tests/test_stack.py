@@ -132,6 +132,22 @@ def test_missing_pixels(seen: object) -> None:
     assert_array_equal(np.ma.getmaskarray(fused), np.isnan(slices).all(axis=0))
 
 
+@pytest.mark.parametrize("dtype", [np.uint32, np.int32, np.uint64, np.int64])
+def test_saturated_pixels_do_not_wrap(
+    dtype: type, seen: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shares(self: object, planes: Any, *rest: object) -> np.ndarray:
+        return np.full((len(planes), *planes[0].shape), 0.33333337, np.float32)
+
+    monkeypatch.setattr(StackFuser, "_shares", shares)
+    limits = np.iinfo(dtype)
+    slices = np.full((3, 16, 16), limits.max, dtype)
+    slices[:, :4] = limits.min
+    fused = fuse_stack(slices, device="cpu")
+    assert (fused[4:] > limits.max * 0.99).all()
+    assert (fused[:4] <= limits.min * 0.99).all()
+
+
 def test_slices_are_aligned_to_the_reference(judge: None) -> None:
     rng = np.random.default_rng(5)
     scene = (gaussian_filter(rng.random((80, 90)), 1.5) * 2000 - 900).clip(0, 255).astype(np.uint8)

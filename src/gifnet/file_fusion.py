@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .errors import InvalidInputError, WriteError
 from .files import ImageFile, read_images, write_image
 from .ngff import SUFFIX, is_ngff, read_ngff, write_ngff
+from .nodata import put_nodata
 from .options import FuseOptions
 
 #: Results above this size are put together on disk.
@@ -134,6 +135,9 @@ def save_result(
 ) -> None:
     """Write a result on the first source's grid, with the record of how it came about.
 
+    Where it lacks data it gets the first source's nodata value, if that has one; OME-Zarr keeps
+    NaN.
+
     Raises
     ------
     WriteError
@@ -148,13 +152,17 @@ def save_result(
     axes, scale, units, translate = next(known, grids[0])
     if data.ndim > rank:
         axes += "S"
-    write = write_ngff if Path(path).suffix.lower() == SUFFIX else write_image
-    write(
-        path,
-        data,
-        axes=axes,
-        scale=scale,
-        units=units,
-        translate=translate or None,
-        description={"sources": [image.name for image in images], **record},
-    )
+    stored = Path(path).suffix.lower() == SUFFIX
+    nodata = None if stored and data.dtype.kind == "f" else images[0].nodata
+    data, nodata = put_nodata(data, nodata)
+    arguments: dict[str, Any] = {
+        "axes": axes,
+        "scale": scale,
+        "units": units,
+        "translate": translate or None,
+        "description": {"sources": [image.name for image in images], **record},
+    }
+    if stored:
+        write_ngff(path, data, **arguments)
+    else:
+        write_image(path, data, **arguments, nodata=nodata)

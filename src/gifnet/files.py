@@ -6,7 +6,6 @@ Pillow. Files are written under a temporary name and renamed when they are compl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,8 @@ import numpy.typing as npt
 from . import tiff_metadata
 from .atomic import write_atomically
 from .errors import ReadError, WriteError
+from .nodata import NoData, nodata_tag, read_nodata, without_nodata
+from .pictures import read_picture, write_picture
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +32,6 @@ DECODE_TO_DISK_BYTES = 256 * 2**20
 _IMAGEJ_BYTES = 2 * 2**30
 #: ImageJ's byte order needs a copy in memory of all but single bytes.
 _IMAGEJ_COPY_BYTES = 2**29
-_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class ImageFile:
     name : str
         The file's stem, with the image's own name where the file holds several.
     data : array
-        The pixels; memory maps for large TIFF files, dask or zarr for OME-Zarr.
+        The pixels; memory maps for large TIFF files, dask or zarr for OME-Zarr. Where a TIFF file
+        has GDAL's nodata value, they are NaN in floats and masked in integers, and large files
+        with such a value are dask.
     axes : str
         tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS"; S, the samples of
         RGB or RGBA, is always last.
@@ -58,6 +60,8 @@ class ImageFile:
         Names along axis C, empty if there are none.
     metadata : dict
         The provenance record under "gifnet", where the file has one.
+    nodata : number or None
+        What stands for missing pixels in the file, where it says so.
     """
 
     name: str
@@ -68,6 +72,7 @@ class ImageFile:
     translate: tuple[float, ...] = ()
     channel_names: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    nodata: NoData | None = None
 
     @property
     def channel_axis(self) -> int | None:
@@ -139,6 +144,9 @@ def _read_tiff(path: Path) -> list[ImageFile]:
         images = []
         for index, series in enumerate(tif.series):
             data, axes = _pixels(tifffile, path, index, series)
+            nodata = _nodata(tifffile, series.keyframe, data.dtype)
+            if nodata is not None:
+                data = without_nodata(data, nodata, "S" in axes)
             found = tiff_metadata.describe(tif, index, axes)
             name = f"{_stem(path)} [{found.name or index}]" if several else _stem(path)
             images.append(
@@ -151,6 +159,7 @@ def _read_tiff(path: Path) -> list[ImageFile]:
                     found.translate,
                     found.channel_names,
                     found.metadata,
+                    nodata,
                 )
             )
         if not tif.is_ome and _pages_are_missing(tif):
@@ -186,6 +195,12 @@ def _pixels(tifffile: Any, path: Path, index: int, series: Any) -> tuple[Array, 
     return data, axes
 
 
+def _nodata(tifffile: Any, page: Any, dtype: np.dtype[Any]) -> NoData | None:
+    # That of a palette is one of its indices, which are no longer there.
+    palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
+    return None if palette else read_nodata(page, dtype)
+
+
 def _is_colour(tifffile: Any, page: Any, samples: int) -> bool:
     kinds = tifffile.PHOTOMETRIC
     if page.photometric == kinds.PALETTE:
@@ -204,50 +219,12 @@ def _pages_are_missing(tif: Any) -> bool:
 
 
 def _read_picture(path: Path) -> list[ImageFile]:
-    from PIL import Image, ImageOps
-
-    with path.open("rb") as file:
-        header = file.read(26)
-        file.seek(0)
-        with Image.open(file) as opened:
-            record = _json(opened.info.get("gifnet"))
-            # Pillow would reduce 16-bit colour to 8 bits without a word.
-            if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
-                data = _deep_png(path)
-            else:
-                data = np.asarray(_still(ImageOps.exif_transpose(opened)))
+    data, record = read_picture(path)
     axes = "YXS" if data.ndim == 3 else "YX"
     image = ImageFile(path.stem, data, axes, (1.0, 1.0), ("pixel", "pixel"), (0.0, 0.0))
     if record is not None:
         image.metadata["gifnet"] = record
     return [image]
-
-
-def _deep_png(path: Path) -> Array:
-    """Return the pixels of a PNG with 16 bits and several samples a pixel."""
-    import imagecodecs
-
-    data: Array = imagecodecs.png_decode(path.read_bytes())
-    return data[..., 0] if data.shape[-1] == 2 else data  # grey with alpha
-
-
-def _still(picture: Any) -> Any:
-    """Return a Pillow image in one of the modes for grey, RGB and RGBA."""
-    if picture.mode in ("L", "RGB", "RGBA", "I;16", "I;16B", "F"):
-        return picture
-    if picture.mode == "I":  # 16-bit grey in older releases of Pillow
-        return np.asarray(picture).astype(np.uint16)
-    if picture.mode in ("1", "LA"):
-        return picture.convert("L")
-    transparent = picture.mode in ("PA", "RGBa") or "transparency" in picture.info
-    return picture.convert("RGBA" if transparent else "RGB")
-
-
-def _json(text: object) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def write_image(
@@ -259,6 +236,7 @@ def write_image(
     units: Sequence[str] | None = None,
     translate: Sequence[float] | None = None,
     description: Mapping[str, Any] | None = None,
+    nodata: NoData | None = None,
 ) -> None:
     """Write one image, under its name only when the file is complete.
 
@@ -278,6 +256,8 @@ def write_image(
         TIFF, by OME-TIFF along X, Y and Z only.
     description : mapping, optional
         A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+    nodata : number, optional
+        The value that pixels without data have in `data`; kept by TIFF, as GDAL has it.
 
     Raises
     ------
@@ -301,7 +281,7 @@ def write_image(
     suffix = path.suffix.lower()
     save: Callable[[Path], None]
     if suffix in (".tif", ".tiff"):
-        save = _tiff_writer(path, data, place, record)
+        save = _tiff_writer(path, data, place, record, nodata)
     elif suffix in (".png", ".jpg", ".jpeg"):
         save = _picture_writer(path, data, axes, record)
     else:
@@ -310,7 +290,11 @@ def write_image(
 
 
 def _tiff_writer(
-    path: Path, data: Array, place: tiff_metadata.Place, record: dict[str, Any] | None
+    path: Path,
+    data: Array,
+    place: tiff_metadata.Place,
+    record: dict[str, Any] | None,
+    nodata: NoData | None,
 ) -> Callable[[Path], None]:
     import tifffile
 
@@ -318,6 +302,8 @@ def _tiff_writer(
     options: dict[str, Any] = {"photometric": "rgb" if coloured else "minisblack"}
     if coloured and data.shape[-1] == 4:
         options["extrasamples"] = ["unassalpha"]
+    if nodata is not None:
+        options["extratags"] = [nodata_tag(nodata)]
     if path.stem.lower().endswith(".ome"):
         options["ome"] = True
         options["metadata"] = tiff_metadata.ome(place, record)
@@ -382,16 +368,6 @@ def _picture_writer(
     check_format(path, data.dtype, axes, data.shape[-1] if axes.endswith("S") else 1)
 
     def save(temporary: Path) -> None:
-        from PIL import Image
-        from PIL.PngImagePlugin import PngInfo
-
-        image = Image.fromarray(np.ascontiguousarray(data, data.dtype.newbyteorder("=")))
-        if jpeg:
-            image.save(temporary, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
-            return
-        info = PngInfo()
-        if record is not None:
-            info.add_itxt("gifnet", json.dumps(record))
-        image.save(temporary, format="PNG", pnginfo=info)
+        write_picture(temporary, data, record, jpeg)
 
     return save

@@ -75,9 +75,10 @@ def fuse(
     out : array, callable, or a pair of these, optional
         Where the result is written, part by part: of the result's shape and type, such as a
         NumPy memory map or a zarr array; or a function of (shape, dtype) that makes one; or
-        both of one and of the same for the mask. It is also what is returned, with the least value
-        of the first source's range where neither has data (NaN in floats), and incomplete if
-        the run is cancelled. Sources and result then never need to be in memory as a whole.
+        both of one and of the same for the mask. It is also what is returned (masked if `first`
+        is and a function has made a NumPy array; else with the least value of the first source's
+        range where neither has data, NaN in floats), and incomplete if the run is cancelled.
+        Sources and result then never need to be in memory as a whole.
 
     Returns
     -------

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .atomic import write_atomically
 from .errors import WriteError
 from .geometry import Grid
+from .nodata import NoData, nodata_tag
 
 _SCALE, _TIEPOINT, _TRANSFORM = 33550, 33922, 34264
 _KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
@@ -131,6 +132,7 @@ def write_geotiff(
     bands: npt.ArrayLike,
     place: Georeference,
     description: Mapping[str, Any] | None = None,
+    nodata: NoData | None = None,
 ) -> None:
     """Write bands as a GeoTIFF, under its name only when the file is complete.
 
@@ -145,6 +147,8 @@ def write_geotiff(
         its reference system, band names and wavelengths.
     description : mapping, optional
         A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+    nodata : number, optional
+        The value that pixels without data have in `bands`.
 
     Raises
     ------
@@ -163,6 +167,8 @@ def write_geotiff(
              for code, value in place.tags.items()]  # fmt: skip
     if place.matrix is not None:
         extra += _place_tags(place.matrix, 0.0 if place.is_point else 0.5)
+    if nodata is not None:
+        extra.append(nodata_tag(nodata))
     metadata: dict[str, Any] = {"axes": "CYX", **place.pixel_size()}
     if description is not None:
         metadata["gifnet"] = json.loads(json.dumps(description))

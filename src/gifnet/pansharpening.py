@@ -6,6 +6,7 @@ them, so that scenes may be larger than memory.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +19,15 @@ from .errors import InvalidInputError
 from .fuser import Fuser
 from .geometry import Grid, resample, working_type
 from .imaging.histogram import Histogram
-from .imaging.source import as_array
+from .imaging.ranges import (
+    Range,
+    RangeSpec,
+    range_of_parts,
+    resolve_range,
+    split_range_spec,
+    to_type,
+)
+from .imaging.source import as_array, is_stored
 from .options import FuseOptions
 from .progress import Progress, Reporter
 from .substitution import Statistics, brovey, gram_schmidt
@@ -58,7 +67,7 @@ def pansharpen(
     Parameters
     ----------
     pan : (H, W) array
-        The panchromatic image.
+        The panchromatic image; axes of length 1 besides do not matter.
     ms : (B, h, w) array, or with the bands along `band_axis`
         The multispectral image, or a single band, (h, w).
     method : {"gifnet", "brovey", "gram-schmidt"}
@@ -77,11 +86,13 @@ def pansharpen(
         for the network a plane more. Give one that makes memory maps for scenes that do not fit
         in memory.
     options : FuseOptions, optional
-        For the network. `value_range` may be a pair, for `ms` and `pan`.
+        For the network. `value_range` may be a pair, for `ms` and `pan`; "auto" and "dtype" go by
+        the types that these have. `overshoot` limits what the network gives, before histograms are
+        matched, which may pass it again.
     fuser : Fuser, optional
         A network that is loaded already, whose options count instead of `options`.
     **overrides
-        Single options by name, as in `gifnet.fuse`.
+        Single options by name, as in `gifnet.fuse`, for the network alone, and not with `fuser`.
 
     Returns
     -------
@@ -99,12 +110,20 @@ def pansharpen(
     Notes
     -----
     Bands are brought onto PAN's grid by cubic splines. The network fuses (band, PAN), each within
-    its own range; then, as in the release of Cheng et al. (CVPR 2025), base = a 3 x 3 Gaussian
-    of the result with sigma 0.5, detail = result - base, and the band is detail + base with the
-    histogram of the resampled band.
+    its own range, which is that of the pixels as they are given; then, as in the release of Cheng
+    et al. (CVPR 2025), base = a 3 x 3 Gaussian of the result with sigma 0.5, detail = result -
+    base, and the band is detail + base with the histogram of the resampled band.
     """
     if method not in METHODS:
         raise InvalidInputError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")
+    if overrides and (fuser is not None or method in _CLASSICAL):
+        whose = f"{method!r} has no options" if fuser is None else "The fuser has its own options"
+        raise InvalidInputError(
+            f"{whose}, so {sorted(overrides)} would not count; leave them out, or call "
+            "pansharpen(..., method='gifnet') without a fuser."
+        )
+    network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
+    specs = split_range_spec(network.options.value_range)
     sharp, bands = _plane(pan), _Bands.of(ms, band_axis)
     grids = _grids(sharp.shape, bands.shape, pan_grid, ms_grid)
     reporter = Reporter(progress)
@@ -125,16 +144,19 @@ def pansharpen(
         reporter.advance(bands.count)
     else:
         plane = scratch(sharp.shape, working_type(bands.dtype))
-        network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
-        with (
-            nullcontext() if fuser else network,
-            network.using(channel_axis=None, chroma="auto"),
-        ):
+        pan_limits = _or_auto(resolve_range(sharp, specs[1]))
+        with nullcontext() if fuser else network:
             for index in range(bands.count):
-                # Asks after every step whether to stop.
-                network.fuse(
-                    fine[index], sharp, out=plane, progress=lambda done, total: reporter.advance(0)
-                )
+                # Resampled bands are floats, whose type no longer tells their range.
+                limits = _or_auto(bands.limits(index, specs[0])), pan_limits
+                with network.using(channel_axis=None, chroma="auto", value_range=limits):
+                    # Asks after every step whether to stop.
+                    network.fuse(
+                        fine[index],
+                        sharp,
+                        out=plane,
+                        progress=lambda done, total: reporter.advance(0),
+                    )
                 _finish_band(scene, index, plane, match_histograms)
                 reporter.advance()
     return _returned(image, lacking, np.ndim(ms) == 2, band_axis)
@@ -160,12 +182,16 @@ class _Bands:
         data = as_array(ms, "MS")
         if data.ndim == 2:
             return cls(data, None)
-        if data.ndim != 3 or not -3 <= axis < 3:
+        try:
+            place = operator.index(axis)
+        except TypeError:
+            place = data.ndim
+        if data.ndim != 3 or not -3 <= place < 3:
             raise InvalidInputError(
-                f"MS has shape {tuple(data.shape)} and band_axis is {axis}; give bands, (B, h, w), "
-                "or the axis that they are along."
+                f"MS has shape {tuple(data.shape)} and band_axis is {axis!r}; give bands, "
+                "(B, h, w), or the axis that they are along, an integer."
             )
-        return cls(data, axis % 3)
+        return cls(data, place % 3)
 
     @property
     def count(self) -> int:
@@ -185,6 +211,14 @@ class _Bands:
         if self.axis is not None:
             place.insert(self.axis, index)
         return _filled(self.data[tuple(place)])
+
+    def limits(self, index: int, spec: RangeSpec) -> Range:
+        """Return the values of a band that map to the network's 0 and 1."""
+        measured = isinstance(spec, str) and spec == "auto"
+        if not measured or self.dtype in (np.uint8, np.bool_):
+            return resolve_range(self.data, spec)
+        strips = _strips((1, *self.shape))
+        return range_of_parts(self.part(index, rows, slice(None)) for rows in strips)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,11 +242,8 @@ class _Scene:
     def finish(self, rows: slice, bands: Floats, index: slice | int = slice(None)) -> None:
         """Write bands into the result, in its type."""
         dtype, lacking = self.image.dtype, self.lacking[rows]
-        if dtype.kind in "iub":
-            low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-            self.image[index, rows] = np.clip(np.rint(np.where(lacking, 0, bands)), low, high)
-        else:
-            self.image[index, rows] = np.where(lacking, np.nan, bands)
+        blank = np.nan if dtype.kind == "f" else 0
+        self.image[index, rows] = to_type(np.where(lacking, blank, bands), dtype)
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -314,11 +345,21 @@ def _plane(pan: Any) -> Any:
     """Return PAN as one plane."""
     plane = as_array(pan, "PAN")
     shape = tuple(plane.shape)
-    if plane.ndim > 2 and sum(side != 1 for side in shape) <= 2:
-        plane = plane.reshape(shape[-2:])
-    if plane.ndim != 2:
+    extra = [axis for axis, side in enumerate(shape) if side == 1][: len(shape) - 2]
+    if len(extra) < len(shape) - 2:
         raise InvalidInputError(f"PAN has shape {shape}; give one plane, (H, W).")
-    return plane
+    if not extra:
+        return plane
+    if is_stored(plane):  # whose slices would be read at once
+        import dask.array as da
+
+        plane = da.from_array(plane)
+    return plane[tuple(0 if axis in extra else slice(None) for axis in range(len(shape)))]
+
+
+def _or_auto(limits: Range) -> Range | str:
+    """Return limits, or of a constant image what the network makes of such."""
+    return limits if limits[0] < limits[1] else "auto"
 
 
 def _filled(values: Any) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from .geometry import Grid, resample, working_type
 from .geometry.registration import check_registration, find_transform, glance
 from .geometry.transform import Transform
 from .imaging.colour import luminance
-from .imaging.ranges import dtype_range
+from .imaging.ranges import to_type
 from .imaging.source import Source, read_sources
 from .progress import Progress, Reporter
 
@@ -338,7 +338,7 @@ def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: 
         lacking = np.isnan(found)
         if source.dtype.kind in "iub":
             # Splines overshoot, and a type would wrap around.
-            found = np.clip(np.rint(np.where(lacking, 0, found)), *dtype_range(source.dtype))
+            found = to_type(np.where(lacking, 0, found), source.dtype)
         result[index] = found
         missing[index] = lacking
     if source.dtype.kind == "f" or not missing.any():

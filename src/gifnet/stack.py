@@ -20,7 +20,7 @@ from .fuser import Fuser
 from .geometry.registration import check_registration
 from .geometry.transform import Transform
 from .imaging.colour import luminance
-from .imaging.ranges import Range, normalise, shared_range
+from .imaging.ranges import Range, normalise, shared_range, to_type
 from .imaging.source import Source, as_array, read_sources
 from .models.registry import require_mask
 from .options import FuseOptions
@@ -335,9 +335,8 @@ def _weighted(
     if grey and first.coloured:
         total[..., :3] = luminance(total[..., :3])[..., None]
     dtype = first.dtype
-    if dtype.kind in "iub":
-        total = np.rint(total)
-    image = total.astype(dtype)
+    # In float32 the shares add up to a little less or more than 1.
+    image = to_type(total, dtype)
     lacking = np.asarray(~valid.any(axis=0))
     if not lacking.any():
         return image

@@ -79,15 +79,14 @@ def test_files_are_placed_by_their_tags(
     (image,) = read_images(out)
     assert (image.data.dtype, image.data.shape, image.axes) == (np.uint16, (2, 48, 40), "CYX")
     pan, ms = (read_images(path)[0].data for path in scenes)
+    network = {"weights": random_weights, "device": "cpu", "precision": "float32"}
     expected = pansharpen(
         pan.squeeze(),
         ms,
         method=method,
         pan_grid=read_georeference(scenes[0]).grid((48, 40)),
         ms_grid=read_georeference(scenes[1]).grid((14, 12)),
-        weights=random_weights,
-        device="cpu",
-        precision="float32",
+        **(network if method == "gifnet" else {}),
     )
     np.testing.assert_array_equal(image.data, expected)
     found = read_georeference(out)
@@ -97,6 +96,31 @@ def test_files_are_placed_by_their_tags(
     assert (found.band_names(), found.wavelengths()) == (("Blue", "Green"), ("485", "555"))
     record = image.metadata["gifnet"]
     assert (record["operation"], record["method"]) == ("pansharpen", method)
+
+
+@pytest.mark.parametrize(("values", "kept"), [((7, 0), 0), ((7, None), 7), ((-1, None), None)])
+def test_nodata_comes_back(
+    run: Run, tmp_path: Path, values: tuple[int | None, ...], kept: int | None
+) -> None:
+    rng = np.random.default_rng(0)
+    pan, ms = rng.integers(100, 4000, (1, 40, 40)), rng.integers(100, 4000, (2, 10, 10))
+    for bands, columns, value in ((pan, slice(8), values[0]), (ms, 9, values[1])):
+        bands[..., columns] = 100 if value is None else value
+    paths = tmp_path / "pan.tif", tmp_path / "ms.tif"
+    for path, bands, value in zip(paths, (pan, ms), values, strict=True):
+        bands = bands.astype(np.int16 if value == -1 else np.uint16)
+        write_geotiff(path, bands, Georeference(None), nodata=value)
+    out = tmp_path / "out.tif"
+    assert run("pansharpen", *paths, "-o", out, "--method", "brovey").code == 0
+    (image,) = read_images(out)
+    assert image.nodata == kept
+    pixels = np.ma.getdata(image.data)
+    assert (pixels[..., :8] == (kept or 0)).all()
+    if kept is not None:
+        missing = np.ma.getmaskarray(image.data)
+        assert missing[..., :8].all()
+        assert not missing[..., 8:32].any()
+        assert missing[..., 38:].all() == (values[1] is not None)
 
 
 def test_files_without_tags_cover_one_area(run: Run, tmp_path: Path) -> None:
@@ -112,3 +136,5 @@ def test_files_without_tags_cover_one_area(run: Run, tmp_path: Path) -> None:
     assert run("pansharpen", *paths, "-o", out, "--method", "magic").code == 2
     assert run("pansharpen", paths[1], paths[0], "-o", tmp_path / "b.tif").code == 1
     assert run("pansharpen", *paths, "-o", tmp_path / "out.png").code == 1
+    # Histograms are matched after that limit.
+    assert run("pansharpen", *paths, "-o", tmp_path / "c.tif", "--overshoot", "0").code == 2

@@ -11,8 +11,11 @@ import tifffile
 
 from gifnet.errors import ReadError
 from gifnet.files import write_image
+from napari_gifnet import fuse_layers
 from napari_gifnet.folders import find_pair
+from napari_gifnet.layers import snapshot
 from napari_gifnet.reader import get_reader
+from napari_gifnet.sampling import sample_plane
 
 
 def write(path: Path, value: int = 0, shape: tuple[int, ...] = (8, 10)) -> Path:
@@ -47,6 +50,33 @@ def test_tiff_opens_with_its_place(viewer: Any, tmp_path: Path) -> None:
     assert layer.scale == pytest.approx((2, 0.5, 0.25))
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert layer.axis_labels == ("z", "y", "x")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_nodata_pixels_are_missing(
+    viewer: Any,
+    tmp_path: Path,
+    random_weights: Path,
+    large: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = np.random.default_rng(0).integers(100, 4000, (2, 24, 32)).astype(np.int16)
+    data[:, :5] = -9999
+    path = tmp_path / "scene.tif"
+    tag = (42113, "s", 0, "-9999", True)
+    tifffile.imwrite(
+        path, data, photometric="minisblack", metadata={"axes": "CYX"}, extratags=[tag]
+    )
+    if large:
+        monkeypatch.setattr("gifnet.files.MEMORY_MAP_BYTES", 0)
+    layers = viewer.open(path, plugin="napari-gifnet")
+    assert len(layers) == 2
+    shown = snapshot(layers[0])
+    sampled = sample_plane(shown, shown.grid, (), shown.grid)
+    np.testing.assert_array_equal(np.isnan(sampled), data[0] == -9999)
+    fused = fuse_layers(*layers, weights=random_weights, device="cpu")[0]
+    assert (fused.data[:5] == 0).all()
+    assert fused.data[5:].min() >= 100
 
 
 def test_channels_become_layers(viewer: Any, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _METHODS = ("gifnet", "brovey", "gram-schmidt")
 
 
-@takes_options("task", "channel_axis", "chroma")
+@takes_options("task", "channel_axis", "chroma", "overshoot")
 def pansharpen(
     pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
     ms: Annotated[Path, typer.Argument(help="The multispectral image, of any number of bands.")],
@@ -69,6 +69,7 @@ def pansharpen(
     import numpy as np
 
     from ..geotiff import read_georeference, write_geotiff
+    from ..nodata import put_nodata
     from ..pansharpening import pansharpen as sharpen
     from ..provenance import versions
 
@@ -103,7 +104,9 @@ def pansharpen(
         if grids[0] is None and places[1].system != places[0].system:
             place = dataclasses.replace(place, matrix=None)
         layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
-        write_geotiff(output, np.ma.getdata(layers), place, record)
+        values = [image.nodata for image in images[::-1] if image.nodata is not None]
+        layers, nodata = put_nodata(layers, values[0] if values else None)
+        write_geotiff(output, layers, place, record, nodata)
     say(f"{output}: {method}, {time.perf_counter() - began:.1f} s")
 
 

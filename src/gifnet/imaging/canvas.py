@@ -122,10 +122,13 @@ class Canvas:
             If `out` does not suit the result.
         """
         for_image, for_share = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
-        masked = request.is_masked and out is None
+        shape = request.shape + request.channels
+        image = _place(for_image, shape, request.first.dtype, "result")
+        own = for_image is None or (callable(for_image) and isinstance(image, np.ndarray))
+        masked = request.is_masked and own
         return cls(
             request,
-            _place(for_image, request.shape + request.channels, request.first.dtype, "result"),
+            image,
             _place(for_share, request.shape, np.dtype(np.float32), "mask") if want_share else None,
             np.zeros(request.shape, bool) if masked else None,
         )

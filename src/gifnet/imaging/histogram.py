@@ -28,11 +28,17 @@ class Histogram:
 
     def count(self, values: Floats) -> None:
         """Count values, for all of which there is room."""
-        self._counts += np.histogram(values, _BINS, (self._low, self._high))[0]
+        self._counts += np.histogram(values.astype(np.float64), _BINS, self._range)[0]
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        # Around a constant, bins may not be narrower than what numbers resolve.
+        least = 2 * _BINS * np.spacing(max(abs(self._low), abs(self._high), 1e-290))
+        return self._low, max(self._high, self._low + least)
 
     @property
     def _edges(self) -> npt.NDArray[np.float64]:
-        return np.linspace(self._low, self._high, _BINS + 1)
+        return np.linspace(*self._range, _BINS + 1)
 
     @property
     def _cumulative(self) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..errors import InvalidInputError
 Range: TypeAlias = tuple[float, float]
 #: Numbers that are read from a file at a time.
 _SLAB = 1 << 25
+_NO_VALUE = "An image has no finite value, so it has no value range."
 RangeSpec: TypeAlias = Literal["auto", "dtype"] | Range
 
 
@@ -43,12 +44,24 @@ def finite_range(array: Any) -> Range:
         low, high = da.compute(da.nanmin(blank), da.nanmax(blank))
         low, high = float(low), float(high)
     else:
-        found = [ends for ends in map(_extremes, _parts(array)) if ends is not None]
-        low = min((ends[0] for ends in found), default=np.nan)
-        high = max((ends[1] for ends in found), default=np.nan)
+        low, high = range_of_parts(_parts(array))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise InvalidInputError("An image has no finite value, so it has no value range.")
+        raise InvalidInputError(_NO_VALUE)
     return low, high
+
+
+def range_of_parts(parts: Iterable[npt.NDArray[Any]]) -> Range:
+    """Return the least and greatest finite value of an array that comes in parts.
+
+    Raises
+    ------
+    InvalidInputError
+        If no value is finite.
+    """
+    found = [ends for ends in map(_extremes, parts) if ends is not None]
+    if not found:
+        raise InvalidInputError(_NO_VALUE)
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def _parts(array: Any) -> Iterator[npt.NDArray[Any]]:
@@ -167,10 +180,16 @@ def denormalise(
     clipped = np.clip(unit.astype(np.float64), 0, 1)
     # Written so that neither product overflows for ranges as wide as the type.
     values = low * (1 - clipped) + high * clipped
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        # float64 cannot hold 2^63 - 1: clip below it, or the cast wraps around.
-        top = info.max if info.max <= 2**53 else np.nextafter(float(info.max), 0)
-        values = np.clip(np.rint(values), info.min, top)
+    return to_type(values, dtype)
+
+
+def to_type(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return numbers in a type: for integers and bool rounded and clipped, so that none wraps."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iub":
+        low, high = dtype_range(dtype)
+        # float64 cannot hold 2^63 - 1, nor float32 2^31 - 1: clip below it, or the cast wraps.
+        top = high if high <= 2**53 else np.nextafter(high, 0)
+        values = np.clip(np.rint(values.astype(np.float64, copy=False)), low, top)
     result: npt.NDArray[Any] = values.astype(dtype)
     return result

@@ -95,7 +95,8 @@ class Source:
 
     @property
     def is_masked(self) -> bool:
-        return isinstance(self.data, np.ma.MaskedArray)
+        # dask arrays say by their meta what their parts are.
+        return isinstance(getattr(self.data, "_meta", self.data), np.ma.MaskedArray)
 
     def array(self, index: tuple[int, ...], part: Part) -> Any:
         """Return a part of a plane as it is stored, lazy if the source is."""
