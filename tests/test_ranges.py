@@ -48,6 +48,17 @@ def test_dask_range_is_that_of_the_whole_array():
     )
 
 
+def test_masked_values_of_dask_do_not_count():
+    da = pytest.importorskip("dask.array")
+    data = np.full((4, 6), -9999, np.int16)
+    lazy = da.ma.masked_equal(da.from_array(data, chunks=(2, 3)), -9999)
+    with pytest.raises(InvalidInputError, match="no finite value"):
+        finite_range(lazy)
+    data[3, 4:] = 2, 7
+    lazy = da.ma.masked_equal(da.from_array(data, chunks=(2, 3)), -9999)
+    assert finite_range(lazy) == (2, 7)
+
+
 @pytest.mark.parametrize("spec", ["range", (1, 1), (2, 1), (0, np.nan), (0, np.inf), 3, None])
 def test_bad_ranges_are_refused(spec):
     with pytest.raises(InvalidInputError, match="value_range"):

@@ -41,8 +41,8 @@ def finite_range(array: Any) -> Range:
         import dask.array as da
 
         blank = da.where(da.isfinite(array), array, np.nan) if array.dtype.kind == "f" else array
-        low, high = da.compute(da.nanmin(blank), da.nanmax(blank))
-        low, high = float(low), float(high)
+        ends = da.compute(da.nanmin(blank), da.nanmax(blank))
+        low, high = (np.nan if end is np.ma.masked else float(end) for end in ends)
     else:
         low, high = range_of_parts(_parts(array))
     if not (np.isfinite(low) and np.isfinite(high)):
