@@ -9,12 +9,13 @@ import pytest
 import torch
 
 import gifnet
-from gifnet.engine import chroma, room
-from gifnet.engine.chroma import LearntChroma
+from gifnet import learnt_chroma as chroma
+from gifnet.engine import room
 from gifnet.errors import DeviceError
 from gifnet.imaging.canvas import PlanePair
 from gifnet.imaging.chroma_map import ChromaCorrection
 from gifnet.imaging.request import make_request
+from gifnet.learnt_chroma import LearntChroma
 from gifnet.models.color_net import ColorNet
 from gifnet.models.efrufn import EFRUFN
 from gifnet.models.regions import Region
@@ -38,7 +39,7 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorNet:
             parameter.zero_()
     path = tmp_path / "color-net.safetensors"
     save_weights(module, path, {"model": "color-net"})
-    for user in ("gifnet.models.weights", "gifnet.engine.chroma"):
+    for user in ("gifnet.models.weights", "gifnet.learnt_chroma"):
         monkeypatch.setattr(f"{user}.companion_weights", lambda name: path)
 
     def shifted(self: ColorNet, luminance: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:

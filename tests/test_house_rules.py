@@ -34,6 +34,7 @@ FLOORS = {
     "files": 3,
     "ngff": 3,
     "lazy": 3,
+    "learnt_chroma": 3,
     "provenance": 3,
     "registration": 3,
     "training": 3,

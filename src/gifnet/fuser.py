@@ -25,8 +25,8 @@ from .progress import Progress, Reporter
 if TYPE_CHECKING:
     import torch
 
-    from .engine.chroma import LearntChroma
     from .engine.run import Engine
+    from .learnt_chroma import LearntChroma
     from .models.stages import Pipeline
     from .models.weights import Weights
 
@@ -212,7 +212,7 @@ class Fuser:
         learnt = options.task in model_spec(options.model).learnt_chroma
         if not learnt or options.chroma != "auto" or request.colour_from != "blend":
             return request
-        from .engine.chroma import learnt_chroma
+        from .learnt_chroma import learnt_chroma
 
         self._chroma = self._chroma or learnt_chroma(self._resolved_device())
         return dataclasses.replace(request, mix_chroma=self._chroma)

@@ -124,7 +124,7 @@ def test_options_reach_the_record(run: Run, pair: tuple[Path, Path], options: li
         ("enhance", ("task",)),
         ("batch", ()),
         ("stack", ("channel_axis", "chroma", "overshoot")),
-        ("pansharpen", ("task", "channel_axis", "chroma")),
+        ("pansharpen", ("task", "channel_axis", "chroma", "overshoot")),
     ],
 )
 def test_every_option_of_the_dataclass_is_offered(

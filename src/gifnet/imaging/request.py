@@ -23,7 +23,7 @@ class Request:
     #: the range and type that the result goes back to
     output_limits: Range
     colour_from: Literal["first", "second", "blend", "none"]
-    #: What decides about colour where it is blended, `gifnet.engine.chroma.LearntChroma`; None for
+    #: What decides about colour where it is blended, `gifnet.learnt_chroma.LearntChroma`; None for
     #: the field's usual blend
     mix_chroma: Any = None
 

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from ..imaging.chroma_map import ChromaCorrection
-from ..models.color_net import ColorNet
-from ..models.regions import Region
-from ..models.registry import companion_weights
-from ..models.weights import build_model, load_weights
+from .imaging.chroma_map import ChromaCorrection
+from .models.color_net import ColorNet
+from .models.regions import Region
+from .models.registry import companion_weights
+from .models.weights import build_model, load_weights
 
 if TYPE_CHECKING:
-    from ..imaging.canvas import PlanePair
+    from .imaging.canvas import PlanePair
 
 Floats = npt.NDArray[np.floating]
 
