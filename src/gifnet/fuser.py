@@ -234,7 +234,6 @@ class Fuser:
 
     def _engine(self, request: Request, overshoot: Overshoot) -> Engine:
         from .engine.device import resolve_precision
-        from .engine.overshoot import with_limit
         from .engine.run import Engine
 
         device = self._resolved_device()
@@ -243,7 +242,7 @@ class Fuser:
         self._dtype = dtype
         limit = self._limit = None if overshoot == "auto" else overshoot
         return Engine(
-            with_limit(self._pipeline(device, dtype), limit),
+            self._pipeline(device, dtype, limit),
             model_spec(self.options.model),
             tile=self.options.tile,
             statistics=self.options.statistics,
@@ -252,8 +251,12 @@ class Fuser:
             fallback=None if device.type == "cpu" else partial(self._on_cpu, limit),
         )
 
-    def _pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    def _pipeline(
+        self, device: torch.device, dtype: torch.dtype, overshoot: float | None
+    ) -> Pipeline:
         """Return the network ready to run, made once for each number format."""
+        from .engine.overshoot import with_limit
+
         if self._module is None:
             from .models.weights import deployed_model
 
@@ -261,14 +264,12 @@ class Fuser:
         if (device, dtype) not in self._pipelines:
             spec = model_spec(self.options.model)
             self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)
-        return self._pipelines[device, dtype]
+        return with_limit(self._pipelines[device, dtype], overshoot)
 
     def _on_cpu(self, overshoot: float | None) -> Pipeline:
         import torch
 
-        from .engine.overshoot import with_limit
-
-        return with_limit(self._pipeline(torch.device("cpu"), torch.float32), overshoot)
+        return self._pipeline(torch.device("cpu"), torch.float32, overshoot)
 
     def _run(
         self, request: Request, engine: Engine, want_mask: bool, reporter: Reporter, out: Any

@@ -34,6 +34,10 @@ class _TileTask:
     reads: Region
     image: Region
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.image.height, self.image.width
+
     def pair(
         self, first: Any, second: Any, correction: ChromaCorrection | None = None
     ) -> PlanePair:
@@ -44,14 +48,11 @@ class _TileTask:
 
     def survey_chroma(self, first: Any, second: Any) -> Any:
         """Return what the network that decides about colour needs to know of a strip."""
-        shape = (self.image.height, self.image.width)
-        return self.request.mix_chroma.survey(self.pair(first, second), self.tile, shape)
+        return self.request.mix_chroma.survey(self.pair(first, second), self.tile, self.shape)
 
     def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
         """Return the correction of the plane's chroma."""
-        found: ChromaCorrection = self.request.mix_chroma.correct(
-            seen, (self.image.height, self.image.width)
-        )
+        found: ChromaCorrection = self.request.mix_chroma.correct(seen, self.shape)
         return found
 
     def fuse(
@@ -65,8 +66,7 @@ class _TileTask:
         """Fuse a plane of a single tile: nothing is computed twice."""
         pair = self.pair(first, second, correction)
         canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
-        shape = (self.image.height, self.image.width)
-        engine.run(pair, CanvasPlane(canvas, pair), shape, Reporter(None))
+        engine.run(pair, CanvasPlane(canvas, pair), self.shape, Reporter(None))
         return without_data(canvas.image, canvas.lacking, self.request), canvas.share
 
     def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from torch import Tensor
 
 from ..imaging.colour import luminance
+from ..options import ENHANCED_OVERSHOOT
 from .config import TrainingConfig
 from .data import (
     JointDataset,
@@ -60,18 +61,14 @@ class MixedBatch:
         return MixedBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
-#: Overshoot that the target of enhancement may have, in parts of the local range.
-OVERSHOOT = 0.03
-
-
 def sharpen(image: Plane, amount: float, sigma: float) -> Plane:
     """Return an image with unsharp masking that hardly leaves the local range.
 
     Plain unsharp masking puts a halo beside every edge. Here the result stays within the
-    minimum and maximum of 5 x 5 pixels, widened by `OVERSHOOT` of the range of 9 x 9 pixels.
+    minimum and maximum of 5 x 5 pixels, widened by `ENHANCED_OVERSHOOT` of the range of 9 x 9.
     """
     sharpened = image + amount * (image - gaussian_filter(image, sigma, mode="reflect"))
-    spare = OVERSHOOT * (maximum_filter(image, 9) - minimum_filter(image, 9))
+    spare = ENHANCED_OVERSHOOT * (maximum_filter(image, 9) - minimum_filter(image, 9))
     low, high = minimum_filter(image, 5) - spare, maximum_filter(image, 5) + spare
     result: Plane = np.clip(np.clip(sharpened, low, high), 0, 1).astype(np.float32)
     return result
