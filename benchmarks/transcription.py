@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gifnet.models.gifnet import Branch, GIFNet, InteractionBlock
-from gifnet.models.swin import TaskBlock
+from gifnet.models.gifnet.attention import TaskBlock
+from gifnet.models.gifnet.network import Branch, GIFNet, InteractionBlock
 
 BRANCHES: tuple[Branch, Branch] = ("mm", "dp")
 

@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gifnet.evaluation.methods import Classical, LaplacianPyramid, Mertens
-from gifnet.files import read_images
 from gifnet.imaging.colour import luminance
-from gifnet.models.efrufn import EFRUFN, Settled
-from gifnet.models.frufn import FRUFN
+from gifnet.io.files import read_images
+from gifnet.models.frufn.efrufn import EFRUFN, Settled
+from gifnet.models.frufn.frufn import FRUFN
 from gifnet.models.weights import build_model, load_weights
-from gifnet.training.loop import make_fabric, score_pairs
-from gifnet.training.stage_data import StageDataset
-from gifnet.training.stages import STAGES, StageConfig
+from gifnet.training.frufn.config import STAGES, StageConfig
+from gifnet.training.frufn.samples import StageDataset
+from gifnet.training.trainer import make_fabric, score_pairs
 
 ITERATIONS = (1, 2, 5, 10)
 

@@ -18,11 +18,11 @@ from napari.layers import Image
 from napari.qt import get_qapp
 from skimage.transform import resize
 
-from gifnet.files import write_image
+from gifnet.io.files import write_image
 from gifnet.options import FuseOptions
-from napari_gifnet import samples
-from napari_gifnet.jobs import FuserCache, FusionJob
-from napari_gifnet.layers import snapshot
+from napari_gifnet.io import samples
+from napari_gifnet.jobs.base import FuserCache, FusionJob
+from napari_gifnet.layers.snapshot import snapshot
 
 PAIRS = {
     "multi-focus": (samples.multi_focus, "mfif"),

@@ -24,15 +24,10 @@ from napari.layers import Image
 from PIL import Image as Picture
 
 from examples.demo import picture, strip
-from gifnet.files import read_images
+from gifnet.io.files import read_images
 from gifnet.models.weights import load_weights
-from napari_gifnet import (
-    enhance_layer,
-    fuse_layers,
-    fuse_stack_layers,
-    pansharpen_layers,
-    samples,
-)
+from napari_gifnet import enhance_layer, fuse_layers, fuse_stack_layers, pansharpen_layers
+from napari_gifnet.io import samples
 
 #: No picture is wider, or longer in bytes.
 _WIDTH = 1280

@@ -21,7 +21,7 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from benchmarks.viewers import Pulse
-from gifnet.files import write_image
+from gifnet.io.files import write_image
 
 TASKS = {
     "multi-focus": "mfif",

@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gifnet.errors import InvalidInputError, WeightsError
-from gifnet.geometry.registration import check_registration
 from gifnet.options import FuseOptions
+from gifnet.registration.search import check_registration
 
-from .jobs import EnhancementJob, FuserCache, FusionJob, Job
-from .layers import Snapshot, snapshot
-from .registering import Registration
-from .sharpening import SharpeningJob
-from .stacking import StackJob
+from .jobs.base import EnhancementJob, FuserCache, FusionJob, Job
+from .jobs.pansharpen import SharpeningJob
+from .jobs.registration import Registration
+from .jobs.stack import StackJob
+from .layers.snapshot import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from gifnet.progress import ProgressCallback
 
-    from .layers import LayerData
+    from .layers.snapshot import LayerData
 
 
 def fuse_layers(

@@ -60,7 +60,7 @@ def save(settings: Settings) -> None:
         for name, value in dataclasses.asdict(settings).items():
             setattr(kept, name, value)
         return
-    from gifnet.atomic import write_atomically
+    from gifnet.io.atomic import write_atomically
 
     def write(path: Path) -> None:
         path.write_text(json.dumps(dataclasses.asdict(settings), indent=2), encoding="utf-8")

@@ -26,7 +26,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of model gifnet, not trained: for tests of everything but quality."""
     import torch
 
-    from gifnet.models.gifnet import GIFNet
+    from gifnet.models.gifnet.network import GIFNet
     from gifnet.models.weights import save_weights
 
     with torch.random.fork_rng(devices=[]):
@@ -42,8 +42,8 @@ def seen(
     monkeypatch: pytest.MonkeyPatch, random_weights: Path
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Replace the network by the mean of both planes; collects the planes it was given."""
-    from gifnet.engine.run import Engine
-    from gifnet.models.regions import Region
+    from gifnet.engine.engine import Engine
+    from gifnet.models.maps import Region
 
     calls: list[tuple[np.ndarray, np.ndarray]] = []
 

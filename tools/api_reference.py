@@ -13,18 +13,18 @@ import pdoc
 
 MODULES = (
     "gifnet",
-    "gifnet.batch",
+    "gifnet.workflows.batch",
     "gifnet.errors",
     "gifnet.export",
-    "gifnet.files",
+    "gifnet.io.files",
     "gifnet.geometry",
     "gifnet.metrics",
-    "gifnet.ngff",
+    "gifnet.io.ome_zarr",
     "gifnet.opencv",
     "gifnet.options",
     "gifnet.progress",
-    "gifnet.registration",
-    "gifnet.stack",
+    "gifnet.registration.api",
+    "gifnet.workflows.stack",
     "napari_gifnet",
 )
 

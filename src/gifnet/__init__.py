@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .catalogue import ModelInfo, list_models
     from .errors import GifnetError
-    from .fuser import Fuser
-    from .fusion import enhance, fuse
+    from .fusion.api import enhance, fuse
+    from .fusion.fuser import Fuser
+    from .models.catalogue import ModelInfo, list_models
     from .options import TASKS, FuseOptions
-    from .pansharpening import pansharpen
-    from .registration import misalignment, register
-    from .stack import fuse_stack
+    from .registration.api import misalignment, register
+    from .workflows.pansharpen import pansharpen
+    from .workflows.stack import fuse_stack
 
 _LAZY = {
     "FuseOptions": "options",
-    "Fuser": "fuser",
+    "Fuser": "fusion.fuser",
     "GifnetError": "errors",
-    "ModelInfo": "catalogue",
+    "ModelInfo": "models.catalogue",
     "TASKS": "options",
-    "enhance": "fusion",
-    "fuse": "fusion",
-    "fuse_stack": "stack",
-    "list_models": "catalogue",
-    "misalignment": "registration",
-    "pansharpen": "pansharpening",
-    "register": "registration",
+    "enhance": "fusion.api",
+    "fuse": "fusion.api",
+    "fuse_stack": "workflows.stack",
+    "list_models": "models.catalogue",
+    "misalignment": "registration.api",
+    "pansharpen": "workflows.pansharpen",
+    "register": "registration.api",
 }
 
 __all__ = [

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .atomic import write_atomically
 from .errors import InvalidInputError, WriteError
+from .io.atomic import write_atomically
 from .models.registry import model_spec
 from .models.weights import deployed_model, load_weights
 

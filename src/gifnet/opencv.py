@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInputError
-from .fuser import Fuser
+from .fusion.fuser import Fuser
 from .options import FuseOptions
-from .stack import StackFuser
+from .workflows.stack import StackFuser
 
 
 class MergeGIFNet:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_tools import Outcome, Run, scene
 from skimage.io import imsave
 
 from gifnet.cli import main
+from tests.helpers.cli_tools import Outcome, Run, scene
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``pansharpen``, ``batch``,
-``evaluate``, ``export``, ``info``, ``train`` and ``reproduce``.
+``evaluate``, ``export``, ``info`` and ``train``.
 
 Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
 usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
@@ -7,24 +7,20 @@ usage, 130 when interrupted. Nothing heavy is imported before a command needs it
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from .._version import __version__
-from ..errors import GifnetError
 from .batch import batch
 from .evaluate import evaluate
 from .export import export
 from .fuse import enhance, fuse
 from .info import info
 from .pansharpen import pansharpen
-from .reproduce import reproduce_app
 from .stack import stack
-from .terminal import Settings, one_line
+from .terminal import run_app
 from .train import train_app
 
 app = typer.Typer(
@@ -44,7 +40,6 @@ app.command()(evaluate)
 app.command()(export)
 app.command()(info)
 app.add_typer(train_app, name="train")
-app.add_typer(reproduce_app, name="reproduce")
 
 
 def _show_version(wanted: bool) -> None:
@@ -77,12 +72,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         What stands behind ``gifnet``; taken from the process by default.
     """
-    settings = Settings()
-    try:
-        app(args=arguments, prog_name="gifnet", obj=settings)
-    except GifnetError as error:
-        if settings.debug:
-            traceback.print_exc()
-        else:
-            print(f"gifnet: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)
+    run_app(app, "gifnet", arguments)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..options import FuseOptions
-from .images import Overwrite
-from .parameters import takes_options
+from .fuse_options import takes_options
+from .outputs import Overwrite
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
-    from ..batch import BatchItem, BatchResult
+    from ..workflows.batch import BatchItem, BatchResult
 
 _SUFFIXES = (".tif", ".ome.tif", ".png", ".jpg")
 
@@ -58,7 +58,7 @@ def batch(
     """Fuse all pairs of files in folders; results that exist are skipped."""
     if suffix not in _SUFFIXES:
         raise typer.BadParameter(f"--suffix is {suffix!r}; use one of {', '.join(_SUFFIXES)}.")
-    from ..batch import match_pairs, run_batch
+    from ..workflows.batch import match_pairs, run_batch
 
     items = match_pairs(folder / first, folder / second, output, suffix)
     results: list[BatchResult] = []

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from . import parameters as p
-from .images import Overwrite, check_free
+from . import fuse_options as p
+from .outputs import Overwrite, check_free
 from .terminal import say
 
 

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..options import FuseOptions
-from .images import (
-    FORMATS,
-    Output,
-    Overwrite,
-    check_formats,
-    check_outputs,
-    fit_to_format,
-)
-from .parameters import takes_options
-from .registering import check_registration, registered, warn_of_misalignment
+from .fuse_options import takes_options
+from .outputs import FORMATS, Output, Overwrite, check_formats, check_outputs, fit_to_format
+from .registration import check_registration, registered, warn_of_misalignment
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..fuser import Fuser
+    from ..fusion.fuser import Fuser
 
 
 @takes_options()
@@ -77,8 +70,8 @@ def fuse(
     """Fuse two images of one scene into one file."""
     check_registration(registration, register_by)
     check_outputs([output] if mask is None else [output, mask], overwrite)
-    from ..file_fusion import Scratch, channel_axis, open_image, save_result
-    from ..fuser import Fuser
+    from ..fusion.fuser import Fuser
+    from ..workflows.files import Scratch, channel_axis, open_image, save_result
 
     images = [open_image(first), open_image(second)]
     check_formats(output, mask, images, options.chroma)
@@ -114,8 +107,8 @@ def enhance(
 ) -> None:
     """Enhance one image: fuse it with itself."""
     check_outputs([output], overwrite)
-    from ..file_fusion import Scratch, channel_axis, open_image, save_result
-    from ..fuser import Fuser
+    from ..fusion.fuser import Fuser
+    from ..workflows.files import Scratch, channel_axis, open_image, save_result
 
     images = [open_image(image)]
     check_formats(output, None, images, options.chroma)

@@ -24,7 +24,7 @@ def info(
 
 def collect() -> dict[str, Any]:
     """Return versions, devices and models as plain values."""
-    from ..catalogue import list_models
+    from ..models.catalogue import list_models
     from ..provenance import versions
 
     return {

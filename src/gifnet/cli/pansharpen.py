@@ -11,12 +11,12 @@ import typer
 
 from ..errors import InvalidInputError, WriteError
 from ..options import FuseOptions
-from .images import Output, Overwrite, check_outputs
-from .parameters import takes_options
+from .fuse_options import takes_options
+from .outputs import Output, Overwrite, check_outputs
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..geotiff import Georeference
+    from ..io.geotiff import Georeference
 
 _METHODS = ("gifnet", "brovey", "gram-schmidt")
 
@@ -54,7 +54,7 @@ def pansharpen(
     check_outputs([output], overwrite)
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
-    from ..file_fusion import Scratch, open_image
+    from ..workflows.files import Scratch, open_image
 
     images = [open_image(pan), open_image(ms)]
     plane = images[0].data
@@ -68,10 +68,10 @@ def pansharpen(
     options = dataclasses.replace(options, task="pansharpen")
     import numpy as np
 
-    from ..geotiff import read_georeference, write_geotiff
-    from ..nodata import put_nodata
-    from ..pansharpening import pansharpen as sharpen
+    from ..io.geotiff import read_georeference, write_geotiff
+    from ..io.nodata import put_nodata
     from ..provenance import versions
+    from ..workflows.pansharpen import pansharpen as sharpen
 
     began = time.perf_counter()
     places = [read_georeference(pan), read_georeference(ms)]

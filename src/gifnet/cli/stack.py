@@ -11,13 +11,13 @@ import typer
 
 from ..errors import InvalidInputError
 from ..options import FuseOptions
-from .images import FORMATS, Output, Overwrite, check_formats, check_outputs
-from .parameters import takes_options
-from .registering import check_registration
+from .fuse_options import takes_options
+from .outputs import FORMATS, Output, Overwrite, check_formats, check_outputs
+from .registration import check_registration
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..files import ImageFile
+    from ..io.files import ImageFile
 
 
 @takes_options("channel_axis", "chroma", "overshoot")
@@ -64,7 +64,7 @@ def stack(
     if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
     check_outputs([output] if depth is None else [output, depth], overwrite)
-    from ..file_fusion import open_image, save_result
+    from ..workflows.files import open_image, save_result
 
     images = [open_image(path) for path in slices]
     axes = images[0].axes.replace("S", "")
@@ -81,8 +81,8 @@ def stack(
     options = dataclasses.replace(
         options, channel_axis=-1 if images[0].channel_axis is not None else None
     )
-    from ..fuser import Fuser
-    from ..stack import StackFuser
+    from ..fusion.fuser import Fuser
+    from ..workflows.stack import StackFuser
 
     began = time.perf_counter()
     with Fuser(options) as fuser, progress_bar("fusing", "step") as bar:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import GifnetError
+
 if TYPE_CHECKING:
+    import typer
     from tqdm import tqdm
 
 
@@ -22,6 +26,29 @@ class Settings:
 def one_line(error: BaseException) -> str:
     """Return an error's message without line breaks."""
     return " ".join(str(error).split())
+
+
+def run_app(app: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> None:
+    """Run a command line; a `GifnetError` becomes one line on standard error and exit code 1.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The commands.
+    name : str
+        What starts it, for the help texts.
+    arguments : sequence of str, optional
+        The process's own by default.
+    """
+    settings = Settings()
+    try:
+        app(args=arguments, prog_name=name, obj=settings)
+    except GifnetError as error:
+        if settings.debug:
+            traceback.print_exc()
+        else:
+            print(f"gifnet: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)
 
 
 def say(message: str) -> None:

@@ -14,9 +14,9 @@ from ..errors import TrainingError
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..training.config import TrainingConfig
+    from ..training.frufn.config import StageConfig
+    from ..training.gifnet.config import TrainingConfig
     from ..training.settings import RunSettings
-    from ..training.stages import StageConfig
 
     Settings = TypeVar("Settings", bound=RunSettings)
 
@@ -107,7 +107,7 @@ def train_gifnet(
     """Train GIFNet; interrupt it at any time and go on with --resume."""
     exclude(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
-    from ..training.trainer import train_gifnet as train
+    from ..training.gifnet.trainer import train_gifnet as train
 
     with _shown(configuration.steps) as show:
         weights = train(data, out, configuration, resume=resume, on_step=show)
@@ -158,7 +158,7 @@ def _train_stages(
     settings: list[str] | None,
     resume: bool,
 ) -> None:
-    from ..training.stage_trainer import train_all_stages, train_stage
+    from ..training.frufn.trainer import train_all_stages, train_stage
 
     exclude(recipe, config)
     if all_stages:
@@ -192,7 +192,7 @@ def _stage_configuration(
     settings: list[str],
     resumed: Path | None,
 ) -> StageConfig:
-    from ..training.stages import StageConfig, stage_recipe
+    from ..training.frufn.config import StageConfig, stage_recipe
 
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
@@ -239,7 +239,7 @@ def configuration_of(
     TrainingError
         If a recipe, file, setting or value is not known.
     """
-    from ..training import config as training
+    from ..training.gifnet import config as training
 
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
@@ -261,7 +261,7 @@ def _changed(base: Settings, settings: list[str]) -> Settings:
 
 def stage_changes(settings: list[str]) -> dict[str, Any]:
     """Return settings of a stage from the command line, in their types."""
-    from ..training.stages import StageConfig
+    from ..training.frufn.config import StageConfig
 
     return _changes(settings, StageConfig())
 

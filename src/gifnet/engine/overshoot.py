@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.contract import BoundStage, Known, Part, Pipeline, Stage
 from ..models.heads import Fused
-from ..models.regions import Region, crop
-from ..models.stages import BoundStage, Known, Part, Pipeline, Stage
+from ..models.maps import Region, crop
 
 #: Result and surroundings are compared in 5 x 5 pixels, the range is that of 9 x 9.
 RADIUS = 2

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.contract import BoundStage, Known, Part, Pipeline, Planes
+from ..models.gifnet.attention import Moments
 from ..models.heads import Fused
-from ..models.regions import Region, crop
-from ..models.stages import BoundStage, Known, Part, Pipeline, Planes
-from ..models.swin import Moments
-from .features import Features, Slots
-from .moments import MomentSum
-from .plan import first_stage, stage_regions, steps
-from .planes import Plane
+from ..models.maps import Region, crop
+from .feature_maps import Features, Slots
+from .moment_sum import MomentSum
 from .threads import Workers
+from .tile_io import Plane
+from .tile_plan import first_stage, stage_regions, steps
 
 Result = TypeVar("Result")
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..models.regions import Region
+from ..models.maps import Region
 from ..progress import Reporter
+from .engine import Engine
 from .overshoot import range_around
-from .planes import Arrays, Plane, Sink, Source
-from .run import Engine
+from .tile_io import Arrays, Plane, Sink, Source
 
 
 def sketch_plane(

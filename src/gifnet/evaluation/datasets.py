@@ -2,7 +2,7 @@
 
 A data set is a folder with one sub-folder a source and, if there is one, one for the ground
 truth; the files of a pair share a name. The sub-folders' names tell the task
-(`gifnet.roles`), or the caller names them.
+(`gifnet.tasks`), or the caller names them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
-from ..files import is_readable
+from ..io.files import is_readable
 from ..options import TASKS
-from ..roles import REFERENCE_WORDS, ROLE_WORDS, words_of
-from .pairs import Pair, fingerprint, read_pair
+from ..tasks import REFERENCE_WORDS, ROLE_WORDS, words_of
+from .pair import Pair, fingerprint, read_pair
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class Dataset:
         return fingerprint(self.files[name], crop)
 
     def read(self, name: str, crop: int = 0) -> Pair:
-        """Read a pair; see `gifnet.evaluation.pairs.read_pair`."""
+        """Read a pair; see `gifnet.evaluation.pair.read_pair`."""
         return replace(read_pair(self.name, name, self.files[name], crop), task=self.task)
 
 
@@ -98,7 +98,7 @@ def find_datasets(
         Each a data set, or a folder of data sets.
     roles : sequence of str, optional
         The sub-folders' names: the first source, the second and, if wanted, the reference.
-        By default they are told from `gifnet.roles`.
+        By default they are told from `gifnet.tasks`.
     task : str, optional
         A preset of `gifnet.options.TASKS`; by default the roles tell it.
 
@@ -244,7 +244,7 @@ def held_back(dataset: Dataset, count: int) -> Dataset:
     InvalidInputError
         If the set has no ground truth.
     """
-    from ..training.data import MULTI_FOCUS, find_scenes, split_triplets
+    from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
 
     scenes = split_triplets(find_scenes(dataset.folder, MULTI_FOCUS), count)[1]
     if not scenes:

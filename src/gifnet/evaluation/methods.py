@@ -12,12 +12,12 @@ import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
 from ..errors import InvalidInputError, MissingPackageError, ReadError
-from ..fuser import Fuser
+from ..fusion.fuser import Fuser
 from ..imaging.colour import blend_chroma, chroma, to_rgb
 from ..models.registry import MODELS
 from . import wavelet
 from .datasets import Dataset, image_named
-from .pairs import Bytes, Floats, Pair, bands_picture, to_bytes
+from .pair import Bytes, Floats, Pair, bands_picture, to_bytes
 
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 

@@ -13,8 +13,8 @@ from ..provenance import versions
 from . import tables
 from .datasets import Dataset
 from .page import SCRIPT, STYLE
-from .pairs import Bytes, Pair, Window, grey
-from .pictures import crop_of_most_detail, data_uri, difference, full_difference
+from .pair import Bytes, Pair, Window, grey
+from .report_images import crop_of_most_detail, data_uri, difference, full_difference
 from .run import Enhanced, Results
 
 

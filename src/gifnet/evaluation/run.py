@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import WriteError
-from ..files import read_images, write_image
+from ..io.files import read_images, write_image
 from ..metrics import METRICS, Metric, evaluate
 from ..progress import Progress, Reporter
 from .datasets import Dataset, spread
 from .methods import Method, Network
-from .pairs import Bytes, Pair
+from .pair import Bytes, Pair
 from .store import Key, Store, Values
 
 #: What is measured unless the caller chooses.

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .planes import Floats, Plane, bands_of, box_taps, local_mean, planes_of
+from .windows import Floats, Plane, bands_of, box_taps, local_mean, planes_of
 
 
 def sam(fused: Plane, reference: Plane, *, unit: str = "degrees") -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.fft import dctn
 
 from ..errors import InvalidInputError, require_choice
-from .planes import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, over_sources, planes_of
 
 #: (window^2, windows): one distribution a column.
 Shares: TypeAlias = npt.NDArray[np.floating[Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError
-from .planes import Floats, Plane, gaussian_taps, local_mean, over_sources, planes_of
+from .windows import Floats, Plane, gaussian_taps, local_mean, over_sources, planes_of
 
 SCALES = 4
 #: The smallest side on which the windows of all four scales fit.

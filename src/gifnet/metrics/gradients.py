@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import sobel
 
 from ..errors import require_choice
-from .planes import BORDERS, Floats, Plane, planes_of
+from .windows import BORDERS, Floats, Plane, planes_of
 
 
 def spatial_frequency(fused: Plane, *, over: str = "differences") -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError, require_choice
-from .planes import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, over_sources, planes_of
 
 
 def _levels(plane: Floats, bins: int, data_range: float, stretch: bool) -> npt.NDArray[np.intp]:

@@ -10,8 +10,8 @@ from scipy.ndimage import zoom
 
 from ..errors import InvalidInputError
 from ..imaging.colour import luminance
-from .planes import Floats, Plane
 from .registry import METRICS, Metric, metric
+from .windows import Floats, Plane
 
 #: Images of at least this side, whose last axis is 3 or 4, are taken for colour.
 _COLOUR_SIDE = 31

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInputError
 from . import bands, edges, features, fidelity, gradients, information, similarity, statistics
-from .planes import Plane
+from .windows import Plane
 
 #: What a metric may need beside the fused image.
 NEEDS = ("sources", "reference", "bands")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .planes import Floats, Plane, box_taps, gaussian_taps, local_mean, over_sources, planes_of
+from .windows import Floats, Plane, box_taps, gaussian_taps, local_mean, over_sources, planes_of
 
 #: Weights of the five scales of MS-SSIM (Wang, Simoncelli and Bovik, Asilomar 2003).
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

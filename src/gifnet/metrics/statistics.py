@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .planes import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, over_sources, planes_of
 
 
 def standard_deviation(fused: Plane, *, ddof: int = 0) -> float:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from .stages import Pipeline
+    from .contract import Pipeline
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ModelSpec:
         """Return the network ready for inference on a device, in a number format."""
         if self.fold is not None:
             return self.fold(module, device, dtype)
-        from .stages import whole_plane_pipeline
+        from .contract import whole_plane_pipeline
 
         return whole_plane_pipeline(module, device, dtype)
 
@@ -111,25 +111,25 @@ def _bundled_file(name: str) -> Traversable | None:
 
 
 def _build_gifnet(head: str) -> nn.Module:
-    from .gifnet import GIFNet
+    from .gifnet.network import GIFNet
 
     return GIFNet(head)  # type: ignore[arg-type]
 
 
 def _build_frufn(head: str) -> nn.Module:
-    from .frufn import FRUFN
+    from .frufn.frufn import FRUFN
 
     return FRUFN(head=head)  # type: ignore[arg-type]
 
 
 def _build_efrufn(head: str) -> nn.Module:
-    from .efrufn import EFRUFN
+    from .frufn.efrufn import EFRUFN
 
     return EFRUFN(head=head)  # type: ignore[arg-type]
 
 
 def _build_color_net() -> nn.Module:
-    from .color_net import ColorNet
+    from .frufn.color_net import ColorNet
 
     return ColorNet()
 
@@ -160,7 +160,7 @@ _UNFOLDING_HALO = 64
 
 
 def _fold_unfolding(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    from .unfolding_stages import unfolding_pipeline
+    from .frufn.tiled import unfolding_pipeline
 
     return unfolding_pipeline(module, device, dtype, halo=_UNFOLDING_HALO)
 
@@ -191,7 +191,7 @@ def _unfolding_spec(
 
 
 def _fold_gifnet(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    from .gifnet_stages import gifnet_pipeline
+    from .gifnet.tiled import gifnet_pipeline
 
     # Tensor cores want channels in eights; the CPU loses more to the padding than it gains.
     return gifnet_pipeline(module, device, dtype, multiple=8 if device.type == "cuda" else 1)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInputError, WeightsError, WriteError
-from . import keymap, keymap_efrufn
+from .frufn import checkpoint as keymap_efrufn
+from .gifnet import checkpoint as keymap
 from .registry import COMPANIONS, MODELS, ModelSpec, companion_weights, model_spec
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def deployed_model(weights: Weights, model: str) -> nn.Module:
     module = build_model(weights, model)
     if not weights.card.get("either_order"):
         return module
-    from .either_order import EitherOrder
+    from .frufn.either_order import EitherOrder
 
     return EitherOrder(module).eval()  # type: ignore[arg-type]
 

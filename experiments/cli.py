@@ -1,0 +1,277 @@
+"""``python -m experiments``: the experiments of both papers, on data that the user brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gifnet.cli.evaluate import methods_of, names_of
+from gifnet.cli.terminal import progress_bar, run_app, say
+from gifnet.cli.train import Changes, Config, configuration_of, exclude, stage_changes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .runs import OnStep
+    from .table3 import Fuse
+
+app = typer.Typer(
+    help="Repeat the experiments of both papers on data of your own.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[
+    Path, typer.Option("--data", metavar="DIR", help="Training images, as in gifnet train.")
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder for the table and what is kept."),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME=FILE",
+        help="A .safetensors file or an authors' checkpoint; may be given repeatedly.",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="Where to compute.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="At most N pairs of each set."),
+]
+Crop = Annotated[
+    int,
+    typer.Option("--crop", metavar="PIXELS", min=0, help="Cut larger images to their middle."),
+]
+
+
+def _write(path: Path, text: str) -> None:
+    from gifnet.evaluation.store import write_whole
+
+    write_whole(path, text)
+    say(f"{path}: written")
+
+
+@app.command("table2")
+def table2(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder with the published data sets in folders of their names: Lytro, MFI-WHU, "
+            "LLVIP, TNO, SICE, VIS-NIR Scene, QuickBird, Harvard.",
+        ),
+    ],
+    out: Out,
+    sets: Annotated[
+        str, typer.Option("--sets", metavar="NAME,...", help="Only these; by default all there.")
+    ] = "",
+    methods: Annotated[
+        str | None,
+        typer.Option("--methods", metavar="NAME,...", help="As in gifnet evaluate."),
+    ] = None,
+    weights: Weights = None,
+    limit: Limit = None,
+    crop: Crop = 0,
+    device: Device = "auto",
+) -> None:
+    """Measure EI, VIF, SCD and AG on the paper's test sets, beside its Table 2."""
+    from . import layouts
+    from . import table2 as experiment
+
+    used = methods_of(methods, weights or [], [], device)
+    datasets = layouts.find(data, names_of(sets), limit)
+    with progress_bar("evaluating", "result") as bar:
+        text = experiment.reproduce(datasets, used, out, crop, bar)
+    _write(out / "table2.md", text)
+
+
+@app.command("table3")
+def table3(
+    data: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder with cifar-100-python in it.")
+    ],
+    out: Out,
+    weights: Weights = None,
+    epochs: Annotated[int, typer.Option("--epochs", metavar="N", min=1)] = 200,
+    blocks: Annotated[
+        int, typer.Option("--blocks", metavar="N", min=1, help="Blocks a stage; 9 are ResNet-56.")
+    ] = 9,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="At most N images of either split."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0)] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a ResNet-56 on CIFAR-100 as it is and enhanced by F(X, X)."""
+    from . import cifar
+    from . import table3 as experiment
+
+    networks: dict[str, Fuse] = {}
+    for method in methods_of("gifnet" if not weights else "none", weights or [], [], device):
+        networks[f"enhanced by {method.name}"] = _fuse_of(method)
+    training, test = (cifar.read_split(data, split, limit) for split in ("train", "test"))
+    schedule = experiment.Schedule(epochs=epochs, blocks=blocks, seed=seed)
+    with progress_bar("training", "unit") as bar:
+        text = experiment.reproduce(training, test, networks, out, schedule, device, bar)
+    _write(out / "table3.md", text)
+
+
+def _fuse_of(method: object) -> Fuse:
+    """Return what fuses batches of planes with the network of a method."""
+    from gifnet.evaluation.methods import Network
+    from gifnet.models.weights import build_model
+
+    assert isinstance(method, Network)
+    module = build_model(method.fuser.weights, method.model).to(method.fuser.device).eval()
+
+    def fuse(first: Tensor, second: Tensor) -> Tensor:
+        image: Tensor = module(first, second).image
+        return image
+
+    return fuse
+
+
+@app.command("ablation")
+def ablation(
+    data: Data,
+    out: Out,
+    evaluated: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[DIR...]", help="Data sets to measure on, as in gifnet evaluate."),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="NAME",
+            help="What is varied: published by default, bundled-bands for the design.",
+        ),
+    ] = None,
+    variants: Annotated[
+        str,
+        typer.Option(
+            "--variants",
+            metavar="paper|design",
+            help="The paper's, or without what the bundled recipes add to it.",
+        ),
+    ] = "paper",
+    config: Config = None,
+    settings: Changes = None,
+    limit: Limit = None,
+    crop: Crop = 0,
+) -> None:
+    """Train variants of a recipe for equally long and compare; resumable.
+
+    The paper's are without REC, without CFGM, with fixed lambda, and MM as the main task.
+    Measured on the held-back triplets, if the data has any, and on the data sets named.
+    """
+    from gifnet.evaluation.datasets import find_datasets, held_back
+
+    from . import ablation as experiment
+
+    exclude(recipe, config)
+    base = None if config is not None else recipe or experiment.RECIPE_OF.get(variants)
+    configuration = configuration_of(base, config, settings or [], None)
+    datasets = find_datasets(evaluated) if evaluated else []
+    if configuration.hold_out:
+        triplets = [d for d in find_datasets([data]) if "all_in_focus" in d.roles]
+        if triplets:
+            largest = max(triplets, key=lambda dataset: len(dataset.names))
+            datasets = [held_back(largest, configuration.hold_out), *datasets]
+    with progress_bar("training", "step", configuration.steps) as bar:
+        weights = experiment.train(data, out, configuration, variants, _shown_on(bar))
+    with progress_bar("evaluating", "result") as bar:
+        text = experiment.reproduce(
+            weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar
+        )
+    _write(out / "ablation.md", text)
+
+
+StageRecipe = Annotated[
+    str, typer.Option("--recipe", metavar="NAME", help="What is varied: cpu or published.")
+]
+HeldBack = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Measure on at most N held-back pairs."),
+]
+
+
+@app.command("transfer")
+def transfer(
+    data: Data,
+    out: Out,
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="efrufn or frufn.")
+    ] = "efrufn",
+    mfif: Annotated[
+        Path | None,
+        typer.Option("--mfif", metavar="FILE", help="Weights of stage one, rather than train it."),
+    ] = None,
+    recipe: StageRecipe = "cpu",
+    settings: Changes = None,
+    limit: HeldBack = None,
+) -> None:
+    """Train with and without sequential gradient transfer (Wang et al., Tables 6 and 7)."""
+    from . import frufn_ablation as unfolding
+
+    changes = stage_changes(settings or [])
+    with progress_bar("training", "step", 0) as bar:
+        weights = unfolding.train_transfer(
+            data, out, recipe, model=model, mfif=mfif, changes=changes, on_step=_shown_on(bar)
+        )
+    with progress_bar("evaluating", "result") as bar:
+        text = unfolding.transfer(
+            weights, data, model=model, recipe=recipe, changes=changes, limit=limit, progress=bar
+        )
+    _write(out / "transfer.md", text)
+
+
+@app.command("structure")
+def structure(
+    data: Data,
+    out: Out,
+    stages: Annotated[
+        str, typer.Option("--stages", metavar="NAME,...", help="Of mfif, meif and ivf.")
+    ] = "mfif,ivf",
+    recipe: StageRecipe = "cpu",
+    settings: Changes = None,
+    limit: HeldBack = None,
+) -> None:
+    """Train FRUFN and EFRUFN without one part at a time (Wang et al., Table 8)."""
+    from . import frufn_ablation as unfolding
+
+    with progress_bar("training", "step", 0) as bar:
+        text = unfolding.structure(
+            data,
+            out,
+            recipe,
+            stages=names_of(stages),
+            changes=stage_changes(settings or []),
+            limit=limit,
+            on_step=_shown_on(bar),
+        )
+    _write(out / "structure.md", text)
+
+
+def _shown_on(bar: Any) -> OnStep:
+    """Return what shows a run's name and steps on a progress bar."""
+
+    def show(variant: str, step: int, steps: int) -> None:
+        if bar is not None:
+            bar.set_description(variant)
+            bar.total = steps
+            bar.update(step - bar.n)
+
+    return show
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the experiments' command line and exit with its code."""
+    run_app(app, "python -m experiments", arguments)

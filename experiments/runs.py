@@ -1,0 +1,57 @@
+"""What experiments that train several networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gifnet.evaluation.pair import Bytes, to_bytes
+from gifnet.evaluation.tables import number
+
+#: Called with (variant, steps done, steps in all).
+OnStep = Callable[[str, int, int], None]
+
+
+def folder_of(out: Path, variant: str) -> Path:
+    """Return where a variant's run goes."""
+    return out / variant.replace(" ", "-").lower()
+
+
+def following(on_step: OnStep | None, variant: str) -> Callable[[int, int, object], None]:
+    """Return what tells `on_step` of a trainer's steps."""
+
+    def show(step: int, steps: int, row: object) -> None:
+        if on_step is not None:
+            on_step(variant, step, steps)
+
+    return show
+
+
+@torch.no_grad()
+def fuse_bytes(
+    fuse: Callable[[Tensor, Tensor], Any],
+    first: Bytes,
+    second: Bytes,
+    device: torch.device | None = None,
+) -> Bytes:
+    """Fuse two (H, W) uint8 planes by what makes an `image` of (1, 1, H, W) tensors in [0, 1]."""
+    planes = (
+        torch.from_numpy(np.array(plane)).to(device).float()[None, None] / 255
+        for plane in (first, second)
+    )
+    image = fuse(*planes).image[0, 0]
+    return to_bytes(image.cpu().numpy() * 255)
+
+
+def table(heading: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return the lines of a Markdown section with one row of figures for each variant."""
+    lines = [f"## {heading}", "", f"| variant | {' | '.join(columns)} |"]
+    lines.append("|---|" + "---:|" * len(columns))
+    for variant, values in rows.items():
+        lines.append(f"| {variant} | {' | '.join(number(value) for value in values)} |")
+    return [*lines, ""]

@@ -1,0 +1,107 @@
+"""The writers: image layers as TIFF or OME-Zarr, with everything that says where they lie.
+
+Scale, units and translation are written as the formats have them, so that other programs
+see them. The record that goes with the pixels holds the whole place (rotation, shear and
+affine too) and how the layer is shown, which `reader` puts back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..layers.snapshot import METADATA_KEY, PLACE_KEY
+
+#: Letters for leading axes without a label of one letter, the innermost first.
+_LEADING = "ZTCQI"
+_SHOWN = ("contrast_limits", "gamma", "opacity", "blending")
+
+
+def write_tiff(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write an image layer as TIFF, as OME-TIFF if the name ends in .ome.tif.
+
+    Parameters
+    ----------
+    path : str
+        The file, which is replaced if it is there.
+    data : array, or list of arrays of a multiscale layer
+        Of a multiscale layer the finest level is written.
+    attributes : mapping
+        The layer's state, as napari gives it to writers.
+
+    Returns
+    -------
+    list of str
+        The paths written.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written, or cannot hold the data.
+    """
+    from gifnet.io.files import write_image
+
+    pixels = _finest(data, attributes)
+    write_image(path, np.asarray(pixels), **_arguments(pixels, attributes))
+    return [path]
+
+
+def write_zarr(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write an image layer as OME-Zarr; parameters and errors are those of `write_tiff`."""
+    from gifnet.io.ome_zarr import write_ngff
+
+    pixels = _finest(data, attributes)
+    write_ngff(path, pixels, **_arguments(pixels, attributes))
+    return [path]
+
+
+def _finest(data: Any, attributes: Mapping[str, Any]) -> Any:
+    return data[0] if attributes.get("multiscale") else data
+
+
+def _arguments(data: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    rgb = bool(attributes.get("rgb"))
+    ndim = data.ndim - rgb
+    record = dict((attributes.get("metadata") or {}).get(METADATA_KEY) or {})
+    record[PLACE_KEY] = _place(attributes, ndim)
+    return {
+        "axes": axis_letters(attributes.get("axis_labels") or (), ndim) + "S" * rgb,
+        "scale": tuple(float(value) for value in attributes["scale"]),
+        "units": tuple(str(unit) for unit in attributes.get("units") or ("pixel",) * ndim),
+        "translate": tuple(float(value) for value in attributes["translate"]),
+        "description": record,
+    }
+
+
+def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
+    """Return as JSON values what puts a layer at its place and how it is shown."""
+    place = {
+        key: np.asarray(attributes[key], float).tolist()
+        for key in ("scale", "translate", "rotate", "shear", "affine")
+        if attributes.get(key) is not None
+    }
+    place["units"] = [str(unit) for unit in attributes.get("units") or ("pixel",) * ndim]
+    if labels := attributes.get("axis_labels"):
+        place["axis_labels"] = [str(label) for label in labels]
+    for key in _SHOWN:
+        value = attributes.get(key)
+        if value is not None and not (key == "contrast_limits" and attributes.get("rgb")):
+            place[key] = value if isinstance(value, str) else np.asarray(value, float).tolist()
+    colormap = attributes.get("colormap")
+    name = colormap.get("name") if isinstance(colormap, Mapping) else colormap
+    if isinstance(name, str) and not attributes.get("rgb"):
+        place["colormap"] = name
+    return place
+
+
+def axis_letters(labels: Any, ndim: int) -> str:
+    """Return a letter per axis, the last two Y and X: a label's own, or one by position."""
+    letters = ["Y", "X"]
+    free = [letter for letter in _LEADING if letter not in {str(label).upper() for label in labels}]
+    for axis in range(ndim - 3, -1, -1):
+        label = str(labels[axis]).upper() if len(labels) == ndim else ""
+        known = len(label) == 1 and label in _LEADING and label not in letters
+        letters.insert(0, label if known else (free.pop(0) if free else "Q"))
+    return "".join(letters)

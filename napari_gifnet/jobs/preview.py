@@ -1,0 +1,163 @@
+"""A fusion of what is in view, at the screen's resolution. No Qt here.
+
+The network sees the visible region alone, so its whole-image statistics are those of the
+region: a preview is close to the result, not equal to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.geometry import Grid
+from gifnet.options import FuseOptions
+
+from ..layers.curtain import HELPER_KEY
+from ..layers.pair import Reference, choose_reference, moving_grid
+from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
+from ..layers.snapshot import LayerData, Snapshot, contrast_limits
+from ..layers.viewport import Region
+from .estimate import Speeds
+
+if TYPE_CHECKING:
+    from gifnet.progress import ProgressCallback
+
+    from .base import FuserCache
+
+#: The shortest longest side of a preview that still tells something.
+_LEAST_SIDE = 96
+#: How long the network may take over a first, coarse frame; small frames take a little longer than
+#: the speed of larger ones tells, and all is to be there after 0.3 seconds.
+_FRAME_SECONDS = 0.14
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PreviewJob:
+    """A fusion of the visible part of two layers.
+
+    Attributes
+    ----------
+    first, second : Snapshot
+    options : FuseOptions
+    reference : {"finer", "first", "second"}
+    region : Region
+        What is visible.
+    side : int
+        The longest side of what the network sees, in pixels; the preview itself is always as fine
+        as the screen.
+    """
+
+    first: Snapshot
+    second: Snapshot
+    options: FuseOptions
+    reference: Reference
+    region: Region
+    side: int
+
+    def run(
+        self,
+        cache: FuserCache,
+        ranges: RangeCache,
+        speeds: Speeds,
+        progress: ProgressCallback,
+    ) -> LayerData:
+        """Return the preview as a 2-D layer.
+
+        Raises
+        ------
+        InvalidInputError
+            If no layer has pixels in view, or the pair cannot be fused.
+        """
+        index = choose_reference(self.first, self.second, self.reference)
+        fixed, moving = (self.first, self.second) if index == 0 else (self.second, self.first)
+        grid = self.grid(fixed)
+        world = moving_grid(fixed, moving)
+        plane = nearest_plane(fixed, world, self.region.index)
+        planes = [
+            sample_plane(fixed, fixed.grid.trailing(2), self.region.index, grid),
+            sample_plane(moving, world.trailing(2), plane, grid),
+        ]
+        if not all(np.isfinite(plane).any() for plane in planes):
+            raise InvalidInputError("The layers do not overlap in view; move to where they do.")
+        if progress(0, 0) is False:
+            raise Cancelled("The view has moved on.")
+        if index == 1:
+            planes.reverse()
+        limits = [
+            ranges.get(image, self.options.value_range) for image in (self.first, self.second)
+        ]
+        options = dataclasses.replace(
+            self.options,
+            value_range=tuple(
+                (low, high) if low < high else (low - 0.5, low + 0.5) for low, high in limits
+            ),
+            channel_axis=-1 if self.first.rgb or self.second.rgb else None,
+        )
+        fuser = cache.get(options)
+        _ = fuser.weights  # loading is no part of the speed
+        if options.precision == "auto":
+            # A screen shows 8 bits, whatever the layers have.
+            fuser.options = dataclasses.replace(options, precision=quick_precision(fuser.device))
+        began = time.perf_counter()
+        full = max(grid.shape)
+        if self.side < full:
+            fused = fuser.sketch(*planes, self.side, progress=progress)
+        else:
+            fused = fuser.fuse(*planes, progress=progress)
+        area = math.prod(grid.shape) * min(1.0, self.side / full) ** 2
+        speeds.note(self.options, round(area), time.perf_counter() - began)
+        return self._layer(fused, fixed, grid, limits)
+
+    def grid(self, fixed: Snapshot) -> Grid:
+        """Return the preview's grid: the region in pixels of the screen."""
+        return thinned_grid(fixed, self.region, self.region.side())
+
+    def _layer(self, fused: Any, fixed: Snapshot, grid: Grid, limits: list[Any]) -> LayerData:
+        rgb = fused.ndim == 3
+        arguments: dict[str, Any] = {
+            "name": "Preview",
+            "rgb": rgb,
+            "affine": grid.matrix,
+            "units": tuple(fixed.units[-2:]),
+            "axis_labels": tuple(fixed.spatial.get("axis_labels", ("y", "x")))[-2:],
+            "metadata": {HELPER_KEY: True},
+        }
+        if rgb:
+            low, high = limits[0]
+            unit = (fused[..., :3] - low) / ((high - low) or 1.0)
+            fused = np.concatenate((unit, fused[..., 3:]), axis=-1)
+            fused = np.nan_to_num(fused).clip(0, 1).astype(np.float32)
+        else:
+            eight_bit = self.first.data.dtype == np.uint8
+            arguments["contrast_limits"] = limits[0] if eight_bit else contrast_limits(fused)
+            arguments["colormap"] = "gray"
+        return fused, arguments, "image"
+
+
+def quick_precision(device: str) -> str:
+    """Return the number format that a device is quickest with, as far as 8 bits show."""
+    import torch
+
+    from gifnet.engine.device import resolve_precision
+
+    found = resolve_precision("auto", torch.device(device), eight_bit=True)
+    return str(found).removeprefix("torch.")
+
+
+def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
+    """Return how long the side may be of what the network sees, to arrive at once."""
+    full = region.side()
+    seconds = speeds.seconds(options, full * full)
+    if seconds is None:
+        return min(full, _LEAST_SIDE)
+    share = min(1.0, _FRAME_SECONDS / seconds) ** 0.5
+    return full if share == 1 else max(_LEAST_SIDE, int(full * share) // 16 * 16)

@@ -1,0 +1,202 @@
+"""How good a result is, in three metrics that tell most for its task. No Qt here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.geometry import Grid
+from gifnet.imaging.colour import luminance
+from gifnet.imaging.ranges import normalise, split_range_spec
+
+from ..layers.pair import moving_grid
+from ..layers.sampling import RangeCache, nearest_plane, sample_plane
+from ..layers.snapshot import METADATA_KEY, Snapshot
+from ..layers.viewport import Region
+from .torch_import import few_pauses
+
+if TYPE_CHECKING:
+    from gifnet.progress import ProgressCallback
+
+#: The three metrics that tell most, by task. Those that reward noise or the mere average of the
+#: sources are left out wherever there are others.
+TELLING: dict[str | None, tuple[str, str, str]] = {
+    None: ("Qabf", "Nabf", "VIF"),
+    "ivif": ("Qabf", "SCD", "VIF"),
+    "nir": ("Qabf", "Nabf", "VIF"),
+    "medical": ("Qabf", "SCD", "VIF"),
+    "mfif": ("Qabf", "Nabf", "SF"),
+    "meif": ("MEF-SSIM", "Qabf", "EN"),
+    "pansharpen": ("Qabf", "SCD", "VIF"),
+    "enhance": ("SSIM", "EN", "AG"),
+}
+#: The longest side of what is measured.
+MOST_SIDE = 1024
+
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """What was measured.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The result's name and those of its sources.
+    values : dict
+        By metric, a value for each of `names`, NaN where it cannot be measured. That of a source
+        is what one would get by taking it for the result.
+    shape : tuple of int
+        Height and width of what was measured, in pixels of the result.
+    """
+
+    names: tuple[str, ...]
+    values: dict[str, tuple[float, ...]]
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class QualityJob:
+    """A measurement of a result and its sources as they were when it was asked for.
+
+    Attributes
+    ----------
+    result : Snapshot
+    sources : tuple of Snapshot
+        One or two, in the order in which they were fused.
+    task : str or None
+        A key of `TELLING`.
+    value_range : object
+        Of the fusion.
+    region : Region
+        What to measure, in pixels of the result; of more than 1024 pixels a side the middle.
+    """
+
+    result: Snapshot
+    sources: tuple[Snapshot, ...]
+    task: str | None
+    value_range: Any
+    region: Region
+
+    def run(self, ranges: RangeCache, progress: ProgressCallback) -> Quality:
+        """Measure.
+
+        Raises
+        ------
+        InvalidInputError
+            If the images have no pixel in common there.
+        """
+        with few_pauses():
+            from gifnet.metrics import evaluate, metric
+
+        names = TELLING[self.task]
+        total = len(names) * (1 + len(self.sources))
+        _go_on(progress, 0, total)
+        result, *sources = self._planes(ranges)
+        pair = sources[0], sources[-1]
+        values: dict[str, tuple[float, ...]] = {}
+        for name in names:
+            found = []
+            for image in (result, *sources):
+                fits = min(image.shape) >= metric(name).smallest_side
+                measured = evaluate(*pair, image, metrics=[name], data_range=1) if fits else {}
+                found.append(measured.get(name, float("nan")))
+                _go_on(progress, len(values) * (1 + len(sources)) + len(found), total)
+            values[name] = tuple(found)
+        called = (self.result.name, *(source.name for source in self.sources))
+        return Quality(called, values, result.shape)
+
+    def grid(self) -> Grid:
+        """Return the pixels of the result that are measured."""
+        start, shape = [], []
+        for low, high in zip(self.region.start, self.region.stop, strict=True):
+            first, last = int(np.ceil(low)), int(np.floor(high))
+            side = min(MOST_SIDE, max(1, last - first + 1))
+            start.append(first + (last - first + 1 - side) // 2)
+            shape.append(side)
+        local = np.eye(3)
+        local[:2, 2] = start
+        return Grid(tuple(shape), self.result.grid.trailing(2).matrix @ local)
+
+    def _planes(self, ranges: RangeCache) -> list[Plane]:
+        """Return the luminance of the result and the sources in [0, 1], where all have data."""
+        grid = self.grid()
+        specs = split_range_spec(self.value_range)[: len(self.sources)]
+        limits = [
+            _wide(ranges.get(source, spec))
+            for source, spec in zip(self.sources, specs, strict=True)
+        ]
+        planes = []
+        # A result has the first source's range.
+        for image, (low, high) in zip(
+            (self.result, *self.sources), (limits[0], *limits), strict=True
+        ):
+            world = moving_grid(self.result, image)
+            index = nearest_plane(self.result, world, self.region.index)
+            values = sample_plane(image, world.trailing(2), index, grid)
+            unit = normalise(values[..., :3] if image.rgb else values, (low, high))
+            planes.append(luminance(unit) if image.rgb else unit)
+        return _where_all_have_data(planes)
+
+
+def _wide(limits: tuple[float, float]) -> tuple[float, float]:
+    low, high = limits
+    return (low, high) if low < high else (low - 0.5, low + 0.5)
+
+
+def _where_all_have_data(planes: list[Plane]) -> list[Plane]:
+    """Cut to the rectangle around what all cover; what is missing in it counts as black."""
+    valid = np.isfinite(planes).all(axis=0)
+    if not valid.any():
+        raise InvalidInputError(
+            "The result and its sources have no pixel in common in view; move to where they do."
+        )
+    rows, columns = (np.flatnonzero(valid.any(axis=axis)) for axis in (1, 0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return [np.where(valid, plane, 0)[window].astype(np.float32) for plane in planes]
+
+
+def _go_on(progress: ProgressCallback, done: int, total: int) -> None:
+    if progress(done, total) is False:
+        raise Cancelled("Stopped before all was measured.")
+
+
+def recipe(
+    record: Mapping[str, Any], by_name: Mapping[str, Any]
+) -> tuple[list[Any], str | None, Any]:
+    """Return a result's sources, its task and value range, as its record has them.
+
+    Parameters
+    ----------
+    record : mapping
+        ``metadata["napari_gifnet"]`` of the result.
+    by_name : mapping
+        Layers by their names.
+
+    Raises
+    ------
+    InvalidInputError
+        If the record is not of one or two sources, or one of these is missing.
+    """
+    names = [source.get("name") for source in record.get("sources", ())]
+    if not 1 <= len(names) <= 2:
+        raise InvalidInputError("Choose a result of the Fuse or the Enhance widget to measure.")
+    if missing := [name for name in names if name not in by_name]:
+        raise InvalidInputError(
+            f"The source {missing[0]!r} is not among the layers; open it under this name."
+        )
+    options = (record.get("request") or record).get("options", {})
+    task = "enhance" if len(names) == 1 else options.get("task")
+    known = task if task in TELLING else None
+    return [by_name[name] for name in names], known, options.get("value_range", "auto")
+
+
+def find_result(layers: Iterable[Any]) -> Any:
+    """Return the last of some layers that this plugin made, or None."""
+    return next((one for one in reversed(list(layers)) if METADATA_KEY in one.metadata), None)

@@ -1,0 +1,98 @@
+"""An image's place without one of its axes, and with one more. No Qt here."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from gifnet.errors import InvalidInputError, require_integer
+from gifnet.geometry import Grid
+
+from .snapshot import Snapshot
+
+_PER_AXIS = ("scale", "translate", "units", "axis_labels")
+#: What couples a place's axes, as parts of a pixel's length: less is rounding.
+_LEAST = 1e-9
+
+
+def without_axis(image: Snapshot, axis: int) -> Snapshot:
+    """Return an image's place without an axis; its pixels stay as they are.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such axis, or a rotation or shear mixes it with others.
+    """
+    n, axis = image.ndim, require_integer("axis", axis)
+    if not -n <= axis < n or n < 3:
+        raise InvalidInputError(
+            f"Layer {image.name!r} has {n} axes, and axis {axis} cannot be taken out of it."
+        )
+    axis %= n
+    keep = [index for index in range(n) if index != axis]
+    linear = image.grid.matrix[:-1, :-1]
+    mixed = max(np.abs(linear[axis, keep]).max(), np.abs(linear[keep, axis]).max())
+    if mixed > _LEAST * np.abs(linear).max():
+        raise InvalidInputError(
+            f"Layer {image.name!r} is rotated or sheared along axis {axis}, whose planes are to "
+            "become one. Remove that rotation."
+        )
+    spatial: dict[str, Any] = {}
+    for key, value in image.spatial.items():
+        if key in _PER_AXIS:
+            picked = [value[index] for index in keep]
+            spatial[key] = np.array(picked) if isinstance(value, np.ndarray) else tuple(picked)
+        elif key == "rotate":
+            spatial[key] = value[np.ix_(keep, keep)]
+        elif key == "shear":
+            spatial[key] = _upper(_shear(value, n)[np.ix_(keep, keep)])
+        else:
+            spatial[key] = value[np.ix_([*keep, n], [*keep, n])]
+    return _placed(image, spatial, [image.grid.shape[index] for index in keep])
+
+
+def with_axis(image: Snapshot, axis: int, like: Snapshot) -> Snapshot:
+    """Return an image's place with one more axis, which is that of another image."""
+    n = like.ndim
+    axis %= n
+    keep = [index for index in range(n) if index != axis]
+    spatial: dict[str, Any] = {}
+    for key, value in image.spatial.items():
+        if key in _PER_AXIS:
+            parts = list(value)
+            parts.insert(axis, like.spatial[key][axis])
+            spatial[key] = np.array(parts) if isinstance(value, np.ndarray) else tuple(parts)
+        elif key == "rotate":
+            spatial[key] = _grown(value, keep, n)
+        elif key == "shear":
+            spatial[key] = _upper(_grown(_shear(value, n - 1), keep, n))
+        else:
+            spatial[key] = _grown(value, [*keep, n], n + 1)
+    shape = list(image.grid.shape)
+    shape.insert(axis, like.grid.shape[axis])
+    return _placed(image, spatial, shape)
+
+
+def _placed(image: Snapshot, spatial: dict[str, Any], shape: list[int]) -> Snapshot:
+    parts = {key: spatial[key] for key in ("scale", "translate", "rotate", "shear", "affine")}
+    units = tuple(spatial.get("units", ("pixel",) * len(shape)))
+    grid = Grid.from_parts(shape, **parts)
+    return dataclasses.replace(image, grid=grid, units=units, spatial=spatial, levels=())
+
+
+def _shear(values: Any, n: int) -> Any:
+    matrix = np.eye(n)
+    matrix[np.triu_indices(n, 1)] = values
+    return matrix
+
+
+def _upper(matrix: Any) -> Any:
+    return matrix[np.triu_indices(len(matrix), 1)]
+
+
+def _grown(matrix: Any, keep: list[int], side: int) -> Any:
+    grown = np.eye(side)
+    grown[np.ix_(keep, keep)] = matrix
+    return grown

@@ -1,0 +1,162 @@
+"""The quality panel: a result and its sources in three metrics, measured in the background."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QGroupBox,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from gifnet.errors import GifnetError
+
+from ..jobs.quality import Quality, QualityJob, recipe
+from ..layers.sampling import RangeCache
+from ..layers.snapshot import METADATA_KEY, snapshot
+from ..layers.viewport import region_in_view
+from .runner import Outcome, Runner, notify
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class QualityPanel(QGroupBox):
+    """A table of the metrics that tell most of a result, and the button that fills it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Among whose layers the sources are, and whose view tells what to measure.
+    """
+
+    def __init__(self, viewer: Viewer):
+        super().__init__("Quality")
+        self._viewer = viewer
+        self.result: Any = None
+        self._layers: list[Any] = []
+        self.button = QPushButton("Measure what is in view")
+        self.table = QTableWidget(0, 0)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.verticalHeader().hide()
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.hide()
+        self.note = QLabel(wordWrap=True)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.button)
+        layout.addWidget(self.table)
+        layout.addWidget(self.note)
+        self._ranges, self._runner = RangeCache(), Runner()
+        self._runner.ended.connect(self._on_ended)
+        self.button.clicked.connect(self.measure)
+        self.destroyed.connect(self._runner.cancel)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is being measured."""
+        return self._runner.is_running
+
+    def show_result(self, result: Any, layers: list[Any]) -> None:
+        """Offer to measure a layer, whose sources are among `layers`."""
+        if result is not self.result:
+            self._runner.cancel()
+            self.table.hide()
+        self.result, self._layers = result, layers
+        self._refresh()
+
+    def problem(self) -> str | None:
+        """Return why nothing can be measured, or None if it can."""
+        if self.result is None:
+            return "Choose a result of the Fuse or the Enhance widget to measure."
+        try:
+            self._recipe()
+        except GifnetError as error:
+            return str(error)
+        return None
+
+    def measure(self) -> None:
+        """Measure in the background, if nothing keeps the panel from it."""
+        if self.is_running or self.problem() is not None:
+            self._refresh()
+            return
+        try:
+            job = self.make_job()
+        except GifnetError as error:
+            self.note.setText(str(error))
+            return
+        self.button.setEnabled(False)
+        self.note.setText("Measuring …")
+        ranges = self._ranges
+        description = f"Measuring {job.result.name}"
+        self._runner.start(lambda progress: job.run(ranges, progress), description)
+
+    def make_job(self) -> QualityJob:
+        """Return the measurement to do, with the layers as they are now."""
+        sources, task, value_range = self._recipe()
+        result = snapshot(self.result)
+        region = region_in_view(self._viewer, result)
+        return QualityJob(result, tuple(map(snapshot, sources)), task, value_range, region)
+
+    def _recipe(self) -> Any:
+        by_name = {layer.name: layer for layer in self._layers if layer is not self.result}
+        return recipe(self.result.metadata.get(METADATA_KEY) or {}, by_name)
+
+    def _refresh(self) -> None:
+        problem = self.problem()
+        self.button.setEnabled(problem is None and not self.is_running)
+        if not self.is_running and (problem or self.table.isHidden()):
+            self.note.setText(problem or "")
+
+    def _on_ended(self, outcome: Outcome) -> None:
+        self._refresh()
+        if outcome.error is not None:
+            self.note.setText(f"Failed: {outcome.error}")
+            if not isinstance(outcome.error, GifnetError):
+                notify(outcome.error)
+        elif outcome.cancelled:
+            self.note.setText(self.problem() or "")
+        else:
+            self._show(outcome.result)
+
+    def _show(self, quality: Quality) -> None:
+        from gifnet.metrics import metric
+
+        self.table.setColumnCount(1 + len(quality.values))
+        self.table.setRowCount(len(quality.names))
+        for column, name in enumerate(quality.values, start=1):
+            known = metric(name)
+            arrow = "" if known.needs_care else (" ↑" if known.higher_is_better else " ↓")
+            item = QTableWidgetItem(name + arrow)
+            care = f"; {known.needs_care}" if known.needs_care else ""
+            item.setToolTip(f"{known.title}{care}.")
+            self.table.setHorizontalHeaderItem(column, item)
+        self.table.setHorizontalHeaderItem(0, QTableWidgetItem(""))
+        for row, name in enumerate(quality.names):
+            cell = QTableWidgetItem("Result" if row == 0 else name)
+            cell.setToolTip(name)
+            self.table.setItem(row, 0, cell)
+            for column, values in enumerate(quality.values.values(), start=1):
+                value = values[row]
+                text = "–" if math.isnan(value) else f"{value:.3f}"
+                cell = QTableWidgetItem(text)
+                cell.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.table.setItem(row, column, cell)
+        rows = sum(self.table.rowHeight(row) for row in range(len(quality.names)))
+        self.table.setFixedHeight(rows + self.table.horizontalHeader().sizeHint().height() + 4)
+        self.table.show()
+        height, width = quality.shape
+        self.note.setText(
+            f"{height} × {width} pixels measured. A source's row tells what it would get as the "
+            "result. ↑ more is better, ↓ less; no arrow: neither way is better by itself."
+        )

@@ -1,0 +1,339 @@
+"""Running a network on a pair of planes of any size: exact streaming over tiles.
+
+The networks see the whole image only through a few moments (GIFNet: six scalars). One pass
+over the tiles measures those that depend on nothing, the next those that depend on them,
+and a last pass writes pixels; see `docs/architecture.md`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from ..errors import DeviceError, GifnetWarning
+from ..models.contract import Known, Pipeline
+from ..models.maps import Region
+from ..models.registry import ModelSpec
+from ..progress import Reporter
+from .device import float32_products
+from .feature_maps import bytes_per_pixel
+from .memory import require_room, tile_side
+from .moment_sum import MomentSum
+from .passes import Passes, count_steps, measured_stages
+from .threads import Workers, cpu_threads
+from .tile_io import Arrays, Plane, Sink, Source, Window
+from .tile_plan import plan_tiles
+
+Result = TypeVar("Result")
+
+#: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
+STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
+#: The same for numbers of two bytes on the CPU.
+SHORT_STEP = 128
+#: Bytes of maps between stages.
+AUTO_MEMORY = {"cpu": 400 << 20, "mps": 1 << 30, "cuda": 8 << 30}
+SMALLEST_TILE = 64
+#: Sampled statistics look at this many places of this side.
+SAMPLES = 16
+SAMPLE_SIDE = 192
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A network, ready to run.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        On its device, in its number format.
+    spec : ModelSpec
+    tile : int or "auto"
+        Greatest side of the tiles in pixels; 0 for the whole plane at once.
+    statistics : {"exact", "sampled"}
+    memory : int or "auto"
+        Bytes of maps between the model's stages. An image whose maps fit is one tile, and
+        nothing is computed twice; otherwise tiles are as large as it allows. For models that
+        compute a tile at once, all that takes: with "auto" what is free, half of it for tiles.
+    step : int
+        Side in pixels of what is computed at once; 0 for what suits the device.
+    tf32 : bool
+        Whether CUDA may round float32 products to 10 bits.
+    fallback : callable, optional
+        Makes the pipeline to go on with when not even small tiles fit the device.
+    """
+
+    pipeline: Pipeline
+    spec: ModelSpec
+    tile: Any = "auto"
+    statistics: str = "exact"
+    memory: Any = "auto"
+    step: int = 0
+    tf32: bool = False
+    fallback: Callable[[], Pipeline] | None = None
+    #: Tile sizes by sides of planes: what is free changes meanwhile, the plan must not.
+    _sizes: dict[tuple[int, int], int] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def device(self) -> torch.device:
+        return self.pipeline.device
+
+    def tile_size(self, height: int, width: int) -> int:
+        """Return the greatest side of the tiles of a plane, 0 for one tile."""
+        if self.spec.fold is None:
+            return 0
+        if self.tile != "auto":
+            size = int(self.tile)
+            return 0 if size >= max(height, width) else size
+        if self.spec.plane_bytes:
+            return self._fitting(height, width)
+        memory = AUTO_MEMORY[self.device.type] if self.memory == "auto" else int(self.memory)
+        area = memory // bytes_per_pixel(self.pipeline)
+        bounds = self.pipeline.stages[0].bounds(Region.of(height, width))
+        if bounds.area <= area:
+            return 0
+        window = self.pipeline.window
+        side = (math.isqrt(area) - 2 * self.spec.halo) // window * window
+        return max(SMALLEST_TILE // window * window, side)
+
+    def _fitting(self, height: int, width: int) -> int:
+        """Return the side of tiles that are computed at once, 0 where the plane is."""
+        if (height, width) not in self._sizes:
+            self._sizes[height, width] = tile_side(
+                self.spec,
+                Region.of(height, width),
+                self.pipeline.dtype,
+                self.device,
+                self.memory,
+            )
+        size = self._sizes[height, width]
+        return max(size, SMALLEST_TILE) if 0 < size < max(height, width) else 0
+
+    def tiles(self, image: Region) -> tuple[Region, ...]:
+        """Return the tiles of an image."""
+        size = self.tile_size(image.height, image.width)
+        return plan_tiles(image, size, self.pipeline.window)
+
+    def measured(self, image: Region) -> tuple[Region, ...]:
+        """Return the tiles that statistics are measured on."""
+        tiles = self.tiles(image)
+        # In a single tile nothing is computed twice, and sampling would save nothing.
+        if self.statistics == "exact" or len(tiles) == 1:
+            return tiles
+        places = plan_tiles(image, SAMPLE_SIDE, self.pipeline.window)
+        if len(places) <= SAMPLES:
+            return places
+        # Evenly spaced along the rows, so that rows and columns both vary.
+        picks = np.linspace(0, len(places) - 1, SAMPLES).round().astype(int)
+        return tuple(places[i] for i in picks)
+
+    def units(self, height: int, width: int) -> int:
+        """Return how many units of progress a plane takes: steps, over all passes."""
+        height, width = (max(side, self.spec.minimum_side) for side in (height, width))
+        image = Region.of(height, width)
+        tiles, keep = self.tiles(image), self._keeps(image)
+
+        def count(tile: Region) -> list[int]:
+            return count_steps(self._pipeline(keep), tile, image, self._step, keep=keep)
+
+        measured = (sum(count(tile)[:-1]) for tile in self.measured(image))
+        return sum(measured) + sum(count(tile)[-1] for tile in tiles)
+
+    def _keeps(self, image: Region) -> bool:
+        return len(self.tiles(image)) == 1
+
+    def _pipeline(self, keep: bool) -> Pipeline:
+        """Return what runs in a plane of a single tile, or of several."""
+        return self.pipeline.whole or self.pipeline if keep else self.pipeline
+
+    @property
+    def _step(self) -> int:
+        if self.pipeline.at_once:
+            return 1 << 30
+        if not self.step and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
+            return SHORT_STEP
+        return self.step or STEP[self.device.type]
+
+    @property
+    def _threads(self) -> int:
+        return cpu_threads() if self.device.type == "cpu" and not self.pipeline.at_once else 1
+
+    def run(self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter) -> None:
+        """Fuse the two (H, W) planes of a source; see `steps`."""
+        for _ in self.steps(source, sink, shape, reporter):
+            pass
+
+    def steps(
+        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+    ) -> Iterator[None]:
+        """Fuse the two (H, W) planes of a source, yielding after every step that is reported.
+
+        Out of memory, the tiles are halved and the plane starts again; if not even small
+        tiles fit the device, it starts again on the CPU, with a warning.
+
+        Raises
+        ------
+        DeviceError
+            If even the smallest tiles do not fit the CPU's memory, or what was asked for takes
+            more than is free.
+        Cancelled
+            If the reporter says so.
+        """
+        height, width = shape
+        if min(shape) < self.spec.minimum_side:
+            yield from self._small_steps(source, sink, shape, reporter)
+            return
+        image, engine = Region.of(height, width), self
+        while True:
+            engine._require_room(image)
+            done, planned = reporter.done, engine.units(height, width)
+            try:
+                with closing(engine.stream(source, sink, image)) as stream:
+                    while engine._advance(stream):
+                        reporter.advance()
+                        yield
+                return
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                engine = engine._smaller(image, error)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            # What was done for nothing, and what the finer plan adds.
+            reporter.expect(reporter.done - done + engine.units(height, width) - planned)
+
+    def _require_room(self, image: Region) -> None:
+        if self.spec.plane_bytes:
+            size = self.tile_size(image.height, image.width)
+            require_room(self.spec, image, size, self.pipeline.dtype, self.device)
+
+    def _advance(self, stream: Iterator[None]) -> bool:
+        """Take a step; return whether there was one."""
+        # Set for each step: between two steps the caller's own code may run.
+        with self._products():
+            return next(stream, self) is None
+
+    def _products(self) -> AbstractContextManager[None]:
+        return float32_products(self.device, tf32=self.tf32)
+
+    def _small_steps(
+        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+    ) -> Iterator[None]:
+        """Fuse planes smaller than the network takes, padded symmetrically."""
+        height, width = shape
+        side, whole = self.spec.minimum_side, Region.of(height, width)
+        padding = ((0, max(0, side - height)), (0, max(0, side - width)))
+        first, second = (np.pad(x, padding, mode="symmetric") for x in source.read(whole))
+        padded = Arrays(first, second)
+        yield from self.steps(padded, padded, first.shape, reporter)
+        mask = None if padded.mask is None else padded.mask[whole.slices]
+        sink.write(whole, padded.image[whole.slices], mask)
+
+    def _smaller(self, image: Region, error: Exception) -> Engine:
+        """Return an engine that needs less memory."""
+        longest = max(image.height, image.width)
+        size = self.tile_size(image.height, image.width) or longest
+        half = size // 2 // self.pipeline.window * self.pipeline.window
+        if half >= SMALLEST_TILE and self.spec.fold is not None:
+            return replace(self, tile=half)
+        reason = str(error).splitlines()[0]
+        if self.fallback is None:
+            raise DeviceError(
+                f"Tiles of {size} pixels do not fit the memory of {self.device}: {reason}. Free "
+                "memory or use another device."
+            ) from error
+        warnings.warn(
+            f"Tiles of {size} pixels do not fit the memory of {self.device} ({reason}); going on "
+            "with the CPU.",
+            GifnetWarning,
+            stacklevel=4,
+        )
+        return replace(self, pipeline=self.fallback(), tile="auto", memory="auto", fallback=None)
+
+    def stream(self, source: Source, sink: Sink, image: Region) -> Generator[None, None, None]:
+        """Fuse planes step by step, yielding after each; closing the generator stops.
+
+        Parameters
+        ----------
+        image : Region
+            All of both planes.
+        """
+        tiles = self.tiles(image)
+        keep = self._keeps(image)
+        pipeline = self._pipeline(keep)
+        with self._passes(source, image, keep=keep) as (window, passes):
+            for index in measured_stages(pipeline):
+                sums = [MomentSum() for _ in pipeline.stages[index].measured]
+                for tile in window.over(self.measured(image)):
+                    parts = yield from passes.measure(tile)
+                    for total, part in zip(sums, parts, strict=True):
+                        total.join(part)
+                passes.finish_pass([total.result() for total in sums])
+            for tile in window.over(tiles):
+                sink.write(tile, *(yield from passes.render(tile)))
+
+    def measure_tile(
+        self, source: Source, tile: Region, image: Region, known: Known
+    ) -> list[MomentSum]:
+        """Return what a tile adds to the moments of the next stage after those known."""
+        with self._products(), self._passes(source, image, known=known) as (window, passes):
+            window.hold(tile)
+            return _drain(passes.measure(tile))
+
+    def render_tile(
+        self, source: Source, tile: Region, image: Region, known: Known
+    ) -> tuple[Plane, Plane | None]:
+        """Return the fused plane of a tile and its mask, the moments of all stages known."""
+        with self._products(), self._passes(source, image, known=known) as (window, passes):
+            window.hold(tile)
+            return _drain(passes.render(tile))
+
+    @contextmanager
+    def _passes(
+        self, source: Source, image: Region, *, keep: bool = False, known: Known = ()
+    ) -> Iterator[tuple[Window, Passes]]:
+        margin = self.spec.halo if self.spec.fold else max(image.height, image.width)
+        window = Window(source, image, margin, self.device, ahead=self.device.type == "cuda")
+        workers = Workers(self._threads)
+        try:
+            yield (
+                window,
+                Passes(
+                    self._pipeline(keep),
+                    image,
+                    window,
+                    step=self._step,
+                    workers=workers,
+                    keep=keep,
+                    known=known,
+                ),
+            )
+        finally:
+            workers.close()
+            window.close()
+
+
+def _drain(steps: Generator[None, None, Result]) -> Result:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    # The CPU's allocator raises a plain RuntimeError.
+    text = str(error).lower()
+    return "not enough memory" in text or "out of memory" in text

@@ -1,0 +1,87 @@
+"""Whether a plane or a tile fits a device's memory, for models that compute either at once."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import DeviceError
+from ..models.maps import Region
+from ..models.registry import ModelSpec
+
+#: Greatest side of tiles in pixels that are computed at once: margins cost little by then.
+LARGEST_TILE = 2048
+#: Share of the free memory that such tiles may take.
+TILE_SHARE = 0.5
+
+_MEMORY_INFO = Path("/proc/meminfo")
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the memory that a device has free, None where there is no telling."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # What PyTorch keeps for itself it will use first.
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type != "cpu" or not _MEMORY_INFO.exists():
+        return None
+    lines = (line.split() for line in _MEMORY_INFO.read_text(encoding="ascii").splitlines())
+    found = {words[0]: int(words[1]) for words in lines if len(words) > 1}
+    return found["MemAvailable:"] * 1024 if "MemAvailable:" in found else None
+
+
+def bytes_at_once(spec: ModelSpec, dtype: torch.dtype) -> float:
+    """Return what a pixel takes of a plane or tile that is computed at once."""
+    # Beside maps in the number format there are some in float32 always.
+    return spec.plane_bytes * (1.0 if dtype == torch.float32 else 0.7)
+
+
+def tile_side(
+    spec: ModelSpec, image: Region, dtype: torch.dtype, device: torch.device, memory: Any
+) -> int:
+    """Return the side of the largest tiles that fit, 0 if the whole plane does.
+
+    Parameters
+    ----------
+    memory : int or "auto"
+        Bytes that may be taken.
+
+    Returns
+    -------
+    int
+        A multiple of the model's window, at least one window, whether that fits or not.
+    """
+    cost = bytes_at_once(spec, dtype)
+    allowed = math.inf if memory == "auto" else float(memory)
+    free = free_bytes(device)
+    room = math.inf if free is None else float(free)
+    if image.area * cost <= min(room, allowed):
+        return 0
+    side = math.isqrt(int(min(TILE_SHARE * room, allowed) / cost)) - 2 * spec.halo
+    return max(1, min(side, LARGEST_TILE) // spec.window) * spec.window
+
+
+def require_room(
+    spec: ModelSpec, image: Region, tile: int, dtype: torch.dtype, device: torch.device
+) -> None:
+    """Refuse tiles that need more memory than is free; with `tile` 0, a whole plane.
+
+    Raises
+    ------
+    DeviceError
+        Saying how much it takes, and what would take less.
+    """
+    reach = tile + 2 * spec.halo if tile else max(image.height, image.width)
+    area = min(reach, image.height) * min(reach, image.width)
+    needed, free = area * bytes_at_once(spec, dtype), free_bytes(device)
+    if free is None or needed <= free:
+        return
+    what = f"tiles of {tile}" if tile else f"a plane of {image.height} x {image.width}"
+    raise DeviceError(
+        f"Model {spec.name!r} takes about {needed / 2**30:.1f} GiB for {what} pixels; {device} has "
+        f"{free / 2**30:.1f} GiB free. Use tile='auto' or smaller tiles, free memory, or use "
+        "model='gifnet', which takes less."
+    )

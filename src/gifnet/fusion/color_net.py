@@ -1,0 +1,94 @@
+"""The colour of two coloured sources as a network decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from ..imaging.chroma_correction import ChromaCorrection
+from ..models.frufn.color_net import ColorNet
+from ..models.maps import Region
+from ..models.registry import companion_weights
+from ..models.weights import build_model, load_weights
+
+if TYPE_CHECKING:
+    from .canvas import PlanePair
+
+Floats = npt.NDArray[np.floating]
+
+#: Larger planes are halved, and halved again: the correction is smooth, and its features
+#: take some 3 kB a pixel.
+MOST_PIXELS = 1 << 20
+#: Pixels that are read at once.
+_STRIP = 1 << 22
+
+
+class LearntChroma:
+    """ColorNet as what mixes the chroma of two sources.
+
+    It sees a whole plane, reduced to at most a megapixel, so that the colour does not depend on
+    tiles. In place of the fused luminance, for which it was trained, it is given the mean of
+    both sources', which is known before anything is fused: on made exposure pairs the chroma is
+    as near to the truth (docs/quality.md).
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Raises
+    ------
+    WeightsError
+        If the installation has no weights of ColorNet.
+    """
+
+    def __init__(self, device: torch.device):
+        module = build_model(load_weights(None, "color-net"), "color-net")
+        assert isinstance(module, ColorNet)
+        self._module, self._device = module.to(device), device
+
+    def strips(self, shape: tuple[int, int]) -> list[Region]:
+        """Return the parts of an (H, W) plane that `survey` takes one by one."""
+        height, width = shape
+        factor = _factor(shape)
+        rows = max(1, _STRIP // (width * factor)) * factor
+        return [Region(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]
+
+    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int]) -> Floats:
+        """Return what ColorNet needs to know of a strip, (h, w, 5)."""
+        luminance = np.mean(pair.read(strip), axis=0)
+        first, second = pair.chroma(strip)
+        seen = np.concatenate((luminance[..., None], first, second), axis=-1).astype(np.float32)
+        planes = torch.from_numpy(np.moveaxis(seen, -1, 0))[None]
+        # Blocks at the right and the bottom may be smaller.
+        reduced = F.avg_pool2d(planes, _factor(shape), ceil_mode=True, count_include_pad=False)
+        return np.moveaxis(reduced[0].numpy(), 0, -1)
+
+    @torch.no_grad()
+    def correct(self, seen: Sequence[Floats], shape: tuple[int, int]) -> ChromaCorrection:
+        """Return the correction of a plane from what was seen of its strips."""
+        planes = torch.from_numpy(np.moveaxis(np.concatenate(seen), -1, 0))[None]
+        planes = planes.to(self._device)
+        values = self._module.correction(planes[:, :1], planes[:, 1:3], planes[:, 3:])
+        return ChromaCorrection(np.moveaxis(values[0].cpu().numpy(), 0, -1), _factor(shape))
+
+    def of_plane(self, pair: PlanePair, shape: tuple[int, int]) -> ChromaCorrection:
+        """Return the correction of an (H, W) plane."""
+        return self.correct([self.survey(pair, s, shape) for s in self.strips(shape)], shape)
+
+
+def _factor(shape: tuple[int, int]) -> int:
+    """Return by how much a plane is reduced, a power of 2."""
+    factor = 1
+    while -(-shape[0] // factor) * -(-shape[1] // factor) > MOST_PIXELS:
+        factor *= 2
+    return factor
+
+
+def learnt_chroma(device: torch.device) -> LearntChroma | None:
+    """Return what mixes chroma on a device, None where the installation has no weights for it."""
+    return None if companion_weights("color-net") is None else LearntChroma(device)

@@ -1,0 +1,236 @@
+"""Lazy in, lazy out: dask sources give a dask result, computed tile by tile.
+
+The graph holds a task for every tile and pass, so any dask scheduler can run it, also over
+several machines; a pass waits for the moments that the one before it has measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..engine.engine import Engine
+from ..engine.moment_sum import MomentSum
+from ..engine.passes import measured_stages
+from ..imaging.chroma_correction import ChromaCorrection
+from ..imaging.missing import FILL_REACH
+from ..imaging.source import WHOLE, Source, is_stored
+from ..models.contract import Known
+from ..models.maps import Region
+from ..progress import Reporter
+from .canvas import Canvas, CanvasPlane, PlanePair, without_data
+from .request import Request
+
+
+@dataclass(frozen=True)
+class _TileTask:
+    """What a task knows: everything but the pixels."""
+
+    request: Request  # without its arrays
+    tile: Region
+    reads: Region
+    image: Region
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.image.height, self.image.width
+
+    def pair(
+        self, first: Any, second: Any, correction: ChromaCorrection | None = None
+    ) -> PlanePair:
+        one = replace(self.request.first, data=first)
+        two = one if second is None else replace(self.request.second, data=second)
+        request = replace(self.request, first=one, second=two)
+        return PlanePair(request, (), (self.reads.top, self.reads.left), correction)
+
+    def survey_chroma(self, first: Any, second: Any) -> Any:
+        """Return what the network that decides about colour needs to know of a strip."""
+        return self.request.mix_chroma.survey(self.pair(first, second), self.tile, self.shape)
+
+    def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
+        """Return the correction of the plane's chroma."""
+        found: ChromaCorrection = self.request.mix_chroma.correct(seen, self.shape)
+        return found
+
+    def fuse(
+        self,
+        engine: Engine,
+        _: Known,
+        first: Any,
+        second: Any,
+        correction: ChromaCorrection | None,
+    ) -> tuple[Any, Any]:
+        """Fuse a plane of a single tile: nothing is computed twice."""
+        pair = self.pair(first, second, correction)
+        canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
+        engine.run(pair, CanvasPlane(canvas, pair), self.shape, Reporter(None))
+        return without_data(canvas.image, canvas.lacking, self.request), canvas.share
+
+    def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:
+        return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
+
+    def render(
+        self,
+        engine: Engine,
+        known: Known,
+        first: Any,
+        second: Any,
+        correction: ChromaCorrection | None,
+    ) -> tuple[Any, Any]:
+        pair = self.pair(first, second, correction)
+        fused, mask = engine.render_tile(pair, self.tile, self.image, known)
+        image, share, lacking = pair.finish(self.tile, fused, mask)
+        return without_data(image, lacking, self.request), share
+
+
+def _join(known: Known, parts: Sequence[Sequence[MomentSum]]) -> Known:
+    """Add the moments of a pass, summed over its tiles, to those known."""
+    totals = [MomentSum() for _ in parts[0]]
+    for part in parts:
+        for total, some in zip(totals, part, strict=True):
+            total.join(some)
+    return [*known, [total.result() for total in totals]]
+
+
+def _has_data(source: Source, values: Any) -> bool:
+    return replace(source, data=values).has_data()
+
+
+def _require_data(source: Source, place: tuple[int, ...], known: Known, found: Any) -> Known:
+    """Refuse a plane of which no part has data; return what is known."""
+    if not any(found):
+        raise source.no_data(place)
+    return known
+
+
+def _may_lack(source: Source) -> bool:
+    """Whether pixels may be missing, as far as a lazy array tells."""
+    meta = getattr(source.data, "_meta", None)
+    return source.may_lack if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
+
+
+def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool) -> Any:
+    """Return what is known, as a task that refuses a plane without data.
+
+    The plane is read `apart` where tiles need no others: it would stay in memory till the last
+    tile is made.
+    """
+    from dask.delayed import delayed
+    from dask.graph_manipulation import clone
+
+    bare, plane = replace(source, data=None), source.array(place, WHOLE)
+    parts = [plane]
+    if hasattr(plane, "dask"):
+        plane = plane.rechunk({-1: -1}) if source.coloured else plane
+        parts = list((clone(plane) if apart else plane).to_delayed().ravel())
+    found = [delayed(_has_data, pure=False)(bare, part) for part in parts]
+    return delayed(_require_data, pure=False)(bare, place, known, found)
+
+
+def _unread(source: Source) -> Source:
+    """Wrap an array in a file, whose parts would be read while the graph is built."""
+    import dask.array as da
+
+    return replace(source, data=da.from_array(source.data)) if is_stored(source.data) else source
+
+
+def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any, Any]:
+    """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
+
+    Nothing is computed but the value ranges, which the request already holds. A pixel that
+    neither source covers is NaN in floats, and the first source's least value otherwise:
+    dask has no masked results of its own. Planes of floats, and masked ones, are first searched
+    for data, and computing any part of one that has none raises `InvalidInputError`.
+    """
+    import dask.array as da
+    from dask.delayed import delayed
+
+    same = request.second is request.first
+    first = _unread(request.first)
+    request = replace(request, first=first, second=first if same else _unread(request.second))
+    leading = request.shape[:-2]
+    image = Region.of(*request.shape[-2:])
+    bare = replace(
+        request,
+        first=replace(request.first, data=None),
+        second=replace(request.second, data=None),
+    )
+    shared_engine = delayed(engine, traverse=False)
+    in_tiles, stages = len(engine.tiles(image)) > 1, measured_stages(engine.pipeline)
+
+    def lazy(both: Any, height: int, width: int) -> tuple[Any, Any]:
+        size, dtype = (height, width), np.dtype(request.first.dtype)
+        return (
+            da.from_delayed(both[0], size + request.channels, dtype),
+            da.from_delayed(both[1], size, np.float32),
+        )
+
+    def task(
+        tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
+    ) -> tuple[_TileTask, Any, Any]:
+        reads = tile.grown(margin + FILL_REACH, image)
+        first, second = request.arrays(index, reads.slices)
+        return _TileTask(bare, tile, reads, image), first, second
+
+    def correction_of(index: tuple[int, ...]) -> Any:
+        """Return the correction of a plane's chroma, None where no network decides about it."""
+        if request.mix_chroma is None:
+            return None
+        seen = []
+        for strip in request.mix_chroma.strips((image.height, image.width)):
+            what, first, second = task(strip, index, 0)
+            seen.append(delayed(what.survey_chroma, pure=False)(first, second))
+        return delayed(_TileTask(bare, image, image, image).correct_chroma, pure=False)(seen)
+
+    def checked(index: tuple[int, ...]) -> Any:
+        """Return moments of no stage yet, once both planes are known to have data."""
+        known: Any = ()
+        pairs = zip((request.first, request.second), request.places(index), strict=True)
+        for source, place in list(pairs)[: 1 if same else 2]:
+            if _may_lack(source):
+                known = _checked(source, place, known, apart=in_tiles and not stages)
+        return known
+
+    def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+        what = _TileTask(bare, image, image, image)
+        first, second = request.arrays(index, image.slices)
+        correction = correction_of(index)
+        both = delayed(what.fuse, nout=2, pure=False)(
+            shared_engine, checked(index), first, second, correction
+        )
+        return lazy(both, image.height, image.width)
+
+    def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+        known = checked(index)
+        for _ in stages:
+            parts = []
+            for tile in engine.measured(image):
+                what, first, second = task(tile, index)
+                parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
+            known = delayed(_join, pure=False)(known, parts)
+        correction = correction_of(index)
+        rows: list[list[tuple[Any, Any]]] = []
+        for tile in engine.tiles(image):
+            what, first, second = task(tile, index)
+            both = delayed(what.render, nout=2, pure=False)(
+                shared_engine, known, first, second, correction
+            )
+            if tile.left == 0:
+                rows.append([])
+            rows[-1].append(lazy(both, tile.height, tile.width))
+        return tuple(
+            da.concatenate([da.concatenate([x[part] for x in row], axis=1) for row in rows])
+            for part in (0, 1)
+        )
+
+    plane = tiled_plane if in_tiles else whole_plane
+    planes = [plane(index) for index in request.indices()]
+
+    def stack(part: int) -> Any:
+        found = [both[part] for both in planes]
+        return da.stack(found).reshape(leading + found[0].shape) if leading else found[0]
+
+    return stack(0), stack(1) if want_mask else None

@@ -1,0 +1,169 @@
+"""A validated fusion: sources with axes, colour and value range on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
+from ..imaging.source import WHOLE, Part, Source, SourcePlane, read_sources
+
+
+@dataclass(frozen=True)
+class Request:
+    """One validated fusion: two sources on one grid, and what their values mean."""
+
+    first: Source
+    second: Source
+    limits: tuple[Range, Range]
+    #: the range and type that the result goes back to
+    output_limits: Range
+    colour_from: Literal["first", "second", "blend", "none"]
+    #: What decides about colour where it is blended, `gifnet.fusion.color_net.LearntChroma`; None for
+    #: the field's usual blend
+    mix_chroma: Any = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the fused planes, (..., H, W)."""
+        return np.broadcast_shapes(self.first.shape, self.second.shape)
+
+    @property
+    def keeps_alpha(self) -> bool:
+        return self.coloured and (self.first.has_alpha or self.second.has_alpha)
+
+    @property
+    def coloured(self) -> bool:
+        return self.colour_from != "none"
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """What colour adds to the shape: (), (3,) or (4,)."""
+        if not self.coloured:
+            return ()
+        return (4,) if self.keeps_alpha else (3,)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether a source is a dask array, and so the result."""
+        return any(hasattr(source.data, "dask") for source in (self.first, self.second))
+
+    @property
+    def is_masked(self) -> bool:
+        return self.first.is_masked
+
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Yield the index of every plane."""
+        yield from np.ndindex(self.shape[:-2])
+
+    def places(self, index: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return where either source has the plane that is at an index of the result."""
+        one, two = (_broadcast_index(s.shape, index) for s in (self.first, self.second))
+        return one, two
+
+    def planes(self, index: tuple[int, ...], part: Part = WHOLE) -> tuple[SourcePlane, SourcePlane]:
+        """Return both sources' planes at an index of the result, or a part of them."""
+        one, two = self.places(index)
+        first = self.first.plane(one, self.limits[0], part)
+        if self.second is self.first:
+            return first, first
+        return first, self.second.plane(two, self.limits[1], part)
+
+    def arrays(self, index: tuple[int, ...], part: Part) -> tuple[Any, Any]:
+        """Return both sources' arrays of a part of a plane; None for a second that is the first."""
+        one, two = self.places(index)
+        first = self.first.array(one, part)
+        return first, None if self.second is self.first else self.second.array(two, part)
+
+    def require_data(self, index: tuple[int, ...]) -> None:
+        """Refuse planes without a single finite pixel, with an `InvalidInputError`."""
+        for source, place in zip((self.first, self.second), self.places(index), strict=True):
+            source.require_data(place)
+
+
+def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int, ...]:
+    leading = shape[:-2]
+    return tuple(
+        0 if length == 1 else i
+        for length, i in zip(leading, index[len(index) - len(leading) :], strict=True)
+    )
+
+
+def make_request(
+    first: Any,
+    second: Any,
+    value_range: Any = "auto",
+    channel_axis: int | Literal["auto"] | None = "auto",
+    chroma: str = "auto",
+) -> Request:
+    """Validate two images, or one image twice (the same object), as `gifnet.fuse` takes them.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the image or option that cannot be used, and what to do.
+    """
+    specs = split_range_spec(value_range)
+    if second is first and specs[0] == specs[1]:
+        (source,) = read_sources({"first": first}, channel_axis)
+        sources = (source, source)
+        limits = (resolve_range(source.intensities, specs[0]),) * 2
+    else:
+        one, two = read_sources({"first": first, "second": second}, channel_axis)
+        sources = (one, two)
+        limits = (_limits(one, specs[0]), _limits(two, specs[1]))
+        try:
+            np.broadcast_shapes(one.shape, two.shape)
+        except ValueError:
+            raise InvalidInputError(
+                f"The leading axes of the images do not match: first {one.shape[:-2]}, second "
+                f"{two.shape[:-2]}. Give both the same number of planes, or one of them a "
+                "single plane."
+            ) from None
+    colour_from = _colour_from(sources, chroma)
+    return Request(*sources, limits, _output_limits(sources, limits), colour_from)
+
+
+def _output_limits(sources: tuple[Source, Source], limits: tuple[Range, Range]) -> Range:
+    """Return the first image's range, or one to go back to if that image is constant."""
+    (low, high), second = limits
+    if low < high or second[0] == second[1]:
+        return low, high
+    # The second's values may not fit the first's type.
+    dtype = sources[0].dtype
+    return second if dtype == sources[1].dtype or dtype.kind == "f" else dtype_range(dtype)
+
+
+def _limits(source: Source, spec: Any) -> Range:
+    try:
+        return resolve_range(source.intensities, spec)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"In the {source.name} image: {error}") from error
+
+
+def _colour_from(
+    sources: tuple[Source, Source], chroma: str
+) -> Literal["first", "second", "blend", "none"]:
+    first, second = (source.coloured for source in sources)
+    if chroma == "none" or not (first or second):
+        if chroma in ("first", "second", "blend"):
+            raise InvalidInputError(
+                f"chroma is {chroma!r}, but neither image has colour channels; pass channel_axis "
+                "if one has, or leave chroma at 'auto'."
+            )
+        return "none"
+    if chroma == "auto":
+        if sources[0] is sources[1]:
+            return "first"
+        return "blend" if first and second else ("first" if first else "second")
+    wanted = {"first": first, "second": second, "blend": first and second}
+    if not wanted[chroma]:
+        missing = chroma if chroma != "blend" else ("second" if first else "first")
+        raise InvalidInputError(
+            f"chroma is {chroma!r}, but the {missing} image is grey; leave chroma at 'auto'."
+        )
+    return chroma  # type: ignore[return-value]

@@ -1,0 +1,194 @@
+"""GeoTIFF: where an image lies on Earth and what its bands are called, in and out.
+
+The tags are those of OGC GeoTIFF 1.1: ModelPixelScale and ModelTiepoint, or
+ModelTransformation, and the keys of the coordinate reference system, which are carried over as
+they are. GDAL's metadata tag holds names, wavelengths and all else that is said of the bands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import WriteError
+from ..geometry import Grid
+from .atomic import write_atomically
+from .nodata import NoData, nodata_tag
+
+_SCALE, _TIEPOINT, _TRANSFORM = 33550, 33922, 34264
+_KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
+_GDAL_METADATA = 42112
+_TYPES = {_KEYS: "H", _DOUBLES: "d", _TEXT: "s", _GDAL_METADATA: "s"}
+_MODEL_TYPE, _GEOGRAPHIC = 1024, 2
+_RASTER_TYPE, _IS_POINT = 1025, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Georeference:
+    """What a GeoTIFF says besides its pixels.
+
+    Attributes
+    ----------
+    matrix : (3, 3) float64 or None
+        From homogeneous (row, column, 1) indices to (y, x) of the reference system, at pixel
+        centres; None if the file does not say.
+    tags : dict
+        The tags of the reference system and GDAL's metadata by number, as the file has them.
+    """
+
+    matrix: npt.NDArray[np.float64] | None
+    tags: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def system(self) -> tuple[Any, ...] | None:
+        """The keys of the reference system, None if there are none."""
+        keys = tuple(self.tags.get(tag) for tag in (_KEYS, _DOUBLES, _TEXT))
+        return None if keys[0] is None else keys
+
+    @property
+    def is_point(self) -> bool:
+        """Whether tags place pixel centres instead of corners."""
+        return bool(self._key(_RASTER_TYPE) == _IS_POINT)
+
+    def grid(self, shape: tuple[int, int]) -> Grid | None:
+        """Return the grid of planes of a shape, None if the file does not place them."""
+        return None if self.matrix is None else Grid(shape, self.matrix)
+
+    def pixel_size(self) -> dict[str, list[Any]]:
+        """Return scale and units of (C, Y, X), pixels where the file does not place them."""
+        if self.matrix is None or self.system is None:
+            return {"scale": [1.0] * 3, "units": ["pixel"] * 3}
+        unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else "m"
+        sizes = np.linalg.norm(self.matrix[:2, :2], axis=0).tolist()
+        return {"scale": [1.0, *sizes], "units": ["pixel", unit, unit]}
+
+    def _key(self, number: int) -> Any:
+        """Return the value of a short key (GeoTIFF 1.1, 7.1.1), None if it is not given."""
+        keys = tuple(self.tags.get(_KEYS) or ())
+        entries = [keys[i : i + 4] for i in range(4, len(keys) - 3, 4)]
+        return next((entry[3] for entry in entries if entry[0] == number), None)
+
+    def band_names(self) -> tuple[str, ...]:
+        """Return the bands' names from GDAL's metadata, in their order."""
+        return self._items(lambda item: item.get("role") == "description")
+
+    def wavelengths(self) -> tuple[str, ...]:
+        """Return the bands' wavelengths from GDAL's metadata, as they are written there."""
+        return self._items(lambda item: str(item.get("name")).lower() == "wavelength")
+
+    def _items(self, wanted: Any) -> tuple[str, ...]:
+        try:
+            root = ElementTree.fromstring(str(self.tags[_GDAL_METADATA]))
+        except (KeyError, ElementTree.ParseError):
+            return ()
+        items = [item for item in root.iter("Item") if wanted(item) and item.get("sample")]
+        items.sort(key=lambda item: int(str(item.get("sample"))))
+        return tuple(item.text or "" for item in items)
+
+
+def read_georeference(path: str | Path) -> Georeference:
+    """Return what a TIFF file says about its place on Earth and its bands.
+
+    A file without such tags, or of another format, gives a `Georeference` without a matrix.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            found = {tag.code: tag.value for tag in tif.pages.first.tags}
+    except (tifffile.TiffFileError, OSError):
+        return Georeference(None)
+    tags = {code: found[code] for code in _TYPES if code in found}
+    bare = Georeference(None, tags)
+    return Georeference(_matrix(found, 0.0 if bare.is_point else 0.5), tags)
+
+
+def _matrix(tags: Mapping[int, Any], half: float) -> npt.NDArray[np.float64] | None:
+    """Return the map of indices of pixel centres; tags map (x, y) from corners or centres."""
+    scale, tie, transform = (tags.get(tag) for tag in (_SCALE, _TIEPOINT, _TRANSFORM))
+    if transform is not None and len(transform) == 16:
+        full = np.asarray(transform, np.float64).reshape(4, 4)
+        linear, offset = full[:2, :2], full[:2, 3]
+    elif scale is not None and tie is not None and len(tie) >= 6:
+        linear = np.diag([scale[0], -scale[1]])
+        offset = np.array(tie[3:5]) - linear @ np.array(tie[:2])
+    else:
+        return None
+    offset = offset + linear @ np.array([half, half])
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = linear[::-1, ::-1], offset[::-1]
+    return matrix if np.isfinite(matrix).all() and np.linalg.det(matrix) else None
+
+
+def write_geotiff(
+    path: str | Path,
+    bands: npt.ArrayLike,
+    place: Georeference,
+    description: Mapping[str, Any] | None = None,
+    nodata: NoData | None = None,
+) -> None:
+    """Write bands as a GeoTIFF, under its name only when the file is complete.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .tif or .tiff.
+    bands : (B, H, W) array
+        Of any type.
+    place : Georeference
+        Written as ModelPixelScale and ModelTiepoint, or as ModelTransformation if rotated, with
+        its reference system, band names and wavelengths.
+    description : mapping, optional
+        A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+    nodata : number, optional
+        The value that pixels without data have in `bands`.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is another, or the file cannot be written.
+    """
+    import tifffile
+
+    path, data = Path(path), np.asarray(bands)
+    if path.suffix.lower() not in (".tif", ".tiff") or data.ndim != 3:
+        raise WriteError(
+            f"Cannot write bands of shape {data.shape} as {path}; give (B, H, W) and a name ending "
+            "in .tif."
+        )
+    extra = [(code, _TYPES[code], 0 if _TYPES[code] == "s" else len(value), value, True)
+             for code, value in place.tags.items()]  # fmt: skip
+    if place.matrix is not None:
+        extra += _place_tags(place.matrix, 0.0 if place.is_point else 0.5)
+    if nodata is not None:
+        extra.append(nodata_tag(nodata))
+    metadata: dict[str, Any] = {"axes": "CYX", **place.pixel_size()}
+    if description is not None:
+        metadata["gifnet"] = json.loads(json.dumps(description))
+
+    def save(temporary: Path) -> None:
+        tifffile.imwrite(
+            temporary, data, photometric="minisblack", metadata=metadata, extratags=extra,
+            planarconfig="separate" if len(data) > 1 else None,
+        )  # fmt: skip
+
+    write_atomically(path, save, hint=".tif takes every kind of image.")
+
+
+def _place_tags(matrix: npt.NDArray[np.float64], half: float) -> list[tuple[Any, ...]]:
+    linear = matrix[:2, :2][::-1, ::-1]
+    x, y = matrix[:2, 2][::-1] - linear @ np.array([half, half])
+    if linear[0, 1] == 0 == linear[1, 0] and linear[0, 0] > 0 > linear[1, 1]:
+        scale = (float(linear[0, 0]), float(-linear[1, 1]), 0.0)
+        tie = (0.0, 0.0, 0.0, float(x), float(y), 0.0)
+        return [(_SCALE, "d", 3, scale, True), (_TIEPOINT, "d", 6, tie, True)]
+    full = np.zeros((4, 4))
+    full[:2, :2], full[:2, 3], full[3, 3] = linear, (x, y), 1
+    return [(_TRANSFORM, "d", 16, tuple(full.ravel().tolist()), True)]

@@ -1,0 +1,370 @@
+"""OME-Zarr images: written as multiscale pyramids of NGFF 0.4, read in 0.4 and 0.5.
+
+The format is that of https://ngff.openmicroscopy.org; zarr does the storage. Pixels are written
+strip by strip, so an image may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ReadError, WriteError
+from .atomic import write_atomically
+from .tiff_metadata import unit_name
+
+SUFFIX = ".zarr"
+_VERSION = "0.4"
+_CHUNK = 512
+#: Levels are halved until neither side of a plane is longer than this.
+_COARSEST = 512
+_STRIP_ROWS = 1024
+_MOST_AXES = 5
+_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+_UNITS = {
+    "nm": "nanometer",
+    "um": "micrometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "m": "meter",
+    "km": "kilometer",
+    "inch": "inch",
+    "foot": "foot",
+    "ns": "nanosecond",
+    "us": "microsecond",
+    "ms": "millisecond",
+    "s": "second",
+    "min": "minute",
+    "hour": "hour",
+}
+_KEY = "gifnet"
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An OME-Zarr image, not yet read into memory.
+
+    Attributes
+    ----------
+    name : str
+    levels : tuple of zarr.Array
+        The finest first.
+    axes : str
+        A letter an axis, such as "CZYX"; S, RGB(A) samples, where this module wrote them.
+    scale, units, translate : tuple
+        As in `gifnet.io.files.ImageFile`, a value per axis except S, of the finest level.
+    channel_names : tuple of str
+        Names along axis C, empty if there are none.
+    metadata : dict
+        The provenance record under "gifnet", where there is one.
+    """
+
+    name: str
+    levels: tuple[Any, ...]
+    axes: str
+    scale: tuple[float, ...]
+    units: tuple[str, ...]
+    translate: tuple[float, ...]
+    channel_names: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def is_ngff(path: str | Path) -> bool:
+    """Tell whether a folder holds an OME-Zarr image, without reading pixels."""
+    path = Path(path)
+    return any(
+        _multiscales(_json(path / name, inner)) is not None
+        for name, inner in ((".zattrs", None), ("zarr.json", "attributes"))
+    )
+
+
+def _json(path: Path, inner: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found = found.get(inner) if inner else found
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the first multiscale image that the attributes of a group describe."""
+    holder = attributes.get("ome", attributes)  # where 0.5 keeps it
+    found = holder.get("multiscales") if isinstance(holder, dict) else None
+    first = found[0] if isinstance(found, list) and found else None
+    return first if isinstance(first, dict) else None
+
+
+def read_ngff(path: str | Path) -> StoredImage:
+    """Open an OME-Zarr image; its pixels are read when they are asked for.
+
+    Raises
+    ------
+    ReadError
+        If the folder holds no such image, or zarr is not installed.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise ReadError(f"There is no folder {path}; an OME-Zarr image is one.")
+    try:
+        import zarr
+    except ImportError:
+        raise ReadError(
+            f"Reading {path} needs zarr; install it with: pip install 'napari-gifnet[zarr]'."
+        ) from None
+    try:
+        group = zarr.open_group(path, mode="r")
+        return _stored(path, group)
+    except ReadError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ReadError(
+            f"Cannot read {path} as OME-Zarr: {reason} (the folder may be incomplete)."
+        ) from error
+
+
+def _stored(path: Path, group: Any) -> StoredImage:
+    attributes = dict(group.attrs)
+    described = _multiscales(attributes)
+    if described is None:
+        raise ReadError(f"{path} holds no OME-Zarr image: its attributes name no multiscales.")
+    datasets = described["datasets"]
+    levels = tuple(group[str(dataset["path"])] for dataset in datasets)
+    axes = described["axes"]
+    if not levels or any(level.ndim != len(axes) or 0 in level.shape for level in levels):
+        raise ReadError(f"{path} is no image of {len(axes)} axes: its arrays differ or are empty.")
+    record = attributes.get(_KEY)
+    metadata = {_KEY: record} if isinstance(record, dict) else {}
+    letters = "".join(str(axis["name"])[:1].upper() for axis in axes)
+    if isinstance(record, dict) and record.get("samples") and "C" in letters:
+        letters = letters.replace("C", "S")
+    transforms = [*datasets[0].get("coordinateTransformations", ())]
+    transforms += described.get("coordinateTransformations", ())
+    scale, translate = np.ones(len(axes)), np.zeros(len(axes))
+    for transform in transforms:
+        if transform["type"] == "scale":
+            factors = np.asarray(transform["scale"], float)
+            scale, translate = scale * factors, translate * factors
+        elif transform["type"] == "translation":
+            translate = translate + np.asarray(transform["translation"], float)
+    if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(translate).all()):
+        raise ReadError(f"{path} has pixel sizes {scale.tolist()} at {translate.tolist()}.")
+    kept = [index for index, letter in enumerate(letters) if letter != "S"]
+    return StoredImage(
+        path.name.removesuffix(SUFFIX).removesuffix(".ome"),
+        levels,
+        letters,
+        tuple(float(scale[i]) for i in kept),
+        tuple(unit_name(axes[i].get("unit")) for i in kept),
+        tuple(float(translate[i]) for i in kept),
+        _channel_names(attributes, levels[0].shape, letters),
+        metadata,
+    )
+
+
+def _channel_names(
+    attributes: Mapping[str, Any], shape: tuple[int, ...], axes: str
+) -> tuple[str, ...]:
+    holder = attributes.get("ome", attributes)
+    channels = holder.get("omero", {}).get("channels", ())
+    names = tuple(str(channel.get("label", "")) for channel in channels)
+    count = shape[axes.index("C")] if "C" in axes else 0
+    return names if len(names) == count and all(names) else ()
+
+
+def write_ngff(
+    path: str | Path,
+    data: Any,
+    *,
+    axes: str,
+    scale: Sequence[float] | None = None,
+    units: Sequence[str] | None = None,
+    translate: Sequence[float] | None = None,
+    description: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an image as OME-Zarr 0.4, under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder, ending in .zarr; an older one is replaced.
+    data : array
+        The pixels; NumPy, dask or zarr, of which strips are taken one after the other.
+    axes : str
+        A letter an axis, two to five, the last two (without S) Y and X; S, RGB(A) samples, last.
+    scale, units, translate : sequence, optional
+        Pixel sizes, their units, and the first pixel's centre, one per axis except S.
+    description : mapping, optional
+        A record of JSON values, which `read_ngff` gives back as ``metadata["gifnet"]``.
+
+    Raises
+    ------
+    WriteError
+        If OME-Zarr cannot hold the image, the folder cannot be written, or zarr is missing.
+    """
+    path = Path(path)
+    try:
+        import zarr
+    except ImportError:
+        raise WriteError(
+            f"Writing {path} needs zarr; install it with: pip install 'napari-gifnet[zarr]'."
+        ) from None
+    layout = _layout(path, tuple(data.shape), axes)
+    sized = len(axes.replace("S", ""))
+    place = (
+        (1.0,) * sized if scale is None else tuple(map(float, scale)),
+        ("pixel",) * sized if units is None else tuple(map(unit_name, units)),
+        (0.0,) * sized if translate is None else tuple(map(float, translate)),
+    )
+    if {len(values) for values in place} != {sized}:
+        raise WriteError(f"scale, units and translate {place} need {sized} values each.")
+
+    def save(temporary: Path) -> None:
+        group = zarr.open_group(temporary, mode="w", zarr_format=2)
+        count = _write_levels(group, data, layout)
+        described = _describe(path, layout, count, *place)
+        record = dict(description or {})
+        if layout.coloured:
+            record["samples"] = True
+        extra = {_KEY: record} if record else {}
+        group.attrs.put({"multiscales": [described], **extra})
+
+    write_atomically(path, save, hint=".tif takes every kind of image.")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How an image lies in the store: samples before the planes, as the format wants."""
+
+    axes: str
+    shape: tuple[int, ...]
+    coloured: bool
+
+
+def _layout(path: Path, shape: tuple[int, ...], axes: str) -> _Layout:
+    stored = axes.replace("S", "")
+    coloured = "S" in axes
+    problem = None
+    if len(axes) != len(shape):
+        problem = f"axes {axes!r} do not fit shape {shape}"
+    elif not stored.endswith("YX") or len(set(stored)) < len(stored):
+        problem = f"axes {axes!r} do not end in YX, or repeat"
+    elif coloured and ("C" in stored or not axes.endswith("S")):
+        problem = f"axes {axes!r} have channels and colours"
+    elif len(axes) > _MOST_AXES:
+        problem = f"axes {axes!r} are more than {_MOST_AXES}"
+    if path.suffix.lower() != SUFFIX:
+        problem = "its name does not end in .zarr"
+    if problem:
+        raise WriteError(f"Cannot write {path} as OME-Zarr: {problem}. Save it as .tif instead.")
+    if coloured:
+        lead = len(stored) - 2
+        # The format's order is time, channel, space.
+        spot = 1 if stored.startswith("T") else 0
+        order = f"{stored[:spot]}C{stored[spot:lead]}YX"
+        return _Layout(order, (*shape[:spot], shape[-1], *shape[spot:-1]), True)
+    return _Layout(stored, shape, False)
+
+
+def _write_levels(group: Any, data: Any, layout: _Layout) -> int:
+    """Write the pyramid, each level from the one before; return how many levels there are."""
+    source, shape, level = data, layout.shape, 0
+    from_data = True
+    while True:
+        array = group.create_array(
+            str(level),
+            shape=shape,
+            dtype=data.dtype,
+            chunks=(1,) * (len(shape) - 2) + tuple(min(_CHUNK, side) for side in shape[-2:]),
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
+        for index, rows in _strips(shape):
+            if from_data:
+                array[(*index, rows)] = _strip(source, layout, index, rows)
+            else:
+                finer = slice(2 * rows.start, 2 * rows.stop)
+                array[(*index, rows)] = _halved(np.asarray(source[(*index, finer)]), data.dtype)
+        level += 1
+        if max(shape[-2:]) <= _COARSEST:
+            return level
+        source, from_data = array, False
+        shape = (*shape[:-2], *(math.ceil(side / 2) for side in shape[-2:]))
+
+
+def _strips(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], slice]]:
+    for index in np.ndindex(shape[:-2]):
+        for start in range(0, shape[-2], _STRIP_ROWS):
+            yield index, slice(start, min(start + _STRIP_ROWS, shape[-2]))
+
+
+def _strip(data: Any, layout: _Layout, index: tuple[int, ...], rows: slice) -> npt.NDArray[Any]:
+    if not layout.coloured:
+        return np.asarray(data[(*index, rows)])
+    channel = layout.axes.index("C")
+    leading = index[:channel] + index[channel + 1 :]
+    return np.asarray(data[(*leading, rows, slice(None), index[channel])])
+
+
+def _halved(plane: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the mean of two by two pixels, the last ones repeated where a side is odd."""
+    odd = tuple((0, side % 2) for side in plane.shape)
+    plane = np.pad(plane, odd, mode="edge") if plane.size else plane
+    rows, columns = (side // 2 for side in plane.shape)
+    mean = plane.reshape(rows, 2, columns, 2).astype(np.float64).mean(axis=(1, 3))
+    if dtype.kind == "b":
+        return np.asarray(mean >= 0.5)
+    return np.asarray((np.rint(mean) if dtype.kind in "iu" else mean).astype(dtype))
+
+
+def _describe(
+    path: Path,
+    layout: _Layout,
+    levels: int,
+    scale: tuple[float, ...],
+    units: tuple[str, ...],
+    translate: tuple[float, ...],
+) -> dict[str, Any]:
+    """Return the `multiscales` entry of NGFF 0.4."""
+    values: dict[str, list[Any]] = {
+        "scale": list(scale),
+        "units": list(units),
+        "translate": list(translate),
+    }
+    if layout.coloured:
+        spot = layout.axes.index("C")
+        for key, neutral in (("scale", 1.0), ("units", "pixel"), ("translate", 0.0)):
+            values[key].insert(spot, neutral)
+    axes = []
+    for letter, unit in zip(layout.axes, values["units"], strict=True):
+        axis = {"name": letter.lower()}
+        if kind := _TYPES.get(letter):
+            axis["type"] = kind
+        if (unit := _UNITS.get(str(unit))) is not None:
+            axis["unit"] = unit
+        axes.append(axis)
+    sizes, origin = np.array(values["scale"], float), np.array(values["translate"], float)
+    plane = np.array([letter in "YX" for letter in layout.axes])
+    datasets = []
+    for level in range(levels):
+        factor = np.where(plane, 2.0**level, 1.0)
+        transforms = [
+            {"type": "scale", "scale": (sizes * factor).tolist()},
+            # A coarse pixel's centre lies amid the fine pixels that it covers.
+            {"type": "translation", "translation": (origin + sizes * (factor - 1) / 2).tolist()},
+        ]
+        datasets.append({"path": str(level), "coordinateTransformations": transforms})
+    return {
+        "version": _VERSION,
+        "name": path.name.removesuffix(SUFFIX).removesuffix(".ome"),
+        "axes": axes,
+        "datasets": datasets,
+        "type": "mean",
+    }

@@ -1,0 +1,65 @@
+"""What models there are, with their weights and cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .registry import MODELS, ModelSpec
+
+
+@dataclass(frozen=True)
+class BundledWeights:
+    """A file of bundled weights: its name, sha256 and model card."""
+
+    name: str
+    sha256: str
+    card: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as `list_models` describes it.
+
+    `bundled`, `sha256` and `card` are about weights that serve every task; `by_task` has those
+    of a model with weights of its own for each.
+    """
+
+    name: str
+    title: str
+    paper: str
+    has_mask: bool
+    bundled: bool
+    sha256: str | None
+    card: dict[str, Any]
+    by_task: dict[str, BundledWeights]
+
+
+def list_models() -> list[ModelInfo]:
+    """Return every model, with the sha256 and card of its bundled weights."""
+    from .weights import load_weights
+
+    models = []
+    for spec in MODELS.values():
+        bundled = spec.has_weights()
+        weights = load_weights(None, spec.name) if bundled else None
+        models.append(
+            ModelInfo(
+                spec.name,
+                spec.title,
+                spec.paper,
+                spec.has_mask,
+                bundled,
+                weights.sha256 if weights else None,
+                weights.card if weights else {},
+                {task: _bundled(spec, task) for task in spec.tasks()},
+            )
+        )
+    return models
+
+
+def _bundled(spec: ModelSpec, task: str) -> BundledWeights:
+    from .weights import load_weights
+
+    weights = load_weights(None, spec.name, task)
+    return BundledWeights(spec.bundled_name(task), weights.sha256, weights.card)

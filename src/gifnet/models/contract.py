@@ -1,0 +1,166 @@
+"""Networks as a row of stages that can compute any region of their output.
+
+What a network needs to run on images of any size, whatever its architecture: a stage makes a
+region of its output from a somewhat larger region of its input and of the two planes. Where
+an output has to be normalised over the whole image the stage is `measured`, and the stages
+after it are bound to the moments before they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from .gifnet.attention import Moments
+from .heads import Fused
+from .maps import Region, crop
+
+#: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
+#: what these hand on to each other stays in a core's cache.
+BYTES_AT_ONCE = 3 << 18
+
+#: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
+Planes: TypeAlias = Callable[[Region], Tensor]
+#: The moments of each output of every measured stage so far.
+Known: TypeAlias = Sequence[Sequence[Moments]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a stage is to compute.
+
+    Attributes
+    ----------
+    to : Region
+        Of its output.
+    image : Region
+        The whole image.
+    planes : callable
+    into : tuple of (1, C, H, W) tensors, optional
+        Where the outputs may be written; they are returned either way.
+    """
+
+    to: Region
+    image: Region
+    planes: Planes
+    into: tuple[Tensor, ...] | None = None
+
+
+class BoundStage(Protocol):
+    """A stage that knows all whole-image moments it needs."""
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...] | Fused:
+        """Compute a part of the output.
+
+        Parameters
+        ----------
+        inputs : tuple of (1, C, H, W) tensors
+            The previous stage's outputs on ``reads(to, image)``; empty for the first stage.
+        part : Part
+        """
+
+
+class Stage(Protocol):
+    """One stage of a network.
+
+    Attributes
+    ----------
+    name : str
+    maps : tuple of int
+        Channels of every map of its output; empty for the fused image, and where the output is
+        only measured and the next stage does without it.
+    measured : tuple of int
+        For every output map, of how many channels the moments are wanted; empty for none.
+    shift : int
+        Its windows' grid begins this many pixels above and left of the image.
+    step : int
+        How many times the usual side its steps may have: more where margins cost much.
+    """
+
+    name: str
+    maps: tuple[int, ...]
+    measured: tuple[int, ...]
+    shift: int
+    step: int
+
+    def bounds(self, image: Region) -> Region:
+        """Return where the output is defined: the image, or the image padded."""
+
+    def reads(self, to: Region, image: Region) -> Region:
+        """Return the region of the previous stage's output that a region of this one needs."""
+
+    def bind(self, known: Known) -> BoundStage:
+        """Return the stage with the moments of all measured stages before it."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A network ready for inference.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+        The last one gives the fused image.
+    window : int
+        Sides of tiles are multiples of this.
+    device : torch.device
+    dtype : torch.dtype
+        Of the maps.
+    at_once : bool
+        Whether a tile is computed in one step by all threads rather than in small steps, one a
+        thread.
+    whole : Pipeline, optional
+        What runs in place of this one where a plane is a single tile.
+    """
+
+    stages: tuple[Stage, ...]
+    window: int
+    device: torch.device
+    dtype: torch.dtype
+    at_once: bool = False
+    whole: Pipeline | None = None
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return the context in which a plain module computes in a number format."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+class WholePlane:
+    """A module as a stage that computes the whole plane, whatever region is asked for."""
+
+    name = "whole plane"
+    maps: tuple[int, ...] = ()
+    measured: tuple[int, ...] = ()
+    shift = 0
+    step = 1
+
+    def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
+        self._module = module
+        self._device, self._dtype = device, dtype
+
+    def bounds(self, image: Region) -> Region:
+        return image
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return image
+
+    def bind(self, known: Known) -> BoundStage:
+        return self
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+        first, second = part.planes(part.image).split(1, dim=1)
+        with autocast(self._device, self._dtype):
+            # Moved here: other pipelines of the same module may be on other devices.
+            fused: Fused = self._module.to(self._device)(first, second)
+        maps = (fused.image, fused.mask)
+        return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
+
+
+def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    """Return a pipeline of one stage that runs a module on whole planes."""
+    return Pipeline((WholePlane(module, device, dtype),), 1, device, dtype, at_once=True)

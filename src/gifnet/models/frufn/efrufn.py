@@ -1,0 +1,162 @@
+"""EFRUFN: one shared unit, run to its fixed point.
+
+Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer
+Learning and Fusion Rule Unfolding", Sec. 3.2.2.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..heads import ResidualBlend, silent
+from ..layers import pad_to_multiple
+from .fixed_point import Convergence, equilibrium
+from .frufn import UnfoldingUnit
+from .unit import CHANNELS, Responses, conv, make_decoder, make_encoder
+
+#: Tiles settle to this share of the tolerance: neighbours have to agree where they meet.
+TILE_SHARE = 0.1
+
+
+class ConvergenceWarning(UserWarning):
+    """A fixed point was not reached to tolerance; the result may depend on the start."""
+
+
+class Settled(NamedTuple):
+    """A fused plane, the mask it was made with, and how the mask settled.
+
+    `image` and `mask` are (B, 1, H, W).
+    """
+
+    image: Tensor
+    mask: Tensor
+    convergence: Convergence
+
+
+class EFRUFN(nn.Module):
+    """The network on pairs of luminance planes: one unit, whose mask is a fixed point.
+
+    With d = ReLU(F1 - F2), the mask solves M = G(d, M), and the features are
+    F2 + M * T(d). This is how the authors' checkpoint works, as far as can be found out: of the
+    readings of Eq. 16 to 18 that its tensors allow, it has the least training loss on training
+    pairs under this one (`docs/architecture.md`). T is then needed once, and the state of the
+    equilibrium is the mask alone.
+
+    Parameters
+    ----------
+    steps : int
+        Evaluations of the mask generator at most.
+    tolerance : float
+        Relative residual at which the mask counts as settled; in bfloat16 at least 4e-3.
+    head : {"blend", "published"}
+        Whether the decoded features are a correction of the sources blended by the mask
+        (`ResidualBlend`), or, as published, the image itself.
+
+    Notes
+    -----
+    Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
+    bottom and right and cut back. The paper's I1 and I2 are the first and second plane.
+    Where the mask does not settle in evaluation mode, a `ConvergenceWarning` says so.
+    """
+
+    size_multiple = 8
+    has_mask = True
+    #: Surveys of the whole image before a part of it can be fused.
+    surveys = 1
+
+    def __init__(
+        self,
+        steps: int = 30,
+        tolerance: float = 1e-3,
+        head: Literal["blend", "published"] = "blend",
+    ):
+        super().__init__()
+        self.steps, self.tolerance = steps, tolerance
+        self.encode_first, self.encode_second = make_encoder(), make_encoder()
+        self.unit = UnfoldingUnit()
+        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
+        self.blend = ResidualBlend() if head == "blend" else None
+        #: In the published parameter count and checkpoint, but never trained or read: its
+        #: weights fill the interval of PyTorch's default initialisation evenly.
+        self.unread = conv(2 * CHANNELS, CHANNELS) if head == "published" else None
+
+    def _settle(
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
+    ) -> tuple[Tensor, Tensor, Tensor, Convergence]:
+        """Return F2, d, the mask and how it settled, sides padded.
+
+        The search goes on to this share of the tolerance; to the tolerance is enough.
+        """
+        encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
+        features = self.encode_second(pad_to_multiple(second, self.size_multiple))
+        difference = torch.relu(encoded - features)
+        # No mask settles further than the number format resolves: bfloat16, 4e-3.
+        finest = torch.finfo(difference.dtype).eps / 2
+        mask, convergence = equilibrium(
+            lambda mask: self.unit.mask(difference, mask, known[-1] if known else None),
+            torch.zeros_like(difference[:, :1], dtype=torch.float32),
+            steps=self.steps,
+            tolerance=max(self.tolerance * share, finest),
+        )
+        enough = convergence.residual <= max(self.tolerance, finest)
+        return features, difference, mask, convergence._replace(converged=enough)
+
+    def forward(self, first: Tensor, second: Tensor) -> Settled:
+        """Fuse two (B, 1, H, W) planes in [0, 1]."""
+        settled = self._fuse(first, second)
+        convergence = settled.convergence
+        if not (self.training or convergence.converged):
+            warnings.warn(
+                f"EFRUFN's mask did not settle: after {convergence.steps} steps it still changes "
+                f"by {convergence.residual:.1e} of its norm, which is too much.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return settled
+
+    def observe(
+        self, first: Tensor, second: Tensor, known: Sequence[Responses] = ()
+    ) -> list[Tensor]:
+        """Return what GRN sees at the fixed point, (B, C, h, w) for every scale.
+
+        `known` is what earlier surveys of the whole image found of it, if there were any.
+        """
+        _, difference, mask, _ = self._settle(first, second, known)
+        return self.unit.mask.responses(difference, mask)
+
+    def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Settled:
+        """Fuse a part of two planes, knowing what surveys of the whole found; warns of nothing."""
+        return self._fuse(first, second, known, TILE_SHARE)
+
+    def _fuse(
+        self,
+        first: Tensor,
+        second: Tensor,
+        known: Sequence[Responses] = (),
+        share: float = 1.0,
+    ) -> Settled:
+        features, difference, mask, convergence = self._settle(first, second, known, share)
+        transformed = self.unit.transform(difference)
+        crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
+        image = self.decode(features + mask.to(transformed.dtype) * transformed)[crop]
+        mask = mask[crop]
+        if self.blend is not None:
+            image = self.blend(mask, image, first, second)
+        return Settled(image, mask, convergence)
+
+    def shares(self, first: Tensor, second: Tensor) -> Tensor:
+        """Return the mask alone, for the warm-up; sides are multiples of 8."""
+        return self._settle(first, second)[2]
+
+    def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode and decode either plane by itself, for the warm-up; sides are as they are."""
+        return self.decode(self.encode_first(first)), self.decode(self.encode_second(second))

@@ -1,0 +1,66 @@
+"""A network on pairs whose order means nothing, such as the slices of a focus stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ..heads import Fused
+from .efrufn import EFRUFN, Settled
+from .frufn import FRUFN
+from .unit import Responses
+
+
+class EitherOrder(nn.Module):
+    """The mean of what a network makes of a pair in both orders.
+
+    The result does not depend on which plane is the first, and is nearer to the truth where
+    the network is of two minds; it takes twice the time. Weights ask for it in their model card
+    (``"either_order": true``).
+
+    Parameters
+    ----------
+    network : FRUFN or EFRUFN
+    """
+
+    has_mask = True
+
+    def __init__(self, network: FRUFN | EFRUFN):
+        super().__init__()
+        self.network = network
+        self.size_multiple = network.size_multiple
+
+    @property
+    def surveys(self) -> int:
+        """How many surveys of the whole image there are: those of one order, then the other's."""
+        return 2 * self.network.surveys
+
+    def observe(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
+        """Return what GRN sees in the next survey, (B, C, h, w) for every scale."""
+        count = self.network.surveys
+        if len(known) < count:
+            return self.network.observe(first, second, known)
+        return self.network.observe(second, first, known[count:])
+
+    def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Fused | Settled:
+        """Fuse a part of two planes, knowing what surveys of the whole found."""
+        count = self.network.surveys
+        return _mean(
+            self.network.render(first, second, known[:count]),
+            self.network.render(second, first, known[count:]),
+        )
+
+    def forward(self, first: Tensor, second: Tensor) -> Fused | Settled:
+        """Fuse two (B, 1, H, W) planes in [0, 1]."""
+        return _mean(self.network(first, second), self.network(second, first))
+
+
+def _mean(one: Fused | Settled, other: Fused | Settled) -> Fused | Settled:
+    assert one.mask is not None
+    assert other.mask is not None
+    image, mask = (one.image + other.image) / 2, (one.mask + 1 - other.mask) / 2
+    if isinstance(one, Settled) and isinstance(other, Settled):
+        worse = max(one.convergence, other.convergence, key=lambda found: found.residual)
+        return Settled(image, mask, worse)
+    return Fused(image, mask)

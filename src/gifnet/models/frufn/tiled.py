@@ -1,0 +1,159 @@
+"""FRUFN and EFRUFN in tiles.
+
+All that they see of the whole image is, in every unit, the root mean square of the channels
+that GRN normalises at three scales. Surveys find it, unit by unit in FRUFN and at the fixed
+point in EFRUFN; with that known, a tile is computed as if it were the whole plane.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from ..contract import BoundStage, Known, Part, Pipeline, autocast, whole_plane_pipeline
+from ..gifnet.attention import EPSILON, Moments
+from ..heads import Fused
+from ..maps import Region, crop
+from .efrufn import EFRUFN, ConvergenceWarning, Settled
+from .either_order import EitherOrder
+from .frufn import FRUFN
+from .unit import RESPONSES, Responses
+
+Network: TypeAlias = FRUFN | EFRUFN | EitherOrder
+
+
+class _TileStage:
+    """What both kinds of stages share: a tile is computed at once, with a margin around it."""
+
+    maps: tuple[int, ...] = ()
+    shift = 0
+    step = 1
+
+    def __init__(self, network: Network, halo: int, device: torch.device, dtype: torch.dtype):
+        self.network, self.halo = network, halo
+        self.device, self.dtype = device, dtype
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return to
+
+    def responses(self, known: Known) -> list[Responses]:
+        """Return what the GRNs of every unit surveyed are to know of the whole image."""
+        return [_root_mean_squares(moments, self.device) for moments in known]
+
+    def read(self, part: Part) -> tuple[Region, Tensor, Tensor]:
+        """Return a part with its margin, and both planes of it; the network goes to the device."""
+        self.network.to(self.device)
+        at = part.to.grown(self.halo, part.image)
+        first, second = part.planes(at).split(1, dim=1)
+        return at, first, second
+
+
+class Survey(_TileStage):
+    """Makes what the GRNs of one unit see. Nothing but its moments is needed later."""
+
+    name = "survey"
+    measured: tuple[int, ...] = (1,) * sum(RESPONSES)
+
+    def bounds(self, image: Region) -> Region:
+        return image.padded_to(self.network.size_multiple)
+
+    def bind(self, known: Known) -> BoundStage:
+        return _BoundSurvey(self, self.responses(known))
+
+
+class _BoundSurvey:
+    def __init__(self, stage: Survey, known: list[Responses]):
+        self.stage, self.known = stage, known
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+        stage = self.stage
+        at, first, second = stage.read(part)
+        with autocast(stage.device, stage.dtype):
+            maps = stage.network.observe(first, second, self.known)
+        at = at.padded_to(stage.network.size_multiple)
+        return tuple(
+            channel
+            for scale, x in enumerate(maps, start=1)
+            for channel in crop(x, _reduced(at, scale), _reduced(part.to, scale))
+            .contiguous()
+            .split(1, dim=1)
+        )
+
+
+class Rendering(_TileStage):
+    """Makes pixels, knowing what the GRNs of all units are to know of the whole image."""
+
+    name = "rendering"
+    measured: tuple[int, ...] = ()
+
+    def bounds(self, image: Region) -> Region:
+        return image
+
+    def bind(self, known: Known) -> BoundStage:
+        return _BoundRendering(self, self.responses(known))
+
+
+class _BoundRendering:
+    def __init__(self, stage: Rendering, known: list[Responses]):
+        self.stage, self.known = stage, known
+        self.warned = False
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+        stage = self.stage
+        at, first, second = stage.read(part)
+        with autocast(stage.device, stage.dtype):
+            fused = stage.network.render(first, second, self.known)
+        if isinstance(fused, Settled):
+            self._require_settled(fused)
+        assert fused.mask is not None
+        return Fused(crop(fused.image, at, part.to), crop(fused.mask, at, part.to))
+
+    def _require_settled(self, fused: Settled) -> None:
+        """Warn of a tile whose mask did not settle, once an image."""
+        if fused.convergence.converged or self.warned:
+            return
+        self.warned = True
+        # Without the residual, so that Python shows it once where tiles run by themselves (dask).
+        warnings.warn(
+            f"EFRUFN's mask did not settle in every tile: after {fused.convergence.steps} steps it "
+            "still changes. Tiles may differ at their borders.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _root_mean_squares(moments: Sequence[Moments], device: torch.device) -> Responses:
+    mean, deviation = (torch.cat(x, dim=-1).double() for x in zip(*moments, strict=True))
+    squares = mean.square() + (deviation.square() - EPSILON).clamp_min(0)
+    parts: Responses = torch.split(squares.sqrt().float().to(device), list(RESPONSES), dim=-1)
+    return parts
+
+
+def _reduced(region: Region, scale: int) -> Region:
+    """Return a region, whose sides lie on whole pixels there, at half the size or less."""
+    sides = region.top, region.left, region.bottom, region.right
+    return Region(*(side >> scale for side in sides))
+
+
+def unfolding_pipeline(
+    module: nn.Module, device: torch.device, dtype: torch.dtype, *, halo: int
+) -> Pipeline:
+    """Return FRUFN or EFRUFN ready to run in tiles, and as it is on planes that fit the memory.
+
+    Parameters
+    ----------
+    module : FRUFN, EFRUFN or EitherOrder
+    halo : int
+        Margin in pixels around a tile, a multiple of 8.
+    """
+    assert isinstance(module, (FRUFN, EFRUFN, EitherOrder))
+    whole = whole_plane_pipeline(module, device, dtype)
+    how = module, halo, device, dtype
+    surveys = tuple(Survey(*how) for _ in range(module.surveys))
+    return Pipeline(
+        (*surveys, Rendering(*how)), module.size_multiple, device, dtype, at_once=True, whole=whole
+    )

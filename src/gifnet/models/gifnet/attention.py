@@ -1,0 +1,173 @@
+"""Window attention and rescaled layer normalisation, as GIFNet uses them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..layers import ReflectConv, pointwise
+
+#: What is added to the variance of every activation.
+EPSILON = 1e-5
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of an activation over channels, height and width.
+
+    Both are (B, 1, 1, 1) tensors. They are the only thing in GIFNet that sees the whole
+    image, so a caller that knows them can run the network on any part of an image.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, eps: float = EPSILON) -> Moments:
+        """Measure `x`, a (B, C, H, W) tensor; `eps` is added to the variance."""
+        # bfloat16 has 8 bits of mantissa: its sums over a megapixel are worthless.
+        x = x.float()
+        mean = x.mean(dim=(1, 2, 3), keepdim=True)
+        variance = (x - mean).square().mean(dim=(1, 2, 3), keepdim=True)
+        return cls(mean, torch.sqrt(variance + eps))
+
+
+class RescaledLayerNorm(nn.Module):
+    """RLN: normalise over the whole image, and give the scale back after the block.
+
+    Besides the normalised activation it returns `rescale` and `rebias`, two affine
+    functions of the removed standard deviation and mean, for use on the block's output.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.to_rescale = pointwise(1, channels)
+        self.to_rebias = pointwise(1, channels)
+        nn.init.trunc_normal_(self.to_rescale.weight, std=0.02)
+        nn.init.ones_(self.to_rescale.bias)  # type: ignore[arg-type]
+        nn.init.trunc_normal_(self.to_rebias.weight, std=0.02)
+        nn.init.zeros_(self.to_rebias.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, moments: Moments | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        mean, std = Moments.of(x, self.eps) if moments is None else moments
+        mean, std = mean.to(x.dtype), std.to(x.dtype)
+        y = (x - mean) / std * self.weight + self.bias
+        return y, self.to_rescale(std), self.to_rebias(mean)
+
+
+class LogPositionBias(nn.Module):
+    """The attention bias between any two places of a window, from their log-spaced offset.
+
+    A small network maps sign(d) log(1 + |d|) of the row and column offsets to one bias a
+    head.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, window: int, heads: int, hidden: int = 256):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, heads))
+        grid = torch.stack(
+            torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
+        ).flatten(1)
+        offsets = (grid[:, :, None] - grid[:, None, :]).permute(1, 2, 0).float()
+        # Not persistent: it follows from the window alone.
+        self.register_buffer(
+            "offsets", torch.sign(offsets) * torch.log1p(offsets.abs()), persistent=False
+        )
+
+    def forward(self) -> Tensor:
+        """Return the bias, (heads, window^2, window^2)."""
+        return self.net(self.offsets).permute(2, 0, 1)  # type: ignore[no-any-return]
+
+
+class QueryKeyValue(NamedTuple):
+    """What attention needs of one branch, as (B, C, H, W) maps."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+class WindowGrid:
+    """Cuts a map into windows and puts windows back together into a map.
+
+    The grid of the unshifted block starts at the image's corner, that of the shifted
+    block `shift` pixels above and left of it. What the grid needs beyond the border is
+    reflected, not rolled around, and cut off again afterwards.
+    """
+
+    def __init__(self, height: int, width: int, window: int, shift: int):
+        self.height, self.width = height, width
+        self.window, self.shift = window, shift
+        self.bottom = -(height + shift) % window
+        self.right = -(width + shift) % window
+        self.rows = (height + shift + self.bottom) // window
+        self.columns = (width + shift + self.right) // window
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """Return (B * windows, heads, window^2, C / heads) of a (B, C, H, W) map."""
+        if self.shift or self.bottom or self.right:
+            x = F.pad(x, (self.shift, self.right, self.shift, self.bottom), mode="reflect")
+        batch, channels = x.shape[:2]
+        x = x.reshape(
+            batch, heads, channels // heads, self.rows, self.window, self.columns, self.window
+        )
+        x = x.permute(0, 3, 5, 1, 4, 6, 2)
+        return x.reshape(-1, heads, self.window**2, channels // heads)
+
+    def join(self, windows: Tensor) -> Tensor:
+        """Undo `split`."""
+        heads, depth = windows.shape[1], windows.shape[3]
+        x = windows.reshape(-1, self.rows, self.columns, heads, self.window, self.window, depth)
+        x = x.permute(0, 3, 6, 1, 4, 2, 5)
+        x = x.reshape(-1, heads * depth, self.rows * self.window, self.columns * self.window)
+        top = left = self.shift
+        return x[:, :, top : top + self.height, left : left + self.width]
+
+
+def window_attention(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, *, window: int, shift: int
+) -> Tensor:
+    """Return multi-head attention within windows of (B, C, H, W) maps.
+
+    `bias` is (heads, window^2, window^2); its first axis gives the number of heads.
+    """
+    heads = bias.shape[0]
+    grid = WindowGrid(query.shape[-2], query.shape[-1], window, shift)
+    q, k, v = (grid.split(x, heads) for x in (query, key, value))
+    attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype)[None])
+    return grid.join(attended)
+
+
+class TaskBlock(nn.Module):
+    """One branch's share of a transformer block: normalisation, projections, MLP."""
+
+    def __init__(self, channels: int, mlp_channels: int):
+        super().__init__()
+        self.norm = RescaledLayerNorm(channels)
+        self.query_key = pointwise(channels, 2 * channels)
+        self.value = pointwise(channels, channels)
+        self.local = ReflectConv(channels, channels, 5, groups=channels)
+        self.project = pointwise(channels, channels)
+        self.mlp = nn.Sequential(
+            pointwise(channels, mlp_channels), nn.ReLU(), pointwise(mlp_channels, channels)
+        )
+
+    def attention_inputs(self, y: Tensor) -> QueryKeyValue:
+        """Project a normalised activation."""
+        query, key = self.query_key(y).chunk(2, dim=1)
+        return QueryKeyValue(query, key, self.value(y))
+
+    def finish(
+        self, skip: Tensor, attended: Tensor, local_source: Tensor, rescale: Tensor, rebias: Tensor
+    ) -> Tensor:
+        """Join attention with the 5 x 5 depthwise path, undo RLN, add the MLP."""
+        x = self.project(self.local(local_source) + attended)
+        x = skip + x * rescale + rebias
+        return x + self.mlp(x)  # type: ignore[no-any-return]

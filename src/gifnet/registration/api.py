@@ -1,0 +1,346 @@
+"""Registration as a step before fusion: `register`, and `misalignment`, which tells if it helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidInputError
+from ..geometry import Grid, resample, working_type
+from ..imaging.colour import luminance
+from ..imaging.ranges import to_type
+from ..imaging.source import Source, read_sources
+from ..progress import Progress, Reporter
+from .search import check_registration, find_transform, glance
+from .transform import Transform
+
+ChannelAxis = int | Literal["auto"] | None
+Floats = npt.NDArray[np.floating]
+
+#: Pairs closer than this part of their longer side count as aligned, and than so many pixels.
+_CLOSE_PART = 0.006
+_CLOSE_PIXELS = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A registered image.
+
+    Attributes
+    ----------
+    image : array
+        The moving image on the reference's grid, in its own type. Where it has no data, floats
+        are NaN and integers masked.
+    transform : Transform
+        What was found, in pixels of the reference.
+    """
+
+    image: Any
+    transform: Transform
+
+
+@dataclass(frozen=True)
+class Misalignment:
+    """What a glance at a pair says.
+
+    Attributes
+    ----------
+    found : bool
+        Whether the pair looks misaligned.
+    displacement : float
+        Estimated mean displacement in pixels of the first image.
+    before, after : float
+        Correlation of the edge maps as the images lie, and as they would lie registered.
+    """
+
+    found: bool
+    displacement: float
+    before: float
+    after: float
+
+    @property
+    def warning(self) -> str:
+        """One line for people, empty if the pair looks aligned."""
+        if not self.found:
+            return ""
+        return (
+            f"The images look misaligned by about {self.displacement:.0f} pixels; register them "
+            "first, or fused edges will be double."
+        )
+
+
+def register(
+    moving: Any,
+    reference: Any,
+    *,
+    kind: str = "affine",
+    measure: str = "edges",
+    channel_axis: ChannelAxis = "auto",
+    moving_grid: Grid | None = None,
+    reference_grid: Grid | None = None,
+    order: int = 1,
+    progress: Progress = None,
+) -> Registered:
+    """Find the transform that lays an image onto another, and resample it accordingly.
+
+    Parameters
+    ----------
+    moving, reference : array
+        (..., H, W), or with an RGB(A) axis, as `gifnet.fuse` takes them; heights and widths
+        may differ. Leading axes share one transform, which is found on their mean. Pixels
+        without data and constant borders take no part.
+    kind : {"none", "translation", "rigid", "affine"}
+        What the transform may be made of: shifts up to a fifth of either side; rotations up to
+        about 15 degrees; scale and shear.
+    measure : {"edges", "mutual-information"}
+        What is maximised. "edges" is the correlation of edge maps, which holds across
+        modalities; "mutual-information" refines it on the intensities, and needs SimpleITK.
+    channel_axis : int, "auto" or None
+        As in `gifnet.fuse`.
+    moving_grid, reference_grid : Grid, optional
+        Where the last two axes lie in a common world; pixels of equal size with a common
+        corner if left out.
+    order : int
+        Of the interpolating spline: 1 is linear, 3 cubic, which keeps more detail.
+    progress : callable or progress bar, optional
+        As in `gifnet.fuse`; steps of work, whose number is an estimate.
+
+    Returns
+    -------
+    Registered
+        The image, of the moving image's leading axes and type and the reference's size,
+        interpolated once, and the `Transform`.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image or option cannot be used, the images do not overlap, or one holds too
+        little to be registered.
+    Cancelled
+        If the progress callback returned False.
+
+    Notes
+    -----
+    A start is searched by masked correlation at nine rotations on a coarse level, then refined
+    to below a pixel by maximising the enhanced correlation coefficient (Evangelidis and
+    Psarakis, IEEE TPAMI 30, 2008) from level to level.
+    """
+    reporter = Reporter(progress)
+    transform = find_registration(
+        moving,
+        reference,
+        kind=kind,
+        measure=measure,
+        channel_axis=channel_axis,
+        moving_grid=moving_grid,
+        reference_grid=reference_grid,
+        progress=reporter,
+    )
+    target = _plane_grid(_source(reference, "reference", channel_axis), reference_grid)
+    image = place(
+        moving,
+        transform,
+        target,
+        channel_axis=channel_axis,
+        moving_grid=moving_grid,
+        order=order,
+        tick=lambda: reporter.advance(0),
+    )
+    return Registered(image, transform)
+
+
+def find_registration(
+    moving: Any,
+    reference: Any,
+    *,
+    kind: str = "affine",
+    measure: str = "edges",
+    channel_axis: ChannelAxis = "auto",
+    moving_grid: Grid | None = None,
+    reference_grid: Grid | None = None,
+    progress: Progress | Reporter = None,
+) -> Transform:
+    """Find what `register` finds, without resampling the image; parameters are the same.
+
+    Returns
+    -------
+    Transform
+        In pixels of the reference.
+    """
+    check_registration(kind, measure)
+    reporter = progress if isinstance(progress, Reporter) else Reporter(progress)
+    reporter.expect(20)
+    source = _source(moving, "moving", channel_axis)
+    fixed = _source(reference, "reference", channel_axis)
+    grids = [
+        _plane_grid(image, grid) for image, grid in ((source, moving_grid), (fixed, reference_grid))
+    ]
+    tick = _counted(reporter)
+    plane = _mean_luminance(source)
+    if not grids[0].coincides(grids[1]):
+        plane = resample(plane, *grids, tick=tick).astype(np.float32)
+    transform = find_transform(plane, _mean_luminance(fixed), kind, measure, tick=tick)
+    reporter.advance(reporter.total - reporter.done)
+    return transform
+
+
+def place(
+    moving: Any,
+    transform: Transform | None,
+    reference_grid: Grid,
+    *,
+    channel_axis: ChannelAxis = "auto",
+    moving_grid: Grid | None = None,
+    order: int = 1,
+    tick: Any = None,
+) -> Any:
+    """Resample an image onto a reference's grid, corrected by a transform if there is one.
+
+    Parameters
+    ----------
+    moving : array
+        As in `register`.
+    transform : Transform or None
+        What `find_registration` found, on the same reference grid.
+    reference_grid, moving_grid : Grid
+        As in `register`.
+    channel_axis, order
+        As in `register`.
+    tick : callable, optional
+        Called now and then; may raise to stop.
+
+    Returns
+    -------
+    array
+        In the moving image's own type; NaN in floats, and masked in integers, where it has no data.
+    """
+    source = _source(moving, "moving", channel_axis)
+    grid, target = _plane_grid(source, moving_grid), reference_grid.trailing(2)
+    if transform is not None:
+        grid = Grid(grid.shape, transform.world(target) @ grid.matrix)
+    return _resampled(source, grid, target, order, tick)
+
+
+def misalignment(first: Any, second: Any, *, channel_axis: ChannelAxis = "auto") -> Misalignment:
+    """Tell at a glance whether a pair looks misaligned.
+
+    A rigid transform is sought on a reduced copy. The pair counts as misaligned if it
+    moves pixels by more than 1.5 pixels and 0.6 percent of the longer side on average, and if both
+    edges and intensities (their mutual information) then agree better. Shifts beyond a tenth of a
+    side are not looked for.
+
+    Parameters
+    ----------
+    first, second : array
+        As `gifnet.fuse` takes them, of one height and width.
+    channel_axis : int, "auto" or None
+        As in `gifnet.fuse`.
+
+    Returns
+    -------
+    Misalignment
+
+    Raises
+    ------
+    InvalidInputError
+        If the images cannot be used or differ in size.
+    """
+    planes = [
+        _mean_luminance(_source(image, name, channel_axis))
+        for image, name in ((first, "first"), (second, "second"))
+    ]
+    if planes[0].shape != planes[1].shape:
+        raise InvalidInputError(
+            f"The images differ in size: {planes[0].shape} and {planes[1].shape}. Register them, "
+            "or resample one onto the other's grid."
+        )
+    try:
+        found, helps = glance(planes[1], planes[0])
+    except InvalidInputError:  # too small or too empty to say anything
+        return Misalignment(False, 0.0, 0.0, 0.0)
+    moved = found.mean_displacement
+    limit = max(_CLOSE_PIXELS, _CLOSE_PART * max(planes[0].shape))
+    return Misalignment(helps and moved > limit, moved, found.before, found.after)
+
+
+def _counted(reporter: Reporter) -> Any:
+    """Return a tick that never reports more work than was expected."""
+    return lambda: reporter.advance(int(reporter.done < reporter.total - 1))
+
+
+def _source(image: Any, name: str, channel_axis: ChannelAxis) -> Source:
+    (source,) = read_sources({name: image}, _own_axis(image, channel_axis))
+    return source
+
+
+def _own_axis(image: Any, channel_axis: ChannelAxis) -> ChannelAxis:
+    """Return the channel axis of a pair if an image has one there, else None."""
+    if not isinstance(channel_axis, int):
+        return channel_axis
+    shape = np.shape(image)
+    fits = len(shape) > 2 and -len(shape) <= channel_axis < len(shape)
+    return channel_axis if fits and shape[channel_axis] in (3, 4) else None
+
+
+def _plane_grid(source: Source, grid: Grid | None) -> Grid:
+    shape = source.shape[-2:]
+    if grid is None:
+        return Grid(shape, np.eye(3))
+    plane = grid.trailing(2)
+    if plane.shape != shape:
+        raise InvalidInputError(
+            f"The {source.name} image has planes of {shape} pixels, its grid {plane.shape}; give "
+            "the image's own grid."
+        )
+    return plane
+
+
+def _values(values: Any) -> Floats:
+    """Return pixels as floats, NaN where they are masked."""
+    values = values.compute() if hasattr(values, "dask") else values
+    return np.ma.filled(np.ma.asarray(values).astype(working_type(values.dtype)), np.nan)
+
+
+def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
+    """Return the mean luminance over the leading axes, NaN where no plane has data."""
+    total = np.zeros(source.shape[-2:], np.float64)
+    count = np.zeros(total.shape, np.int64)
+    for index in np.ndindex(source.shape[:-2]):
+        plane = _values(source.intensities[index])
+        plane = luminance(plane) if source.coloured else plane
+        valid = np.isfinite(plane)
+        total[valid] += plane[valid]
+        count += valid
+    if not count.any():
+        raise InvalidInputError(
+            f"The {source.name} image has no finite pixel, so it cannot be registered."
+        )
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    # Only contrast counts, and float32 holds it best around 0.
+    mean -= np.nanmean(mean)
+    return np.asarray(mean, np.float32)
+
+
+def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: Any) -> Any:
+    """Return all of a source on the reference's grid, in its own type."""
+    lead = source.shape[:-2]
+    channels = source.data.shape[-1:] if source.coloured else ()
+    result = np.empty(lead + reference.shape + channels, source.dtype)
+    missing = np.zeros(result.shape, bool)
+    for index in np.ndindex(lead):
+        values = _values(source.data[index])
+        found = resample(
+            values, placed, reference, coloured=source.coloured, order=order, tick=tick
+        )
+        lacking = np.isnan(found)
+        if source.dtype.kind in "iub":
+            # Splines overshoot, and a type would wrap around.
+            found = to_type(np.where(lacking, 0, found), source.dtype)
+        result[index] = found
+        missing[index] = lacking
+    if source.dtype.kind == "f" or not missing.any():
+        return result
+    return np.ma.MaskedArray(result, missing)

@@ -1,0 +1,259 @@
+"""Registration of two planes: which transform lays one onto the other.
+
+Both planes become edge maps, which agree across modalities. On a coarse level the shift is
+searched by masked correlation at several rotations; then the transform is refined from level
+to level down to full size. Functional images without edges are better served by mutual
+information, which starts where the edges lead, and where the images lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InvalidInputError
+from ..geometry.grid import Matrix
+from .correlation import Maps, around, best_shift, correlate, refine, shared_information, turn, warp
+from .edges import Mask, Plane, covered, edge_map, halve
+from .transform import KINDS, Transform
+
+MEASURES = ("edges", "mutual-information")
+#: Planes are halved until their shorter side is below twice this.
+_COARSE_SIDE = 120
+_MOST_PIXELS = 2**21
+_LEAST_SIDE = 16
+#: Steps smaller than this many pixels of a coarse level matter only on the next finer one.
+_COARSE_TOLERANCE = 0.02
+#: Transforms that stretch by more, or lead further, are no corrections but accidents.
+_MOST_STRETCH = 1.25
+_MOST_SLACK = 1.5
+#: Planes whose intensities correlate by more are of one modality.
+_ALIKE = 0.9
+
+
+@dataclass(frozen=True)
+class Search:
+    """How far the coarse search for a start reaches.
+
+    Attributes
+    ----------
+    shift : float
+        The longest shift, as a part of either side.
+    turns : tuple of float
+        The rotations that are tried, in degrees.
+    """
+
+    shift: float = 0.2
+    turns: tuple[float, ...] = (-12, -9, -6, -3, 0, 3, 6, 9, 12)
+
+
+#: `glance` looks at planes of at most this many pixels, and no further than this.
+_GLANCE_PIXELS = 400 * 400
+_GLANCE = Search(shift=0.1, turns=(-3, 0, 3))
+#: How much better edges must agree for a displacement to be believed.
+_LEAST_GAIN = 0.06
+
+
+def find_transform(
+    moving: Plane,
+    reference: Plane,
+    kind: str = "affine",
+    measure: str = "edges",
+    *,
+    search: Search | None = None,
+    most_pixels: int = _MOST_PIXELS,
+    tick: Callable[[], object] | None = None,
+) -> Transform:
+    """Find the transform under which a plane lies on a reference of the same grid.
+
+    Parameters
+    ----------
+    moving, reference : (H, W) float32
+        Luminance of any range; NaN, and constant borders, take no part. Of one size.
+    kind : {"none", "translation", "rigid", "affine"}
+        What the transform may be made of.
+    measure : {"edges", "mutual-information"}
+        What is maximised: the correlation of edge maps, or Mattes' mutual information of the
+        intensities, which needs SimpleITK.
+    search : Search, optional
+        How far to look for a start.
+    most_pixels : int
+        Larger planes are halved until they have no more pixels.
+    tick : callable, optional
+        Called now and then; may raise to stop.
+
+    Returns
+    -------
+    Transform
+
+    Raises
+    ------
+    InvalidInputError
+        If a name is unknown, or the planes are too small or hold too little to be registered.
+    """
+    check_registration(kind, measure)
+    if moving.shape != reference.shape or min(reference.shape) < _LEAST_SIDE:
+        raise InvalidInputError(
+            f"Planes of {moving.shape} and {reference.shape} pixels cannot be registered; they "
+            f"must be of one size, with sides of at least {_LEAST_SIDE} pixels."
+        )
+    tick = tick or (lambda: None)
+    levels, steps = _levels(moving, reference, most_pixels, tick)
+    finest = levels[0]
+    before = correlate(finest, np.eye(3))
+    matrix = np.eye(3)
+    if kind != "none":
+        matrix = _by_edges(levels, kind, search or Search(), tick)
+        matrix = _polished(_shrunk(moving, reference, steps), matrix, kind)
+    if kind != "none" and measure == "mutual-information":
+        from .mutual_information import maximise
+
+        tick()
+        matrix = maximise(_shrunk(moving, reference, steps), (np.eye(3), matrix), kind)
+    after = correlate(finest, matrix)
+    for _ in range(steps):
+        matrix = _finer(matrix)
+    height, width = reference.shape
+    return Transform(kind, matrix, (height, width), before, after)
+
+
+def glance(moving: Plane, reference: Plane) -> tuple[Transform, bool]:
+    """Return a rough rigid transform, and whether edges and intensities agree that it helps.
+
+    Raises
+    ------
+    InvalidInputError
+        If the planes are too small or hold too little to say anything.
+    """
+    found = find_transform(moving, reference, "rigid", search=_GLANCE, most_pixels=_GLANCE_PIXELS)
+    maps = _shrunk(moving, reference, _steps(reference.shape, _GLANCE_PIXELS))
+    small = found.matrix.copy()
+    small[:2, 2] *= maps.reference.shape[0] / reference.shape[0]
+    lying, laid = shared_information(maps, [np.eye(3), small])
+    return found, found.after - found.before > _LEAST_GAIN and laid > lying
+
+
+def check_registration(kind: str, measure: str) -> None:
+    """Refuse a kind of transform or a measure that is not known.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming those that are.
+    """
+    for name, value, known in (("kind", kind, KINDS), ("measure", measure, MEASURES)):
+        if value not in known:
+            raise InvalidInputError(
+                f"The {name} of a registration is {value!r}; choose one of {', '.join(known)}."
+            )
+
+
+def _finer(matrix: Matrix) -> Matrix:
+    """Return a map of a halved plane's indices as one of the plane before."""
+    finer = matrix.copy()
+    finer[:2, 2] *= 2
+    return finer
+
+
+def _steps(shape: tuple[int, ...], most_pixels: int) -> int:
+    """Return how often a plane must be halved to have so many pixels at most."""
+    steps = 0
+    while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * _LEAST_SIDE:
+        steps += 1
+    return steps
+
+
+def _shrunk(moving: Plane, reference: Plane, steps: int) -> Maps:
+    maps = Maps(
+        np.nan_to_num(reference), covered(reference), np.nan_to_num(moving), covered(moving)
+    )
+    for _ in range(steps):
+        maps = Maps(*halve(*maps[:2]), *halve(*maps[2:]))
+    return maps
+
+
+def _levels(
+    moving: Plane, reference: Plane, most_pixels: int, tick: Callable[[], object]
+) -> tuple[list[Maps], int]:
+    """Return the edge maps from fine to coarse, and how often the planes were halved before."""
+    steps = _steps(reference.shape, most_pixels)
+    maps = _shrunk(moving, reference, steps)
+    tick()
+    levels = [Maps(*_edges("reference", *maps[:2]), *_edges("moving", *maps[2:]))]
+    while min(levels[-1].reference.shape) >= 2 * _COARSE_SIDE:
+        tick()
+        last = levels[-1]
+        levels.append(Maps(*halve(*last[:2]), *halve(*last[2:])))
+    return levels, steps
+
+
+def _edges(name: str, plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
+    found, inner = edge_map(plane, valid)
+    if not (inner.any() and found[inner].any()):
+        raise InvalidInputError(
+            f"The {name} image cannot be registered: it is constant, or has hardly any data."
+        )
+    return found, inner
+
+
+def _by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
+    """Return the transform that correlates the edges best, no transform if none helps."""
+    matrix = _start(levels[-1], kind, search, tick)
+    for level in reversed(levels):
+        tick()
+        if level is not levels[-1]:
+            matrix = _finer(matrix)
+        found, _ = refine(level, matrix, kind, 2e-3 if level is levels[0] else _COARSE_TOLERANCE)
+        if _is_plausible(found, level.reference.shape, search):
+            matrix = found
+    finest = levels[0]
+    return matrix if correlate(finest, matrix) > correlate(finest, np.eye(3)) else np.eye(3)
+
+
+def _polished(maps: Maps, matrix: Matrix, kind: str) -> Matrix:
+    """Return the transform refined on the intensities themselves, if these are alike.
+
+    Intensities of one modality tell more exactly than edges where things are.
+    """
+    if correlate(maps, matrix) < _ALIKE:
+        return matrix
+    return refine(maps, matrix, kind)[0]
+
+
+def _start(maps: Maps, kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
+    """Return the best of several starts, refined as far as rigid motion goes."""
+    turns = [0.0] if kind == "translation" else [np.deg2rad(angle) for angle in search.turns]
+    shape = maps.reference.shape
+    centre = (np.array(shape) - 1) / 2
+    found = []
+    for angle in turns:
+        tick()
+        turned = around(turn(angle), centre, np.zeros(2))
+        shifted, peak = best_shift(_turned(maps, turned), search.shift)
+        found.append((peak, turned @ shifted))
+    found.sort(key=lambda pair: -pair[0])
+    results = [(correlate(maps, np.eye(3)), np.eye(3))]
+    for matrix in (*(m for _, m in found[:2]), np.eye(3)):
+        tick()
+        stage = "translation" if kind == "translation" else "rigid"
+        matrix, correlation = refine(maps, matrix, stage, _COARSE_TOLERANCE)
+        if _is_plausible(matrix, shape, search):
+            results.append((correlation, matrix))
+    return max(results, key=lambda pair: pair[0])[1]
+
+
+def _is_plausible(matrix: Matrix, shape: tuple[int, ...], search: Search) -> bool:
+    """Tell whether a transform stays near the range of the search."""
+    stretches = np.linalg.svd(matrix[:2, :2], compute_uv=False)
+    centre = (np.array(shape) - 1) / 2
+    shift = np.abs(matrix[:2, :2] @ centre + matrix[:2, 2] - centre)
+    near = bool((shift <= _MOST_SLACK * search.shift * np.array(shape)).all())
+    return near and bool(stretches[0] < _MOST_STRETCH and stretches[1] > 1 / _MOST_STRETCH)
+
+
+def _turned(maps: Maps, matrix: Matrix) -> Maps:
+    shape = maps.reference.shape
+    valid = warp(maps.moving_valid.astype(np.float32), matrix, shape) > 0.99
+    return maps._replace(moving=warp(maps.moving, matrix, shape), moving_valid=valid)

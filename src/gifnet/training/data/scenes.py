@@ -1,0 +1,255 @@
+"""Training images from folders, and the samples of an update.
+
+A data folder holds any number of sets, each a folder with one sub-folder a role:
+`infrared` and `visible` for multi-modal pairs, `near`, `far` and `all_in_focus` for
+multi-focus triplets with ground truth. Files of one scene share a name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import TrainingError
+from ...imaging.colour import luminance
+from ..gifnet.config import TrainingConfig
+from .depth import DepthSource, Plane, make_depth_source
+from .synthesis import exposure_pair, multi_focus_pair, soften, vary_modality
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+MULTI_MODAL = ("infrared", "visible")
+MULTI_FOCUS = ("near", "far", "all_in_focus")
+
+#: Gives the depth of the crop at hand; not called where no depth is needed.
+CropDepth = Callable[[], Plane]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The files of one scene, in the order of its set's roles."""
+
+    name: str
+    paths: tuple[Path, ...]
+    #: the folder of its set
+    dataset: Path
+
+
+def find_scenes(folder: str | Path, roles: Sequence[str]) -> list[Scene]:
+    """Return every scene below `folder` whose set has a sub-folder for each role, by name.
+
+    Raises
+    ------
+    TrainingError
+        If a set has scenes that lack one of the roles' files.
+    """
+    scenes: list[Scene] = []
+    root = Path(folder)
+    if not root.is_dir():
+        raise TrainingError(f"The data folder {str(folder)!r} does not exist.")
+    candidates = [root, *sorted(p for p in root.rglob("*") if p.is_dir())]
+    for base in candidates:
+        if not all((base / role).is_dir() for role in roles):
+            continue
+        files = [
+            {p.stem: p for p in (base / role).iterdir() if p.suffix.lower() in SUFFIXES}
+            for role in roles
+        ]
+        names = set().union(*files)
+        for role, found in zip(roles, files, strict=True):
+            if missing := sorted(names - set(found)):
+                raise TrainingError(
+                    f"{str(base / role)!r} has no image for {len(missing)} scenes of its set "
+                    f"(first: {missing[0]!r}); remove their other files or add it."
+                )
+        scenes += [
+            Scene(name, tuple(found[name] for found in files), base) for name in sorted(names)
+        ]
+    return scenes
+
+
+@lru_cache(maxsize=8192)
+def read_image(path: Path) -> np.ndarray:
+    """Return a file's uint8 (H, W) or (H, W, 3), kept in memory: training sets are small."""
+    from skimage.io import imread
+
+    try:
+        image = np.asarray(imread(path))
+    except Exception as error:
+        raise TrainingError(f"Cannot read the training image {str(path)!r}: {error}") from error
+    if image.dtype != np.uint8:
+        raise TrainingError(
+            f"The training image {str(path)!r} is {image.dtype}; training takes 8-bit images."
+        )
+    if image.ndim == 3:
+        return image[..., 0] if image.shape[-1] in (1, 2) else image[..., :3]
+    return image
+
+
+@lru_cache(maxsize=8192)
+def _read_luminance(path: Path) -> np.ndarray:
+    """Return a file's luminance as uint8."""
+    image = read_image(path)
+    if image.ndim == 2:
+        return image
+    return np.round(luminance(image.astype(np.float32))).astype(np.uint8)
+
+
+def read_scene(
+    scene: Scene, read: Callable[[Path], np.ndarray] = _read_luminance
+) -> tuple[np.ndarray, ...]:
+    """Return the scene's images, uint8 luminance planes (H, W) by default, of one size."""
+    planes = tuple(read(path) for path in scene.paths)
+    if len({plane.shape[:2] for plane in planes}) > 1:
+        sizes = ", ".join(f"{p.name} {a.shape}" for p, a in zip(scene.paths, planes, strict=True))
+        raise TrainingError(f"The images of scene {scene.name!r} differ in size: {sizes}.")
+    return planes
+
+
+def random_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return one random square of every image of a scene, turned and flipped alike.
+
+    Images are (H, W) or (H, W, C) of one size and mirrored where they are too small; crops
+    are float32 in [0, 1] for 8-bit images, contiguous.
+    """
+    height, width = planes[0].shape[:2]
+    if height < size or width < size:
+        pad = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
+        planes = [np.pad(plane, pad[: plane.ndim], mode="symmetric") for plane in planes]
+        height, width = planes[0].shape[:2]
+    top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+    crops = []
+    for plane in planes:
+        crop = np.rot90(plane[top : top + size, left : left + size], turns)
+        crop = crop[:, ::-1] if flip else crop
+        crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
+    return crops
+
+
+def focus_border_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator, tries: int = 5
+) -> list[np.ndarray]:
+    """Return `random_crops` of a multi-focus triplet where the border of focus runs through.
+
+    Where one source is in focus throughout, there is little to learn. Of a few crops that one
+    is taken in which the source nearer to the truth is furthest from it.
+    """
+    crops = [random_crops(size, planes, rng) for _ in range(tries)]
+
+    def nearer(crop: Sequence[np.ndarray]) -> float:
+        return min(float(np.square(source - crop[2]).mean()) for source in crop[:2])
+
+    return max(crops, key=nearer)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one alternating step trains on; every tensor is (B, 1, crop, crop) in [0, 1]."""
+
+    infrared: Tensor
+    visible: Tensor
+    first: Tensor
+    second: Tensor
+    target: Tensor
+    #: (B,) bool: whose auxiliary branch sees the DP pair itself
+    same_pair: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+class JointDataset:
+    """Draws random crops of multi-modal scenes and of digital-photography pairs.
+
+    The RGB-focused joint data set of the paper (Sec. 3.2): the multi-focus pairs are made
+    from the very visible images of the multi-modal pairs, so both tasks share a modality;
+    multi-focus triplets and exposure pairs may be mixed in.
+    """
+
+    def __init__(
+        self, folder: str | Path, config: TrainingConfig, depth: DepthSource | None = None
+    ):
+        self.config = config
+        self.pairs = find_scenes(folder, MULTI_MODAL)
+        if not self.pairs:
+            raise TrainingError(
+                f"{str(folder)!r} has no set of multi-modal pairs: a folder with the "
+                f"sub-folders {' and '.join(MULTI_MODAL)}."
+            )
+        triplets = find_scenes(folder, MULTI_FOCUS)
+        self.training_triplets, self.validation_triplets = split_triplets(triplets, config.hold_out)
+        if config.triplets and not self.training_triplets:
+            raise TrainingError(
+                f"The recipe takes {config.triplets:.0%} of its samples from multi-focus "
+                f"triplets, and {str(folder)!r} has none beside the "
+                f"{len(self.validation_triplets)} held back: add a set with the sub-folders "
+                f"{', '.join(MULTI_FOCUS)}, lower hold_out, or set triplets to 0."
+            )
+        self.depth = depth or make_depth_source(config.depth)
+
+    def _multi_modal(self, rng: np.random.Generator) -> tuple[Plane, Plane, CropDepth]:
+        """Return an infrared and a visible crop, and what gives the depth of the latter."""
+        scene = self.pairs[rng.integers(len(self.pairs))]
+        planes = read_scene(scene)
+        if getattr(self.depth, "whole_image", False):
+            image = planes[1].astype(np.float32) / np.float32(255)
+            depth = self.depth(scene.name, image, rng)
+            infrared, visible, crop = random_crops(self.config.crop, (*planes, depth), rng)
+            return infrared, visible, lambda: crop
+        infrared, visible = random_crops(self.config.crop, planes, rng)
+        return infrared, visible, lambda: self.depth(scene.name, visible, rng)
+
+    def _photography(
+        self, visible: Plane, depth: CropDepth, rng: np.random.Generator
+    ) -> tuple[Plane, Plane, Plane]:
+        """Return (first, second, target) of one digital-photography sample."""
+        kind = rng.random()
+        if kind < self.config.triplets:
+            scene = self.training_triplets[rng.integers(len(self.training_triplets))]
+            first, second, target = random_crops(self.config.crop, read_scene(scene), rng)
+        elif kind < self.config.triplets + self.config.exposure:
+            # Over-exposed first, as at inference: no random swap.
+            return (*exposure_pair(visible, rng), visible)
+        elif kind < self.config.triplets + self.config.exposure + self.config.single:
+            softened = soften(visible, rng)
+            return softened, softened, visible
+        else:
+            first, second = multi_focus_pair(visible, depth(), rng)
+            target = visible
+        return (second, first, target) if rng.random() < 0.5 else (first, second, target)
+
+    def sample(self, step: int, rank: int = 0) -> Batch:
+        """Return the batch of a step; the same step, rank and seed give the same batch."""
+        rng = np.random.default_rng((self.config.seed, step, rank))
+        columns: list[list[np.ndarray]] = [[] for _ in range(5)]
+        for _ in range(self.config.batch_size):
+            infrared, visible, crop_depth = self._multi_modal(rng)
+            sample = self._photography(visible, crop_depth, rng)
+            if self.config.modality_augmentation:
+                infrared, visible = vary_modality(infrared, visible, rng)
+            for column, plane in zip(columns, (infrared, visible, *sample), strict=True):
+                column.append(plane)
+        same = torch.from_numpy(rng.random(self.config.batch_size) < self.config.same_pair)
+        tensors = [torch.from_numpy(np.stack(column))[:, None] for column in columns]
+        infrared_batch, visible_batch, first, second, target = tensors
+        return Batch(infrared_batch, visible_batch, first, second, target, same)
+
+
+def split_triplets(triplets: Sequence[Scene], hold_out: int) -> tuple[list[Scene], list[Scene]]:
+    """Return (training, held back): evenly spaced scenes of the largest set are held back."""
+    if not hold_out or not triplets:
+        return list(triplets), []
+    largest = Counter(scene.dataset for scene in triplets).most_common(1)[0][0]
+    members = [scene for scene in triplets if scene.dataset == largest]
+    held = members[:: max(len(members) // hold_out, 1)][:hold_out]
+    chosen = set(held)
+    return [scene for scene in triplets if scene not in chosen], held

@@ -1,0 +1,70 @@
+"""Weights to start from that were trained with another head or in a smaller network."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor, nn
+
+from ..models.frufn.frufn import FRUFN
+from ..models.gifnet.network import GIFNet
+from ..models.heads import BandHead, BlendHead
+from ..models.weights import identify, load_weights
+
+_LAST = "decoder.convs.6"
+_UNIT = re.compile(r"unit\.(.+)")
+_TRANSFORM_END = "transform.layers.2.weight"
+
+
+def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor]:
+    """Return the state dict of a weights file for a model to start from.
+
+    It is the file's own, or one that has the model compute what the file's model does:
+
+    - GIFNet's blend head starts a band head: every band gets the one share, and gains of one.
+    - EFRUFN starts FRUFN, see `untied`.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or belongs to a model that cannot start this one.
+    """
+    found = identify(path)
+    if isinstance(module, GIFNet) and isinstance(module.head, BandHead):
+        if found == "gifnet-blend":
+            return _in_bands(load_weights(path, found).state, module.head.bands)
+    elif isinstance(module, FRUFN) and found == model.replace("frufn", "efrufn"):
+        return untied(load_weights(path, found).state, len(module.units))
+    return load_weights(path, model).state
+
+
+def _in_bands(state: dict[str, Tensor], bands: int) -> dict[str, Tensor]:
+    """Return the state of a band head that does what a blend head does."""
+    changed = dict(state)
+    for name in (f"{_LAST}.weight", f"{_LAST}.bias"):
+        share, residual = state[name].split(BlendHead.channels // 2)
+        gains = torch.zeros_like(share).repeat_interleave(bands, dim=0)
+        shares = share.repeat_interleave(bands + 1, dim=0)
+        changed[name] = torch.cat((shares, gains, residual))
+    return changed
+
+
+def untied(state: dict[str, Tensor], units: int) -> dict[str, Tensor]:
+    """Return the state of a FRUFN whose units are copies of an EFRUFN's one.
+
+    The transformation of all units but the last ends in zeros. The features are then F2 until
+    the last unit, and the units do what `units` steps of plain iteration from a mask of zeros
+    do: M = G(F1 - F2, last M).
+    """
+    changed = {}
+    for name, value in state.items():
+        if name.startswith("unread."):  # EFRUFN's published form alone has it
+            continue
+        if (inside := _UNIT.fullmatch(name)) is None:
+            changed[name] = value
+            continue
+        for index in range(units):
+            ends = inside[1] == _TRANSFORM_END and index < units - 1
+            changed[f"units.{index}.{inside[1]}"] = torch.zeros_like(value) if ends else value
+    return changed

@@ -1,0 +1,236 @@
+"""Batches: folders of pairs, matched by their names and fused one after another."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
+from ..fusion.fuser import Fuser
+from ..io.files import is_readable
+from ..options import FuseOptions
+from ..progress import Progress
+from .files import Scratch, channel_axis, open_image, save_result
+
+Status = Literal["done", "skipped", "failed"]
+
+#: Called before every item with (item's number from 0, how many there are, the item); what it
+#: returns takes that item's progress.
+OnItem = Callable[[int, int, "BatchItem"], Progress]
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """A pair of files and where their fusion goes."""
+
+    name: str
+    first: Path
+    second: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a pair.
+
+    Attributes
+    ----------
+    item : BatchItem
+    status : {"done", "skipped", "failed"}
+    message : str
+        Why it failed, or why it was skipped.
+    seconds : float
+    """
+
+    item: BatchItem
+    status: Status
+    message: str = ""
+    seconds: float = 0.0
+
+
+def match_pairs(
+    first: str | Path, second: str | Path, output: str | Path, suffix: str = ".tif"
+) -> list[BatchItem]:
+    """Return the pairs of files that two patterns name, sorted by name.
+
+    Parameters
+    ----------
+    first, second : str or Path
+        Each a folder, whose images are named by their stems, or a path with one ``*``, such as
+        ``scans/*_pet.tif``; what stands for the star is the name. Files of one name are a pair.
+    output : str or Path
+        The folder of the results.
+    suffix : str
+        Of the results' names.
+
+    Returns
+    -------
+    list of BatchItem
+        At least one.
+
+    Raises
+    ------
+    InvalidInputError
+        If a pattern cannot be used, one name has several files, or nothing matches.
+    """
+    names = [_named(Path(pattern)) for pattern in (first, second)]
+    common = sorted(set(names[0]) & set(names[1]))
+    if not common:
+        raise InvalidInputError(
+            f"No name is common to {str(first)!r} ({len(names[0])} images) and {str(second)!r} "
+            f"({len(names[1])} images). Put a * where the names of a pair agree."
+        )
+    folder = Path(output)
+    return [
+        BatchItem(name, names[0][name], names[1][name], folder / f"{name}{suffix}")
+        for name in common
+    ]
+
+
+def _named(pattern: Path) -> dict[str, Path]:
+    """Return files by what stands for the star."""
+    if pattern.is_dir():
+        pattern = pattern / "*"
+    if pattern.name.count("*") != 1 or not pattern.parent.is_dir():
+        raise InvalidInputError(
+            f"{str(pattern)!r} is neither a folder nor a path in a folder with one * in its file "
+            "name, such as scans/*_pet.tif."
+        )
+    head, tail = pattern.name.split("*")
+    found: dict[str, Path] = {}
+    for path in sorted(pattern.parent.glob(pattern.name)):
+        if not (path.is_file() and is_readable(path)) or path.name.startswith("."):
+            continue
+        name = path.name[len(head) : len(path.name) - len(tail)] if tail else path.stem[len(head) :]
+        if name in found:
+            raise InvalidInputError(
+                f"{found[name].name!r} and {path.name!r} both stand for {name!r}; name the suffix "
+                "in the pattern."
+            )
+        found[name] = path
+    return found
+
+
+def run_batch(
+    items: Sequence[BatchItem],
+    options: FuseOptions | None = None,
+    *,
+    overwrite: bool = False,
+    on_item: OnItem | None = None,
+    scheduler: str | None = None,
+) -> Iterator[BatchResult]:
+    """Fuse pairs of files, and yield what became of each as soon as it is known.
+
+    The folders of the results are made if they are not there.
+    A pair whose result exists is skipped, one that fails does not stop the others. Files appear
+    when they are complete, so an interrupted batch goes on where it was.
+
+    Parameters
+    ----------
+    items : sequence of BatchItem
+        As `match_pairs` returns them.
+    options : FuseOptions, optional
+        For every pair; files tell where colour channels are unless `channel_axis` is given.
+    overwrite : bool
+        Replace results that exist.
+    on_item : callable, optional
+        Takes (number, count, item) before an item and returns what takes its progress. Not called
+        with a scheduler.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers see the same files, or "local" for
+        a cluster of processes on this machine. Results come as they are finished.
+
+    Raises
+    ------
+    InvalidInputError
+        If dask.distributed is wanted and not installed.
+    WriteError
+        If the folder of the results cannot be made.
+    Cancelled
+        If a progress callback returned False.
+    """
+    options = options or FuseOptions()
+    for folder in sorted({item.output.parent for item in items}):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(
+                f"Cannot make the folder {str(folder)!r}: {error.strerror}. Choose another."
+            ) from error
+    if scheduler is not None:
+        yield from _distributed(items, options, overwrite, scheduler)
+        return
+    with Fuser(options) as fuser:
+        for number, item in enumerate(items):
+            progress = on_item(number, len(items), item) if on_item else None
+            yield _fused(item, fuser, overwrite, progress)
+
+
+def _fused(item: BatchItem, fuser: Fuser, overwrite: bool, progress: Progress) -> BatchResult:
+    """Fuse one pair, and return an error instead of raising it."""
+    if item.output.exists() and not overwrite:
+        return BatchResult(item, "skipped", "the result exists")
+    began = time.perf_counter()
+    try:
+        _fuse_files(item, fuser, progress)
+    except Cancelled:
+        raise
+    except (GifnetError, MemoryError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        return BatchResult(item, "failed", message, time.perf_counter() - began)
+    return BatchResult(item, "done", "", time.perf_counter() - began)
+
+
+def _fuse_files(item: BatchItem, fuser: Fuser, progress: Progress) -> None:
+    images = [open_image(path) for path in (item.first, item.second)]
+    with (
+        fuser.using(channel_axis=channel_axis(images, fuser.options)),
+        Scratch(item.output) as scratch,
+    ):
+        data = [image.data for image in images]
+        fused = fuser.fuse(*data, out=scratch.array, progress=progress)
+        save_result(item.output, fused, images, fuser.provenance())
+
+
+def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:
+    """Fuse one pair in a process of its own."""
+    with Fuser(options) as fuser:
+        return _fused(item, fuser, overwrite, None)
+
+
+def _distributed(
+    items: Sequence[BatchItem], options: FuseOptions, overwrite: bool, scheduler: str
+) -> Iterator[BatchResult]:
+    try:
+        from dask.distributed import Client, LocalCluster, as_completed
+    except ImportError:
+        raise InvalidInputError(
+            "A distributed batch needs dask.distributed; install it with: pip install "
+            "'napari-gifnet[distributed]'."
+        ) from None
+    # Threads of one worker would share PyTorch's own.
+    cluster = (
+        LocalCluster(n_workers=max(1, (os.cpu_count() or 2) // 2), threads_per_worker=1,
+                     dashboard_address=None)
+        if scheduler == "local"
+        else None
+    )  # fmt: skip
+    try:
+        with Client(cluster if cluster is not None else scheduler) as client:
+            futures = {
+                client.submit(_fuse_alone, item, options, overwrite, pure=False): item
+                for item in items
+            }
+            for future in as_completed(futures):
+                error = future.exception()
+                if error is None:
+                    yield future.result()
+                else:
+                    yield BatchResult(futures[future], "failed", " ".join(str(error).split()))
+    finally:
+        if cluster is not None:
+            cluster.close()

@@ -1,0 +1,398 @@
+"""Pansharpening: a sharp panchromatic image and coarse bands make sharp bands.
+
+Images are worked on in strips of rows, and planes of full size are made where the caller wants
+them, so that scenes may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidInputError
+from ..fusion.fuser import Fuser
+from ..geometry import Grid, resample, working_type
+from ..imaging.histogram import Histogram
+from ..imaging.ranges import (
+    Range,
+    RangeSpec,
+    range_of_parts,
+    resolve_range,
+    split_range_spec,
+    to_type,
+)
+from ..imaging.source import as_array, is_stored
+from ..options import FuseOptions
+from ..progress import Progress, Reporter
+from .component_substitution import Statistics, brovey, gram_schmidt
+
+METHODS = ("gifnet", "brovey", "gram-schmidt")
+_CLASSICAL = {"brovey": brovey, "gram-schmidt": gram_schmidt}
+#: Standard deviation in pixels of the 3 x 3 Gaussian that separates base and detail.
+_SIGMA = 0.5
+
+#: Coarse pixels around a part that its cubic spline is found on: the rest counts below 1e-9.
+_SPLINE_REACH = 16
+#: Pixels at once, of all bands together.
+_STRIP_PIXELS = 2**23
+
+Floats = npt.NDArray[np.floating]
+#: Makes an array from its shape and type.
+Make: TypeAlias = Callable[[tuple[int, ...], Any], Any]
+
+
+def pansharpen(
+    pan: Any,
+    ms: Any,
+    *,
+    method: str = "gifnet",
+    band_axis: int = 0,
+    pan_grid: Grid | None = None,
+    ms_grid: Grid | None = None,
+    match_histograms: bool = True,
+    progress: Progress = None,
+    scratch: Make = np.empty,
+    options: FuseOptions | None = None,
+    fuser: Fuser | None = None,
+    **overrides: Any,
+) -> Any:
+    """Sharpen the bands of a multispectral image with a panchromatic one.
+
+    Parameters
+    ----------
+    pan : (H, W) array
+        The panchromatic image; axes of length 1 besides do not matter.
+    ms : (B, h, w) array, or with the bands along `band_axis`
+        The multispectral image, or a single band, (h, w).
+    method : {"gifnet", "brovey", "gram-schmidt"}
+        The network, band by band, or a classical method.
+    band_axis : int
+        The axis of the bands.
+    pan_grid, ms_grid : Grid, optional
+        Where the planes of both lie in a common world, in any units. If left out, both cover the
+        same area, so the ratio is that of their sizes, whole or not.
+    match_histograms : bool
+        For the network: give the result's coarse part the histogram of the band, as published.
+    progress : callable or progress bar, optional
+        As in `gifnet.fuse`; two units a band.
+    scratch : callable
+        Makes the arrays of PAN's size from (shape, dtype): the result, the resampled bands, and
+        for the network a plane more. Give one that makes memory maps for scenes that do not fit
+        in memory.
+    options : FuseOptions, optional
+        For the network. `value_range` may be a pair, for `ms` and `pan`; "auto" and "dtype" go by
+        the types that these have. `overshoot` limits what the network gives, before histograms are
+        matched, which may pass it again.
+    fuser : Fuser, optional
+        A network that is loaded already, whose options count instead of `options`.
+    **overrides
+        Single options by name, as in `gifnet.fuse`, for the network alone, and not with `fuser`.
+
+    Returns
+    -------
+    (B, H, W) array, with the bands along `band_axis`
+        Of the type of `ms`, on PAN's grid. Where either has no data it is NaN in floats and masked
+        in integers.
+
+    Raises
+    ------
+    InvalidInputError
+        If an image or option cannot be used, or the images do not overlap.
+    Cancelled
+        If the progress callback returned False.
+
+    Notes
+    -----
+    Bands are brought onto PAN's grid by cubic splines. The network fuses (band, PAN), each within
+    its own range, which is that of the pixels as they are given; then, as in the release of Cheng
+    et al. (CVPR 2025), base = a 3 x 3 Gaussian of the result with sigma 0.5, detail = result -
+    base, and the band is detail + base with the histogram of the resampled band.
+    """
+    if method not in METHODS:
+        raise InvalidInputError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")
+    if overrides and (fuser is not None or method in _CLASSICAL):
+        whose = f"{method!r} has no options" if fuser is None else "The fuser has its own options"
+        raise InvalidInputError(
+            f"{whose}, so {sorted(overrides)} would not count; leave them out, or call "
+            "pansharpen(..., method='gifnet') without a fuser."
+        )
+    network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
+    specs = split_range_spec(network.options.value_range)
+    sharp, bands = _plane(pan), _Bands.of(ms, band_axis)
+    grids = _grids(sharp.shape, bands.shape, pan_grid, ms_grid)
+    reporter = Reporter(progress)
+    reporter.expect(2 * bands.count)
+    size = (bands.count, *sharp.shape)
+    fine = scratch(size, working_type(bands.dtype))
+    lacking = _bring(bands, grids, fine, sharp, scratch, reporter)
+    image = scratch(size, bands.dtype)
+    scene = _Scene(sharp, fine, lacking, image)
+    if method in _CLASSICAL:
+        statistics = Statistics()
+        for rows in scene.strips():
+            statistics.add(scene.bands(rows), scene.pan(rows))
+            reporter.advance(0)
+        for rows in scene.strips():
+            scene.finish(rows, _CLASSICAL[method](scene.bands(rows), scene.pan(rows), statistics))
+            reporter.advance(0)
+        reporter.advance(bands.count)
+    else:
+        plane = scratch(sharp.shape, working_type(bands.dtype))
+        pan_limits = _or_auto(resolve_range(sharp, specs[1]))
+        with nullcontext() if fuser else network:
+            for index in range(bands.count):
+                # Resampled bands are floats, whose type no longer tells their range.
+                limits = _or_auto(bands.limits(index, specs[0])), pan_limits
+                with network.using(channel_axis=None, chroma="auto", value_range=limits):
+                    # Asks after every step whether to stop.
+                    network.fuse(
+                        fine[index],
+                        sharp,
+                        out=plane,
+                        progress=lambda done, total: reporter.advance(0),
+                    )
+                _finish_band(scene, index, plane, match_histograms)
+                reporter.advance()
+    return _returned(image, lacking, np.ndim(ms) == 2, band_axis)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bands:
+    """The bands of MS as they are stored.
+
+    Attributes
+    ----------
+    data : array
+        (h, w), or with the bands along `axis`.
+    axis : int or None
+        None for a single band.
+    """
+
+    data: Any
+    axis: int | None
+
+    @classmethod
+    def of(cls, ms: Any, axis: int) -> _Bands:
+        data = as_array(ms, "MS")
+        if data.ndim == 2:
+            return cls(data, None)
+        try:
+            place = operator.index(axis)
+        except TypeError:
+            place = data.ndim
+        if data.ndim != 3 or not -3 <= place < 3:
+            raise InvalidInputError(
+                f"MS has shape {tuple(data.shape)} and band_axis is {axis!r}; give bands, "
+                "(B, h, w), or the axis that they are along, an integer."
+            )
+        return cls(data, place % 3)
+
+    @property
+    def count(self) -> int:
+        return 1 if self.axis is None else int(self.data.shape[self.axis])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(side for axis, side in enumerate(self.data.shape) if axis != self.axis)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        found: np.dtype[Any] = np.dtype(self.data.dtype)
+        return found
+
+    def part(self, index: int, rows: slice, columns: slice) -> npt.NDArray[np.float64]:
+        place: list[int | slice] = [rows, columns]
+        if self.axis is not None:
+            place.insert(self.axis, index)
+        return _filled(self.data[tuple(place)])
+
+    def limits(self, index: int, spec: RangeSpec) -> Range:
+        """Return the values of a band that map to the network's 0 and 1."""
+        measured = isinstance(spec, str) and spec == "auto"
+        if not measured or self.dtype in (np.uint8, np.bool_):
+            return resolve_range(self.data, spec)
+        strips = _strips((1, *self.shape))
+        return range_of_parts(self.part(index, rows, slice(None)) for rows in strips)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """PAN, the bands on its grid, where either lacks data, and the result."""
+
+    sharp: Any
+    fine: Any
+    lacking: npt.NDArray[np.bool_]
+    image: Any
+
+    def strips(self) -> Iterator[slice]:
+        return _strips(self.fine.shape)
+
+    def bands(self, rows: slice) -> npt.NDArray[np.float64]:
+        return np.asarray(self.fine[:, rows], np.float64)
+
+    def pan(self, rows: slice) -> npt.NDArray[np.float64]:
+        return _filled(self.sharp[rows])
+
+    def finish(self, rows: slice, bands: Floats, index: slice | int = slice(None)) -> None:
+        """Write bands into the result, in its type."""
+        dtype, lacking = self.image.dtype, self.lacking[rows]
+        blank = np.nan if dtype.kind == "f" else 0
+        self.image[index, rows] = to_type(np.where(lacking, blank, bands), dtype)
+
+
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield rows of (B, H, W) arrays, few enough to be worked on at once."""
+    at_once = max(1, _STRIP_PIXELS // (shape[0] * shape[2]))
+    for start in range(0, shape[1], at_once):
+        yield slice(start, min(shape[1], start + at_once))
+
+
+def _bring(
+    bands: _Bands,
+    grids: tuple[Grid, Grid],
+    fine: Any,
+    sharp: Any,
+    scratch: Make,
+    reporter: Reporter,
+) -> npt.NDArray[np.bool_]:
+    """Resample the bands onto PAN's grid, and return where they or PAN lack data."""
+    lacking: npt.NDArray[np.bool_] = scratch(fine.shape[1:], bool)
+    apart = None
+    for rows in _strips(fine.shape):
+        lacking[rows] = np.isnan(_filled(sharp[rows]))
+    for index in range(bands.count):
+        for rows in _strips(fine.shape):
+            try:
+                fine[index, rows] = _resampled(bands, index, grids, rows)
+            except InvalidInputError as error:
+                apart = error
+                fine[index, rows] = np.nan
+            lacking[rows] |= np.isnan(fine[index, rows])
+            reporter.advance(0)
+        reporter.advance()
+    if all(lacking[rows].all() for rows in _strips(fine.shape)):
+        raise apart or InvalidInputError("PAN and MS have no pixel in common where both have data.")
+    return lacking
+
+
+def _resampled(bands: _Bands, index: int, grids: tuple[Grid, Grid], rows: slice) -> Floats:
+    """Return rows of a band on PAN's grid, from the part of the band that matters."""
+    target, source = _rows_of(grids[0], rows), grids[1]
+    corners = np.array(
+        [[y, x, 1] for y in (0, target.shape[0] - 1) for x in (0, target.shape[1] - 1)]
+    )
+    to_source = target.to_indices_of(source)
+    places = corners @ to_source.T
+    margin = _SPLINE_REACH + int(np.ceil(2 * np.abs(to_source[:2, :2]).sum(axis=1).max()))
+    starts, stops = [], []
+    for low, high, side in zip(
+        places.min(axis=0)[:2], places.max(axis=0)[:2], source.shape, strict=True
+    ):
+        starts.append(int(np.clip(np.floor(low) - margin, 0, side - 1)))
+        stops.append(int(np.clip(np.ceil(high) + margin + 1, 1, side)))
+    shift = np.eye(3)
+    shift[:2, 2] = starts
+    part = bands.part(index, slice(starts[0], stops[0]), slice(starts[1], stops[1]))
+    if np.isnan(part).all():
+        return np.full(target.shape, np.nan)
+    return resample(part, Grid(part.shape, source.matrix @ shift), target, order=3)
+
+
+def _rows_of(grid: Grid, rows: slice) -> Grid:
+    shift = np.eye(3)
+    shift[0, 2] = rows.start
+    return Grid((rows.stop - rows.start, grid.shape[1]), grid.matrix @ shift)
+
+
+def _finish_band(scene: _Scene, index: int, fused: Any, match_histograms: bool) -> None:
+    """Write a fused band into the result, its coarse part with the histogram of the band."""
+    if not match_histograms:
+        for rows in scene.strips():
+            scene.finish(rows, fused[rows], index)
+        return
+    band = scene.fine[index]
+    wanted, own = Histogram(), Histogram()
+    for step in (Histogram.widen, Histogram.count):
+        for rows in scene.strips():
+            valid = ~scene.lacking[rows]
+            step(wanted, band[rows][valid])
+            step(own, _base(fused, scene.lacking, rows)[valid])
+    for rows in scene.strips():
+        base = _base(fused, scene.lacking, rows)
+        scene.finish(rows, fused[rows] + wanted.values(own.quantiles(base)) - base, index)
+
+
+def _base(fused: Any, lacking: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
+    """Return rows of the coarse part of a plane, in which pixels without data take no part."""
+    from scipy.ndimage import gaussian_filter
+
+    around = slice(max(0, rows.start - 1), rows.stop + 1)
+    valid = ~lacking[around]
+    values = np.where(valid, fused[around], 0).astype(np.float64)
+    weight = gaussian_filter(valid.astype(np.float64), _SIGMA, radius=1, mode="reflect")
+    base = gaussian_filter(values, _SIGMA, radius=1, mode="reflect") / np.maximum(weight, 1e-12)
+    start = rows.start - around.start
+    return np.asarray(base[start : start + rows.stop - rows.start])
+
+
+def _plane(pan: Any) -> Any:
+    """Return PAN as one plane."""
+    plane = as_array(pan, "PAN")
+    shape = tuple(plane.shape)
+    extra = [axis for axis, side in enumerate(shape) if side == 1][: len(shape) - 2]
+    if len(extra) < len(shape) - 2:
+        raise InvalidInputError(f"PAN has shape {shape}; give one plane, (H, W).")
+    if not extra:
+        return plane
+    if is_stored(plane):  # whose slices would be read at once
+        import dask.array as da
+
+        plane = da.from_array(plane)
+    return plane[tuple(0 if axis in extra else slice(None) for axis in range(len(shape)))]
+
+
+def _or_auto(limits: Range) -> Range | str:
+    """Return limits, or of a constant image what the network makes of such."""
+    return limits if limits[0] < limits[1] else "auto"
+
+
+def _filled(values: Any) -> npt.NDArray[np.float64]:
+    """Return floats, NaN where there is no data."""
+    values = values.compute() if hasattr(values, "dask") else values
+    filled = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+    return np.where(np.isfinite(filled), filled, np.nan)
+
+
+def _grids(
+    sharp: tuple[int, ...], coarse: tuple[int, ...], pan_grid: Grid | None, ms_grid: Grid | None
+) -> tuple[Grid, Grid]:
+    if (pan_grid is None) != (ms_grid is None):
+        raise InvalidInputError(
+            "Only one of pan_grid and ms_grid is given; give both, or none if both images cover "
+            "the same area."
+        )
+    if pan_grid is None or ms_grid is None:
+        ratios = [a / b for a, b in zip(sharp, coarse, strict=True)]
+        # Corners coincide, and pixel centres lie half a pixel inside.
+        offsets = [(ratio - 1) / 2 for ratio in ratios]
+        return Grid(sharp, np.eye(3)), Grid.from_parts(coarse, scale=ratios, translate=offsets)
+    grids = pan_grid.trailing(2), ms_grid.trailing(2)
+    for name, grid, shape in zip(("PAN", "MS"), grids, (sharp, coarse), strict=True):
+        if grid.shape != shape:
+            raise InvalidInputError(
+                f"{name} has planes of {shape} pixels, its grid {grid.shape}; give its own grid."
+            )
+    return grids
+
+
+def _returned(image: Any, lacking: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
+    """Return bands as the caller has them; masked where integers have no data."""
+    if image.dtype.kind != "f" and lacking.any():
+        image = np.ma.MaskedArray(image, np.broadcast_to(lacking, image.shape))
+    return image[0] if single else np.moveaxis(image, 0, axis)

@@ -1,0 +1,347 @@
+"""More than two: a focus stack or an exposure bracket fused into one image.
+
+The network compares two planes and tells the first one's share. Slices are compared in a
+tree, each pair in both orders, and the shares multiply down to the slices. The result is their
+weighted mean, so that colours and values come from the slices and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InvalidInputError, require_integer
+from ..fusion.fuser import Fuser
+from ..imaging.colour import luminance
+from ..imaging.ranges import Range, normalise, shared_range, to_type
+from ..imaging.source import Source, as_array, read_sources
+from ..models.registry import require_mask
+from ..options import FuseOptions
+from ..progress import Progress, Reporter
+from ..registration.api import find_registration, register
+from ..registration.search import check_registration
+from ..registration.transform import Transform
+
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class FusedStack:
+    """A stack fused into one image.
+
+    Attributes
+    ----------
+    image : array
+        In the slices' type and value range; (H, W), or (H, W, C). NaN in floats, and masked in
+        integers, where no slice has data.
+    depth : (H, W) uint16 array
+        Index of the slice that has the greatest share of each pixel.
+    transforms : tuple of Transform
+        One a slice, as `gifnet.register` finds them; empty if nothing was aligned.
+    provenance : dict
+        How the result was made.
+    """
+
+    image: Any
+    depth: npt.NDArray[np.uint16]
+    transforms: tuple[Transform, ...]
+    provenance: dict[str, Any]
+
+
+def fuse_stack(
+    images: Any,
+    *,
+    axis: int = 0,
+    align: str = "none",
+    reference: int | None = None,
+    return_depth: bool = False,
+    progress: Progress = None,
+    options: FuseOptions | None = None,
+    **overrides: Any,
+) -> Any:
+    """Fuse the slices of a focus stack or an exposure bracket into one image.
+
+    Parameters
+    ----------
+    images : sequence of arrays, or array
+        Two or more slices of one shape and type, (H, W) or with RGB(A) channels; or one array that
+        has them along `axis`. Neighbours in the sequence should be neighbours in focus or
+        exposure.
+    axis : int
+        The stack's axis, if `images` is one array.
+    align : {"none", "translation", "rigid", "affine"}
+        Registers every slice to the reference slice first; "affine" follows the change of
+        magnification of a focused lens.
+    reference : int, optional
+        The slice whose frame the result has; the middle one if left out.
+    return_depth : bool
+        Return the depth map as well.
+    progress : callable or progress bar, optional
+        As in `gifnet.fuse`.
+    options : FuseOptions, optional
+        Defaults for the network; `task` "mfif" or "meif" is but a name.
+    **overrides
+        Single options by name, as in `gifnet.fuse`. `value_range` is one for all slices, and
+        "auto" measures it over the whole stack. `overshoot` has nothing to limit here and is left
+        aside: only the shares that the network finds are used.
+
+    Returns
+    -------
+    fused : array
+        Like a slice: shape, type and value range. NaN, or masked, where no slice has data.
+    depth : (H, W) uint16 array
+        Only with `return_depth`: index of the slice with the greatest share.
+
+    Raises
+    ------
+    InvalidInputError
+        If the slices cannot be used together, or the model tells no shares.
+    Cancelled
+        If the progress callback returned False.
+
+    Notes
+    -----
+    A pair is compared in both orders and the shares averaged, so the reversed stack gives the
+    same result to rounding. Other orders change which slices meet in the tree: shares that are
+    near 0 or 1 stay, and pixels on which slices hardly differ may change.
+    """
+    with Fuser(options, **overrides) as fuser:
+        fused = StackFuser(fuser).fuse(
+            images, axis=axis, align=align, reference=reference, progress=progress
+        )
+    return (fused.image, fused.depth) if return_depth else fused.image
+
+
+class StackFuser:
+    """Fuses stacks with a `Fuser`, which keeps the network loaded.
+
+    Parameters
+    ----------
+    fuser : Fuser
+        Of a model that tells shares.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model tells none.
+    """
+
+    def __init__(self, fuser: Fuser):
+        require_mask(fuser.options.model, "by which stacks are fused")
+        self._fuser = fuser
+
+    def fuse(
+        self,
+        images: Any,
+        *,
+        axis: int = 0,
+        align: str = "none",
+        reference: int | None = None,
+        progress: Progress = None,
+    ) -> FusedStack:
+        """Fuse a stack; see `fuse_stack`."""
+        check_registration(align, "edges")
+        options = self._fuser.options
+        slices = _slices(images, axis, options)
+        index = len(slices) // 2
+        if reference is not None:
+            index = require_integer("reference", reference)
+        if not -len(slices) <= index < len(slices):
+            raise InvalidInputError(
+                f"reference is {index}, but the stack has {len(slices)} slices."
+            )
+        index %= len(slices)
+        limits = shared_range([source.intensities for source in slices], options.value_range)
+        reporter = Reporter(progress)
+        pairs = len(slices) - 1
+        reporter.expect((pairs if align != "none" else 0) + 2 * pairs)
+        transforms: tuple[Transform, ...] = ()
+        if align != "none":
+            slices, transforms = _aligned(slices, index, align, reporter)
+        valid = np.stack([_valid(source) for source in slices])
+        planes = [
+            _luminance(source, has, limits) for source, has in zip(slices, valid, strict=True)
+        ]
+        shares = self._shares(planes, valid, reporter)
+        depth = shares.argmax(axis=0).astype(np.uint16)
+        image = _weighted(slices, shares, valid, limits, options.chroma == "none")
+        return FusedStack(image, depth, transforms, self._record(align, index, transforms))
+
+    def _shares(
+        self, planes: Sequence[Plane], valid: npt.NDArray[np.bool_], reporter: Reporter
+    ) -> npt.NDArray[np.float32]:
+        """Return every slice's share of each pixel, (slices, H, W), which add up to 1."""
+        shares = np.ones((len(planes), *planes[0].shape), np.float32)
+        nodes = [
+            _Node(plane, has, (index,))
+            for index, (plane, has) in enumerate(zip(planes, valid, strict=True))
+        ]
+
+        def join(pair: Sequence[_Node]) -> _Node:
+            return self._join(pair[0], pair[1], shares, reporter)
+
+        while len(nodes) > 1:
+            # Neighbours meet, and the tree is the same from either end: where the number is odd,
+            # the middle one waits or, between two that are left over, joins these.
+            half = len(nodes) // 2
+            if len(nodes) % 2 == 0:
+                nodes = [join(pair) for pair in _pairs(nodes)]
+                continue
+            left, middle, right = nodes[:half], nodes[half], nodes[half + 1 :]
+            if half % 2:
+                middle = join((join((left.pop(), right.pop(0))), middle))
+            nodes = [*map(join, _pairs(left)), middle, *map(join, _pairs(right))]
+        return shares
+
+    def _join(
+        self, first: _Node, second: _Node, shares: npt.NDArray[np.float32], reporter: Reporter
+    ) -> _Node:
+        share = self._share(first, second, reporter) + 1 - self._share(second, first, reporter)
+        share /= 2
+        share = np.where(first.valid, np.where(second.valid, share, 1), 0).astype(np.float32)
+        for index in first.slices:
+            shares[index] *= share
+        for index in second.slices:
+            shares[index] *= 1 - share
+        plane = share * first.plane + (1 - share) * second.plane
+        return _Node(plane, first.valid | second.valid, first.slices + second.slices)
+
+    def _share(self, first: _Node, second: _Node, reporter: Reporter) -> Plane:
+        """Return the first one's share; where one lacks data both show the other."""
+        fuser = self._fuser
+        planes = (
+            np.where(first.valid, first.plane, second.plane),
+            np.where(second.valid, second.plane, first.plane),
+        )
+        plain: dict[str, Any] = {"channel_axis": None, "chroma": "auto", "overshoot": None}
+        with fuser.using(value_range=(0.0, 1.0), **plain):
+            # Asks after every step whether to stop.
+            share: Plane = fuser.fuse(
+                *planes, return_mask=True, progress=lambda done, total: reporter.advance(0)
+            )[1]
+        reporter.advance()
+        return share
+
+    def _record(
+        self, align: str, reference: int, transforms: tuple[Transform, ...]
+    ) -> dict[str, Any]:
+        record = self._fuser.provenance()
+        stack: dict[str, Any] = {"align": align, "reference": reference}
+        if transforms:
+            stack["transforms"] = [transform.to_dict() for transform in transforms]
+        return {**record, "operation": "fuse_stack", "stack": stack}
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """A plane of the tree, where it has data, and the slices that it is made of."""
+
+    plane: Plane
+    valid: npt.NDArray[np.bool_]
+    slices: tuple[int, ...]
+
+
+def _pairs(nodes: Sequence[_Node]) -> Iterator[tuple[_Node, _Node]]:
+    return zip(nodes[::2], nodes[1::2], strict=True)
+
+
+def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
+    """Return the slices as sources of one shape and type, colour last."""
+    if not isinstance(images, list | tuple):
+        stack = as_array(images, "stack")
+        axis = require_integer("axis", axis)
+        if not -stack.ndim <= axis < stack.ndim:
+            raise InvalidInputError(f"axis is {axis}, but the stack has {stack.ndim} axes.")
+        index = [slice(None)] * stack.ndim
+        images = []
+        for position in range(stack.shape[axis]):
+            index[axis] = position  # type: ignore[call-overload]
+            images.append(stack[tuple(index)])
+    if len(images) < 2:
+        raise InvalidInputError(f"The stack has {len(images)} slice(s); two or more can be fused.")
+    named = {f"slice {number}": image for number, image in enumerate(images)}
+    slices = list(read_sources(named, options.channel_axis))
+    shapes = {tuple(source.data.shape) for source in slices}
+    types = {str(source.dtype) for source in slices}
+    if len(shapes) > 1 or len(types) > 1:
+        raise InvalidInputError(
+            f"The slices of a stack must be of one shape and type, not {sorted(shapes)} and "
+            f"{sorted(types)}."
+        )
+    if len(slices[0].shape) != 2:
+        raise InvalidInputError(
+            f"The slices have shape {slices[0].data.shape}; give planes, (H, W), or pass "
+            "channel_axis if they have RGB(A) channels."
+        )
+    return [
+        dataclasses.replace(s, data=s.data.compute() if hasattr(s.data, "dask") else s.data)
+        for s in slices
+    ]
+
+
+def _aligned(
+    slices: Sequence[Source], index: int, kind: str, reporter: Reporter
+) -> tuple[list[Source], tuple[Transform, ...]]:
+    aligned, transforms = [], []
+    reference = slices[index]
+    for position, source in enumerate(slices):
+        axis = -1 if source.coloured else None
+        if position == index:
+            aligned.append(source)
+            transforms.append(
+                find_registration(source.data, source.data, kind="none", channel_axis=axis)
+            )
+            continue
+        found = register(source.data, reference.data, kind=kind, channel_axis=axis, order=3)
+        aligned.append(dataclasses.replace(source, data=found.image))
+        transforms.append(found.transform)
+        reporter.advance()
+    return aligned, tuple(transforms)
+
+
+def _valid(source: Source) -> npt.NDArray[np.bool_]:
+    """Return where a slice has data."""
+    data = source.intensities
+    valid = ~np.ma.getmaskarray(data)
+    if data.dtype.kind == "f":
+        valid &= np.isfinite(np.ma.getdata(data))
+    return np.asarray(valid.all(axis=-1) if source.coloured else valid)
+
+
+def _luminance(source: Source, valid: npt.NDArray[np.bool_], limits: Range) -> Plane:
+    values = normalise(np.ma.getdata(source.intensities), limits)
+    plane = luminance(values) if source.coloured else values
+    return np.where(valid, plane, np.float32(0)).astype(np.float32)
+
+
+def _weighted(
+    slices: Sequence[Source],
+    shares: npt.NDArray[np.float32],
+    valid: npt.NDArray[np.bool_],
+    limits: Range,
+    grey: bool,
+) -> Any:
+    """Return the mean of the slices, weighted by their shares, in their own type."""
+    first = slices[0]
+    total: npt.NDArray[Any] = np.zeros(first.data.shape, np.float64)
+    for source, share, has in zip(slices, shares, valid, strict=True):
+        weight, has = (x[..., None] if source.coloured else x for x in (share, has))
+        total += weight * np.where(has, np.ma.getdata(source.data), 0)
+    if grey and first.coloured:
+        total[..., :3] = luminance(total[..., :3])[..., None]
+    dtype = first.dtype
+    # In float32 the shares add up to a little less or more than 1.
+    image = to_type(total, dtype)
+    lacking = np.asarray(~valid.any(axis=0))
+    if not lacking.any():
+        return image
+    if dtype.kind == "f":
+        image[lacking] = np.nan
+        return image
+    mask = lacking[..., None] if first.coloured else lacking
+    return np.ma.MaskedArray(image, np.broadcast_to(mask, image.shape))

@@ -1,0 +1,51 @@
+"""The manifest, and that it costs nothing to read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_gifnet
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    from pathlib import Path
+
+    return PluginManifest.from_file(Path(napari_gifnet.__file__).parent / "napari.yaml")
+
+
+def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
+    manifest.validate_imports()
+    names = {widget.display_name for widget in manifest.contributions.widgets}
+    assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
+    assert len(manifest.contributions.sample_data) == 5
+
+
+def test_menus_are_ones_that_plugins_may_fill(manifest: PluginManifest) -> None:
+    from napari._app_model.constants._menus import is_menu_contributable
+
+    assert manifest.contributions.menus
+    for menu in manifest.contributions.menus:
+        assert is_menu_contributable(menu)
+
+
+@pytest.mark.parametrize(
+    "module", ["napari_gifnet", "napari_gifnet.io.reader", "napari_gifnet.io.samples"]
+)
+def test_imports_are_light(module: str) -> None:
+    code = (
+        f"import sys, {module}; "
+        "print([m for m in ('torch', 'napari', 'qtpy', 'skimage', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_widgets_import_without_torch() -> None:
+    code = "import sys, napari_gifnet.widgets; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
