@@ -116,7 +116,7 @@ def measure(
             module = Transcription(module)
         else:
             module = module.to(memory_format=torch.channels_last)
-        assert MODELS["gifnet"].has_mask
+        assert MODELS["gifnet"].has_share
 
         def run() -> Any:
             planes = [torch.from_numpy(x / np.float32(255))[None, None] for x in (first, second)]

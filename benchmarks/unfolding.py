@@ -93,7 +93,7 @@ def quality(stage: str, data: str, weights: str | None, limit: int) -> str:
     dataset = StageDataset(data, config)
     count = min(limit, len(dataset.validation))
     pairs = [dataset.validation_pair(i * len(dataset.validation) // count) for i in range(count)]
-    loaded = load_weights(weights, "efrufn", "ivif" if stage == "ivf" else stage)
+    loaded = load_weights(weights, "efrufn", "ivif" if stage == "ivif" else stage)
     module = build_model(loaded, "efrufn").train()
     fabric = make_fabric(config)
     lines = [
@@ -109,7 +109,7 @@ def quality(stage: str, data: str, weights: str | None, limit: int) -> str:
 
         with torch.no_grad():
             scores = score_pairs(pairs, fuse, fabric)
-        masks = iter([settled.mask for settled in found])
+        masks = iter([settled.share for settled in found])
         alone = score_pairs(pairs, lambda a, b, masks=masks: b + next(masks) * (a - b), fabric)
         worst = max(settled.convergence.residual for settled in found)
         lines.append(

@@ -31,7 +31,7 @@ from napari_gifnet.io import samples
 
 #: No picture is wider, or longer in bytes.
 _WIDTH = 1280
-_MOST_BYTES = 90_000
+_MAX_BYTES = 90_000
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def write_jpeg(path: Path, pixels: np.ndarray) -> None:
     for quality in range(90, 30, -5):
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
-        if buffer.tell() <= _MOST_BYTES:
+        if buffer.tell() <= _MAX_BYTES:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())

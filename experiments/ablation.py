@@ -28,7 +28,7 @@ from gifnet.progress import Progress
 from gifnet.training.gifnet.config import TrainingConfig
 from gifnet.training.gifnet.trainer import train_gifnet
 
-from .runs import OnStep, folder_of, following, fuse_bytes
+from .runs import OnStep, fuse_bytes, progress_callback, run_folder
 from .runs import table as lines_of_table
 
 #: What the first run of any family is called, which changes nothing.
@@ -124,10 +124,10 @@ def train(
         )
     found = {}
     for name, variant in variants.items():
-        folder = folder_of(out, name)
+        folder = run_folder(out, name)
         # A finished run is resumed as well, which only checks that it is the same one.
         resume = (folder / "checkpoint.ckpt").exists()
-        show = following(on_step, name)
+        show = progress_callback(on_step, name)
         found[name] = train_gifnet(data, folder, variant, resume=resume, on_step=show)
     return found
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gifnet.cli.evaluate import methods_of, names_of
+from gifnet.cli.evaluate import make_methods, parse_names
 from gifnet.cli.terminal import progress_bar, run_app, say
-from gifnet.cli.train import Changes, Config, configuration_of, exclude, stage_changes
+from gifnet.cli.train import Changes, Config, configuration_of, require_one_of, stage_changes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,8 +84,8 @@ def table2(
     from . import layouts
     from . import table2 as experiment
 
-    used = methods_of(methods, weights or [], [], device)
-    datasets = layouts.find(data, names_of(sets), limit)
+    used = make_methods(methods, weights or [], [], device)
+    datasets = layouts.find(data, parse_names(sets), limit)
     with progress_bar("evaluating", "result") as bar:
         text = experiment.reproduce(datasets, used, out, crop, bar)
     _write(out / "table2.md", text)
@@ -114,7 +114,7 @@ def table3(
     from . import table3 as experiment
 
     networks: dict[str, Fuse] = {}
-    for method in methods_of("gifnet" if not weights else "none", weights or [], [], device):
+    for method in make_methods("gifnet" if not weights else "none", weights or [], [], device):
         networks[f"enhanced by {method.name}"] = _fuse_of(method)
     training, test = (cifar.read_split(data, split, limit) for split in ("train", "test"))
     schedule = experiment.Schedule(epochs=epochs, blocks=blocks, seed=seed)
@@ -176,7 +176,7 @@ def ablation(
 
     from . import ablation as experiment
 
-    exclude(recipe, config)
+    require_one_of(recipe, config)
     base = None if config is not None else recipe or experiment.RECIPE_OF.get(variants)
     configuration = configuration_of(base, config, settings or [], None)
     datasets = find_datasets(evaluated) if evaluated else []
@@ -238,8 +238,8 @@ def structure(
     data: Data,
     out: Out,
     stages: Annotated[
-        str, typer.Option("--stages", metavar="NAME,...", help="Of mfif, meif and ivf.")
-    ] = "mfif,ivf",
+        str, typer.Option("--stages", metavar="NAME,...", help="Of mfif, meif and ivif.")
+    ] = "mfif,ivif",
     recipe: StageRecipe = "cpu",
     settings: Changes = None,
     limit: HeldBack = None,
@@ -252,7 +252,7 @@ def structure(
             data,
             out,
             recipe,
-            stages=names_of(stages),
+            stages=parse_names(stages),
             changes=stage_changes(settings or []),
             limit=limit,
             on_step=_shown_on(bar),

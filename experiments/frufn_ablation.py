@@ -29,15 +29,15 @@ from gifnet.training.frufn.config import RECIPES, STAGES, StageConfig, stage_rec
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.frufn.trainer import StageTrainer
 
-from .runs import OnStep, folder_of, following, fuse_bytes, table
+from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table
 
 #: What is measured on each stage's pairs.
 COLUMNS = {
     "mfif": ("PSNR-ref", "SSIM-ref", "MS-SSIM", "EN", "MI"),
     "meif": ("PSNR-ref", "SSIM-ref", "MEF-SSIM", "EN"),
-    "ivf": ("EN", "MI", "SCD", "MS-SSIM"),
+    "ivif": ("EN", "MI", "SCD", "MS-SSIM"),
 }
-TITLES = {"mfif": "Multi-focus", "meif": "Multi-exposure", "ivf": "Infrared and visible"}
+TITLES = {"mfif": "Multi-focus", "meif": "Multi-exposure", "ivif": "Infrared and visible"}
 
 Scores = Mapping[str, float]
 Fusion = Callable[[Tensor, Tensor], Any]
@@ -62,26 +62,26 @@ TRANSFER_RUNS = {
     "meif alone": Run("meif"),
     "meif started": Run("meif", "mfif"),
     "meif transferred": Run("meif", "mfif", transfer=True),
-    "ivf alone": Run("ivf"),
-    "ivf started": Run("ivf", "meif transferred"),
-    "ivf transferred": Run("ivf", "meif transferred", transfer=True),
+    "ivif alone": Run("ivif"),
+    "ivif started": Run("ivif", "meif transferred"),
+    "ivif transferred": Run("ivif", "meif transferred", transfer=True),
 }
 #: The rows of the paper's Tables 6 and 7, and one more: the teacher's weights to start from,
 #: without its gradients.
 TRANSFER_TABLES = {
     "meif": {
         "MFIF-to-MEIF": "mfif",
-        "IVF-to-MEIF": "ivf alone",
+        "IVF-to-MEIF": "ivif alone",
         "MEIF-to-MEIF": "meif alone",
         "started from MFIF": "meif started",
         "gradient transfer": "meif transferred",
     },
-    "ivf": {
+    "ivif": {
         "MFIF-to-IVF": "mfif",
         "MEIF-to-IVF": "meif alone",
-        "IVF-to-IVF": "ivf alone",
-        "started from MEIF": "ivf started",
-        "gradient transfer": "ivf transferred",
+        "IVF-to-IVF": "ivif alone",
+        "started from MEIF": "ivif started",
+        "gradient transfer": "ivif transferred",
     },
 }
 
@@ -160,7 +160,7 @@ def train_transfer(
     for name, run in TRANSFER_RUNS.items():
         if name in found:
             continue
-        folder = folder_of(out, name)
+        folder = run_folder(out, name)
         config = _config(recipe, run.stage, model, changes)
         if run.after:
             # The paper's weight of the gradient transfer, or the caller's.
@@ -170,7 +170,7 @@ def train_transfer(
             )
         resume = (folder / "checkpoint.ckpt").exists()
         trainer = StageTrainer(
-            data, folder, config, resume=resume, on_step=following(on_step, name)
+            data, folder, config, resume=resume, on_step=progress_callback(on_step, name)
         )
         found[name] = trainer.run()
     return found
@@ -205,7 +205,7 @@ def structure(
     out: Path,
     recipe: str = "cpu",
     *,
-    stages: Sequence[str] = ("mfif", "ivf"),
+    stages: Sequence[str] = ("mfif", "ivif"),
     changes: Mapping[str, Any] | None = None,
     limit: int | None = None,
     on_step: OnStep | None = None,
@@ -229,10 +229,10 @@ def structure(
         for name, build in STRUCTURES.items():
             model = "efrufn-published" if name.startswith("EFRUFN") else "frufn-published"
             config = _config(recipe, stage, model, changes)
-            folder = folder_of(out, f"{stage} {name.replace(',', '')}")
+            folder = run_folder(out, f"{stage} {name.replace(',', '')}")
             resume = (folder / "checkpoint.ckpt").exists()
             trainer = _VariantTrainer(
-                build, data, folder, config, resume=resume, on_step=following(on_step, name)
+                build, data, folder, config, resume=resume, on_step=progress_callback(on_step, name)
             )
             trainer.run()
             if not pairs:

@@ -17,12 +17,12 @@ from gifnet.evaluation.tables import number
 OnStep = Callable[[str, int, int], None]
 
 
-def folder_of(out: Path, variant: str) -> Path:
+def run_folder(out: Path, variant: str) -> Path:
     """Return where a variant's run goes."""
     return out / variant.replace(" ", "-").lower()
 
 
-def following(on_step: OnStep | None, variant: str) -> Callable[[int, int, object], None]:
+def progress_callback(on_step: OnStep | None, variant: str) -> Callable[[int, int, object], None]:
     """Return what tells `on_step` of a trainer's steps."""
 
     def show(step: int, steps: int, row: object) -> None:

@@ -47,7 +47,7 @@ def seen(
 
     calls: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def steps(
+    def run_steps(
         self: Any, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
     ) -> Iterator[None]:
         whole = Region.of(*shape)
@@ -57,7 +57,7 @@ def seen(
         sink.write(whole, (first + second) / 2, np.full(shape, 0.25, np.float32))
         yield
 
-    monkeypatch.setattr(Engine, "steps", steps)
+    monkeypatch.setattr(Engine, "run_steps", run_steps)
     monkeypatch.setattr(
         "gifnet.models.registry.ModelSpec.bundled_weights",
         lambda self, task=None: random_weights,

@@ -13,7 +13,7 @@ from gifnet.errors import ReadError
 from gifnet.io.files import MEMORY_MAP_BYTES, TIFF_SUFFIXES, ImageFile, read_images
 from gifnet.io.ome_zarr import StoredImage, is_ngff, read_ngff
 
-from ..layers.snapshot import METADATA_KEY, PLACE_KEY, LayerData
+from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY, LayerData
 from .pair_folder import find_pair, images_in
 
 Reader = Callable[[Any], list[LayerData]]
@@ -162,7 +162,7 @@ def as_layer(image: ImageFile | StoredImage, data: Any = None) -> LayerData:
         arguments["multiscale"] = True
     record = dict(image.metadata.get("gifnet") or {})
     record.pop("samples", None)
-    place = record.pop(PLACE_KEY, None)
+    place = record.pop(LAYER_STATE_KEY, None)
     if record:
         arguments["metadata"] = {METADATA_KEY: record}
     if isinstance(place, dict):

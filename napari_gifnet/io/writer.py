@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layers.snapshot import METADATA_KEY, PLACE_KEY
+from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY
 
 #: Letters for leading axes without a label of one letter, the innermost first.
 _LEADING = "ZTCQI"
@@ -65,7 +65,7 @@ def _arguments(data: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
     rgb = bool(attributes.get("rgb"))
     ndim = data.ndim - rgb
     record = dict((attributes.get("metadata") or {}).get(METADATA_KEY) or {})
-    record[PLACE_KEY] = _place(attributes, ndim)
+    record[LAYER_STATE_KEY] = _place(attributes, ndim)
     return {
         "axes": axis_letters(attributes.get("axis_labels") or (), ndim) + "S" * rgb,
         "scale": tuple(float(value) for value in attributes["scale"]),

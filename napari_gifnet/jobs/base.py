@@ -16,8 +16,8 @@ from gifnet.models.registry import model_spec
 from gifnet.options import TASKS, FuseOptions
 
 from ..layers.pair import Reference, as_array, like_first, prepare_pair
-from ..layers.snapshot import LayerData, Snapshot, mask_layer, result_layer
-from .estimate import Speeds, pixels_of
+from ..layers.snapshot import LayerData, Snapshot, result_layer, share_layer
+from .estimate import Speeds, count_pixels
 from .registration import Registration, aligned, order_pair
 from .torch_import import few_pauses, import_torch
 
@@ -136,7 +136,7 @@ class FusionJob:
     second: Snapshot
     options: FuseOptions
     reference: Reference = "finer"
-    want_mask: bool = False
+    want_share: bool = False
     registration: Registration = field(default_factory=Registration)
 
     @property
@@ -145,7 +145,7 @@ class FusionJob:
 
     def call(self) -> Call:
         keywords: dict[str, Any] = {"grid": self.reference}
-        if self.want_mask:
+        if self.want_share:
             keywords["return_mask"] = True
         if self.registration.is_wanted:
             keywords["register"] = self.registration.kind
@@ -180,10 +180,10 @@ class FusionJob:
         )
         fuser = loaded(cache, options, progress)
         began = time.perf_counter()
-        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_mask, progress=progress)
+        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_share, progress=progress)
         seconds = time.perf_counter() - began
-        cache.speeds.note(self.options, pixels_of(pair.reference), seconds)
-        fused, mask = found if self.want_mask else (found, None)
+        cache.speeds.note(self.options, count_pixels(pair.reference), seconds)
+        fused, mask = found if self.want_share else (found, None)
         fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
         record = self._record(fuser, pair.reference)
         if transform is not None:
@@ -194,7 +194,7 @@ class FusionJob:
         if mask is not None:
             # Below the result, which napari selects as the last one added.
             share = f"Share of {self.first.name} in {name}"
-            layers.insert(0, mask_layer(mask, share, pair.reference, record))
+            layers.insert(0, share_layer(mask, share, pair.reference, record))
         return layers
 
     def _registered(self, transform: Transform) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class FusionJob:
         record["request"] = {
             "options": self.options.to_dict(),
             "grid": self.reference,
-            "mask": self.want_mask,
+            "mask": self.want_share,
             "registration": self.registration.request(),
         }
         return record
@@ -241,7 +241,7 @@ class EnhancementJob:
         data = as_array(self.image.data)
         began = time.perf_counter()
         result = fuser.enhance(data, progress=progress)
-        cache.speeds.note(options, pixels_of(self.image), time.perf_counter() - began)
+        cache.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
         record = fuser.provenance()
         source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
         record.update(operation="enhance", sources=[source], reference=self.image.name)

@@ -72,14 +72,14 @@ def calibrate(fuser: Fuser, speeds: Speeds, progress: ProgressCallback) -> None:
     speeds.note(fuser.options, planes[0].size, time.perf_counter() - began)
 
 
-def pixels_of(reference: Snapshot) -> int:
+def count_pixels(reference: Snapshot) -> int:
     """Return how many pixels the network has to make."""
     return int(np.prod([int(side) for side in reference.grid.shape]))
 
 
 def memory_of(reference: Snapshot, sources: tuple[Snapshot, ...]) -> int:
     """Return about how many bytes a run needs beyond the layers that are there."""
-    pixels, plane = pixels_of(reference), int(np.prod(reference.grid.shape[-2:]))
+    pixels, plane = count_pixels(reference), int(np.prod(reference.grid.shape[-2:]))
     needed = _NETWORK_BYTES + plane * _PLANE_BYTES
     channels = 4 if any(source.rgb for source in sources) else 1
     needed += pixels * channels * np.dtype(sources[0].data.dtype).itemsize

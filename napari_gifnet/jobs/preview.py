@@ -19,7 +19,7 @@ from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.options import FuseOptions
 
-from ..layers.curtain import HELPER_KEY
+from ..layers.curtain import OVERLAY_KEY
 from ..layers.pair import Reference, choose_reference, moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
 from ..layers.snapshot import LayerData, Snapshot, contrast_limits
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .base import FuserCache
 
 #: The shortest longest side of a preview that still tells something.
-_LEAST_SIDE = 96
+_MIN_SIDE = 96
 #: How long the network may take over a first, coarse frame; small frames take a little longer than
 #: the speed of larger ones tells, and all is to be there after 0.3 seconds.
 _FRAME_SECONDS = 0.14
@@ -129,7 +129,7 @@ class PreviewJob:
             "affine": grid.matrix,
             "units": tuple(fixed.units[-2:]),
             "axis_labels": tuple(fixed.spatial.get("axis_labels", ("y", "x")))[-2:],
-            "metadata": {HELPER_KEY: True},
+            "metadata": {OVERLAY_KEY: True},
         }
         if rgb:
             low, high = limits[0]
@@ -158,6 +158,6 @@ def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
     full = region.side()
     seconds = speeds.seconds(options, full * full)
     if seconds is None:
-        return min(full, _LEAST_SIDE)
+        return min(full, _MIN_SIDE)
     share = min(1.0, _FRAME_SECONDS / seconds) ** 0.5
-    return full if share == 1 else max(_LEAST_SIDE, int(full * share) // 16 * 16)
+    return full if share == 1 else max(_MIN_SIDE, int(full * share) // 16 * 16)

@@ -36,7 +36,7 @@ TELLING: dict[str | None, tuple[str, str, str]] = {
     "enhance": ("SSIM", "EN", "AG"),
 }
 #: The longest side of what is measured.
-MOST_SIDE = 1024
+MAX_SIDE = 1024
 
 Plane = npt.NDArray[np.float32]
 
@@ -117,7 +117,7 @@ class QualityJob:
         start, shape = [], []
         for low, high in zip(self.region.start, self.region.stop, strict=True):
             first, last = int(np.ceil(low)), int(np.floor(high))
-            side = min(MOST_SIDE, max(1, last - first + 1))
+            side = min(MAX_SIDE, max(1, last - first + 1))
             start.append(first + (last - first + 1 - side) // 2)
             shape.append(side)
         local = np.eye(3)

@@ -89,7 +89,7 @@ def find(
     )
 
 
-def correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Any:
+def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Any:
     """Return the matrix that the moving layer's affine is multiplied by from the left.
 
     Shape (N + 1, N + 1) for its N axes, in its own units.
@@ -132,7 +132,7 @@ def aligned(
     transform = registration.found or find(
         fixed, moving, registration.kind, registration.measure, progress
     )
-    laid = moved(moving, correction(fixed, moving, transform))
+    laid = moved(moving, world_correction(fixed, moving, transform))
     return (
         ((fixed, laid), "first", transform) if index == 0 else ((laid, fixed), "second", transform)
     )

@@ -14,7 +14,7 @@ from .snapshot import Snapshot
 
 _PER_AXIS = ("scale", "translate", "units", "axis_labels")
 #: What couples a place's axes, as parts of a pixel's length: less is rounding.
-_LEAST = 1e-9
+_MIN = 1e-9
 
 
 def without_axis(image: Snapshot, axis: int) -> Snapshot:
@@ -34,7 +34,7 @@ def without_axis(image: Snapshot, axis: int) -> Snapshot:
     keep = [index for index in range(n) if index != axis]
     linear = image.grid.matrix[:-1, :-1]
     mixed = max(np.abs(linear[axis, keep]).max(), np.abs(linear[keep, axis]).max())
-    if mixed > _LEAST * np.abs(linear).max():
+    if mixed > _MIN * np.abs(linear).max():
         raise InvalidInputError(
             f"Layer {image.name!r} is rotated or sheared along axis {axis}, whose planes are to "
             "become one. Remove that rotation."

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 #: Marks layers that help looking and are no images to fuse.
-HELPER_KEY = "napari_gifnet_helper"
+OVERLAY_KEY = "napari_gifnet_helper"
 
 _SHOWN = ("colormap", "contrast_limits", "gamma", "interpolation2d")
 
@@ -44,7 +44,7 @@ class Curtain:
             rgb=right.rgb,
             multiscale=right.multiscale,
             affine=right.affine.affine_matrix,
-            metadata={HELPER_KEY: True},
+            metadata={OVERLAY_KEY: True},
             **arguments,
         )
         layers.append(self.layer)

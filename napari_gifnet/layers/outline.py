@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .curtain import HELPER_KEY
+from .curtain import OVERLAY_KEY
 from .overlap import Overlap
 
 
@@ -39,7 +39,7 @@ class Outline:
             face_color="transparent",
             edge_color="#ffb000",
             edge_width=max(0.5, extent / 130),
-            metadata={HELPER_KEY: True},
+            metadata={OVERLAY_KEY: True},
         )
         self._layers.append(self.layer)
         self._layers.selection.active = active

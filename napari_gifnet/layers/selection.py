@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .curtain import HELPER_KEY
+from .curtain import OVERLAY_KEY
 from .snapshot import METADATA_KEY
 
 Layer = Any
@@ -100,7 +100,7 @@ class LayerWatch:
         return [
             layer
             for layer in self._layers
-            if isinstance(layer, Image) and HELPER_KEY not in layer.metadata
+            if isinstance(layer, Image) and OVERLAY_KEY not in layer.metadata
         ]
 
     def close(self, *_: object) -> None:
@@ -128,7 +128,7 @@ class LayerWatch:
 
     def _on_change(self, event: Any = None) -> None:
         layer = getattr(event, "value", None)
-        if HELPER_KEY in getattr(layer, "metadata", ()):
+        if OVERLAY_KEY in getattr(layer, "metadata", ()):
             return
         self._follow()
         self._changed()

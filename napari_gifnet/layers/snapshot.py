@@ -19,7 +19,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 #: The key of a result layer's metadata that tells how it was made.
 METADATA_KEY = "napari_gifnet"
 #: Within the record that goes into files: where the layer lies and how it is shown.
-PLACE_KEY = "layer"
+LAYER_STATE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 _SAMPLED_PIXELS = 2**20
@@ -176,7 +176,7 @@ def result_layer(
     return data, arguments, "image"
 
 
-def mask_layer(data: Any, name: str, reference: Snapshot, record: Mapping[str, Any]) -> LayerData:
+def share_layer(data: Any, name: str, reference: Snapshot, record: Mapping[str, Any]) -> LayerData:
     """Return the first source's share of every pixel as a layer with limits (0, 1)."""
     layer, arguments, kind = result_layer(data, name, reference, record, rgb=False)
     arguments.update(contrast_limits=(0.0, 1.0), colormap="viridis", visible=False)

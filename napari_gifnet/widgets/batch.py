@@ -42,7 +42,7 @@ _PATTERN = (
     "star, or the file's stem, is the pair's name; files of one name are a pair."
 )
 _WAIT_MS = 300
-_MOST_HEIGHT = 260
+_MAX_HEIGHT = 260
 #: Readable on napari's dark and on its light theme.
 _WARNING = QColor(230, 126, 34)
 
@@ -233,7 +233,7 @@ class BatchWidget(Panel):
             self.table.setItem(row, column, cell)
         height = self.table.horizontalHeader().sizeHint().height() + 4
         height += sum(map(self.table.rowHeight, range(self.table.rowCount())))
-        self.table.setFixedHeight(min(_MOST_HEIGHT, height))
+        self.table.setFixedHeight(min(_MAX_HEIGHT, height))
         self.table.scrollToBottom()
 
     def _look_later(self, *_: object) -> None:

@@ -217,7 +217,7 @@ class FuseWidget(PreviewPanel):
             label.setText(role)
 
     def _show_mask(self) -> None:
-        self.mask.setEnabled(self.advanced.has_mask)
+        self.mask.setEnabled(self.advanced.has_share)
 
 
 class EnhanceWidget(PreviewPanel):

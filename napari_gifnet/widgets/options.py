@@ -117,9 +117,9 @@ class AdvancedOptions(QWidget):
         self.changed.emit()
 
     @property
-    def has_mask(self) -> bool:
+    def has_share(self) -> bool:
         """Whether the chosen model tells the share of each source."""
-        return self._spec().has_mask
+        return self._spec().has_share
 
     def _spec(self) -> ModelSpec:
         name = self.model.value

@@ -14,11 +14,11 @@ from gifnet.registration.transform import Transform
 from ..jobs.base import FusionJob
 from ..jobs.registration import (
     Registration,
-    correction,
     find,
     has_mutual_information,
     misalignment_warning,
     order_pair,
+    world_correction,
 )
 from ..layers.snapshot import Snapshot
 from .inputs import ValueBox
@@ -203,7 +203,7 @@ class RegistrationBox(QWidget):
         index, fixed, moving = _ordered(self._pair)
         layer = self._layers[1 - index]
         before = np.array(layer.affine.affine_matrix)
-        after = correction(fixed, moving, self._found) @ before
+        after = world_correction(fixed, moving, self._found) @ before
         words = f"{moving.name} onto {fixed.name}, {self._found.describe()}"
         self._applied = layer, before, after, words
         self.kind.value = "none"  # it lies registered now

@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from gifnet.options import FuseOptions
 
 from ..jobs.base import FuserCache
-from ..jobs.estimate import LARGE_PIXELS, Speeds, calibrate, in_words, memory_of, pixels_of
+from ..jobs.estimate import LARGE_PIXELS, Speeds, calibrate, count_pixels, in_words, memory_of
 from ..layers.snapshot import Snapshot
 from .runner import Outcome, Runner
 
@@ -46,7 +46,7 @@ class Forecast(QObject):
 
     def text(self, reference: Snapshot, sources: tuple[Snapshot, ...], options: FuseOptions) -> str:
         """Return the estimate of a large run, nothing for a small one."""
-        pixels = pixels_of(reference)
+        pixels = count_pixels(reference)
         if pixels < LARGE_PIXELS or options != self._options:
             self.stop()
         if pixels < LARGE_PIXELS:

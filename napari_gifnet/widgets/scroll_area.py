@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 #: A dock is no lower than this, if there is so much in it.
-_LEAST_HEIGHT = 240
+_MIN_HEIGHT = 240
 
 
 class _Area(QScrollArea):
@@ -31,7 +31,7 @@ class _Area(QScrollArea):
         """Be wide enough for all there is, with the scroll bar, and not too low."""
         least = self._inner.minimumSizeHint()
         self.setMinimumWidth(least.width() + self.verticalScrollBar().sizeHint().width())
-        self.setMinimumHeight(min(_LEAST_HEIGHT, least.height()))
+        self.setMinimumHeight(min(_MIN_HEIGHT, least.height()))
 
 
 def scrolling_layout(widget: QWidget) -> QVBoxLayout:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel
 from gifnet.errors import GifnetError
 from gifnet.options import TASKS
 
-from ..jobs.estimate import duration, pixels_of
+from ..jobs.estimate import count_pixels, duration
 from ..jobs.stack import StackJob
 from ..layers.selection import axis_entries, follow_slices
 from ..layers.snapshot import snapshot
@@ -90,7 +90,7 @@ class StackWidget(Panel):
         """Return why the widget cannot run now, or None if it can."""
         if not self.slices:
             return "Open the slices of a stack, or one layer with a stack axis."
-        if not self.advanced.has_mask:
+        if not self.advanced.has_share:
             return "This model tells no shares, which stacks are fused by: choose another one."
         if problem := super().problem():
             return problem
@@ -123,7 +123,7 @@ class StackWidget(Panel):
         rows, columns = job.place.grid.shape[-2:]
         runs = 2 * (job.count - 1)
         text = f"{job.count} slices of {rows} × {columns} px: {runs} comparisons"
-        seconds = self._speeds.seconds(job.options, runs * pixels_of(job.place))
+        seconds = self._speeds.seconds(job.options, runs * count_pixels(job.place))
         return f"{text}, {duration(seconds)}." if seconds and seconds > 1 else f"{text}."
 
     def show_layers(self, layers: list[Any]) -> None:

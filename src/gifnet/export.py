@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import InvalidInputError, WriteError
 from .io.atomic import write_atomically
 from .models.registry import model_spec
-from .models.weights import deployed_model, load_weights
+from .models.weights import load_for_inference, load_weights
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ FORMATS = ("onnx", "torch-export")
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
 #: Sides are multiples of the attention window, or the graph would depend on their remainder.
 MULTIPLE = 8
-LEAST_SIDE, MOST_SIDE = 16, 32768
+MIN_SIDE, MAX_SIDE = 16, 32768
 _OPSET = 18
 _EXAMPLE = (48, 64)
 _CHECKED = ((48, 64), (32, 104))
@@ -82,14 +82,14 @@ def export(
     if format == "onnx":
         _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     spec = model_spec(model)
-    module = _plain(deployed_model(load_weights(weights, model), model), spec.has_mask)
+    module = _plain(load_for_inference(load_weights(weights, model), model), spec.has_share)
     program = _program(module)
     difference: list[float] = []
 
     def save(temporary: Path) -> None:
         with _quiet():
             if format == "onnx":
-                _save_onnx(program, temporary, spec.has_mask)
+                _save_onnx(program, temporary, spec.has_share)
             else:
                 import torch
 
@@ -117,7 +117,7 @@ def _require(*packages: str) -> None:
         )
 
 
-def _plain(network: Any, has_mask: bool) -> torch.nn.Module:
+def _plain(network: Any, has_share: bool) -> torch.nn.Module:
     """Return a module of two planes whose result is a tuple of tensors."""
     import torch
 
@@ -129,7 +129,7 @@ def _plain(network: Any, has_mask: bool) -> torch.nn.Module:
         def forward(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, ...]:
             fused = self.network(first, second)
             image = fused.image.clamp(0, 1)
-            return (image, fused.mask) if has_mask else (image,)
+            return (image, fused.share) if has_share else (image,)
 
     return Plain().eval()
 
@@ -138,7 +138,7 @@ def _program(module: torch.nn.Module) -> torch.export.ExportedProgram:
     import torch
     from torch.export import Dim
 
-    least, most = LEAST_SIDE // MULTIPLE, MOST_SIDE // MULTIPLE
+    least, most = MIN_SIDE // MULTIPLE, MAX_SIDE // MULTIPLE
     sides = {2: MULTIPLE * Dim("height", min=least, max=most),
              3: MULTIPLE * Dim("width", min=least, max=most)}  # fmt: skip
     planes = tuple(torch.rand(1, 1, *_EXAMPLE) for _ in range(2))
@@ -148,7 +148,7 @@ def _program(module: torch.nn.Module) -> torch.export.ExportedProgram:
         )
 
 
-def _save_onnx(program: Any, path: Path, has_mask: bool) -> None:
+def _save_onnx(program: Any, path: Path, has_share: bool) -> None:
     import torch
 
     torch.onnx.export(
@@ -156,7 +156,7 @@ def _save_onnx(program: Any, path: Path, has_mask: bool) -> None:
         (),
         str(path),
         input_names=["first", "second"],
-        output_names=["fused", "share"] if has_mask else ["fused"],
+        output_names=["fused", "share"] if has_share else ["fused"],
         opset_version=_OPSET,
         external_data=False,
         dynamo=True,

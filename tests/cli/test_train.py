@@ -55,17 +55,17 @@ def test_train_a_stage(run: Run, training_data: Path, tmp_path: Path) -> None:
     settings = ["steps=1", "batch_size=1", "crop=32", "hold_out=0", "transfer=0", "iterations=1"]
     changes = [part for setting in settings for part in ("--set", setting)]
     arguments = ["train", "efrufn", "--data", training_data, "--out", out]
-    assert run(*arguments, "--stage", "ivf", *changes) == Outcome(0, "", "")
+    assert run(*arguments, "--stage", "ivif", *changes) == Outcome(0, "", "")
     config = json.loads((out / "config.json").read_text())
-    assert (config["model"], config["stage"], config["crop"]) == ("efrufn", "ivf", 32)
+    assert (config["model"], config["stage"], config["crop"]) == ("efrufn", "ivif", 32)
     assert run(*arguments, "--resume").code == 0
     # A finished stage teaches the next one; a stage that needs a teacher says so.
     weights = out / "weights.safetensors"
     taught = ["train", "efrufn", "--data", training_data, "--out", tmp_path / "next"]
-    assert "teacher" in fail(run, out, *taught, "--stage", "ivf")
+    assert "teacher" in fail(run, out, *taught, "--stage", "ivif")
     assert "'weights.safetensors'" not in fail(run, out, *taught, "--stage", "mfif", *changes)
     more = [*changes[:-4], "--set", "iterations=1", "--teacher", weights]
-    assert run(*taught, "--stage", "ivf", *more).code == 0
+    assert run(*taught, "--stage", "ivif", *more).code == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gifnet.engine.engine import Engine
 from gifnet.engine.moment_sum import MomentSum
 from gifnet.engine.passes import Passes
 from gifnet.engine.threads import Workers, cpu_threads
-from gifnet.engine.tile_io import Window
+from gifnet.engine.tile_io import TileBuffer
 from gifnet.errors import Cancelled, DeviceError, GifnetWarning, InvalidInputError
 from gifnet.models.gifnet.attention import Moments
 from gifnet.models.gifnet.network import GIFNet
@@ -39,7 +39,7 @@ def module(random_weights):
 def whole(module, first, second):
     with torch.inference_mode():
         fused = module(*(torch.from_numpy(x.copy())[None, None] for x in (first, second)))
-    return fused.image[0, 0].numpy(), fused.mask[0, 0].numpy()
+    return fused.image[0, 0].numpy(), fused.share[0, 0].numpy()
 
 
 @settings(
@@ -49,15 +49,15 @@ def whole(module, first, second):
     height=st.integers(16, 140),
     width=st.integers(16, 140),
     tile=st.sampled_from([0, 16, 40, 64]),
-    step=st.sampled_from([16, 32, 56]),
+    block_side=st.sampled_from([16, 32, 56]),
     seed=st.integers(0, 9),
 )
-def test_tiles_equal_the_whole(module, height, width, tile, step, seed):
+def test_tiles_equal_the_whole(module, height, width, tile, block_side, seed):
     first, second = planes(height, width, seed)
     image, mask = whole(module, first, second)
-    result = run(make_engine(module, tile=tile, step=step), first, second)
+    result = run(make_engine(module, tile=tile, block_side=block_side), first, second)
     np.testing.assert_allclose(result.image, image, atol=1e-5)
-    np.testing.assert_allclose(result.mask, mask, atol=1e-5)
+    np.testing.assert_allclose(result.share, mask, atol=1e-5)
 
 
 @pytest.mark.parametrize("multiple", [1, 8])
@@ -75,9 +75,9 @@ def test_the_folded_network_is_the_plain_one(head, multiple):
         plain = module(*(torch.from_numpy(x.copy())[None, None] for x in (first, second)))
     spec = MODELS[{"bands": "gifnet", "blend": "gifnet-blend", "tanh": "gifnet-cvpr"}[head]]
     pipeline = gifnet_pipeline(module, CPU, torch.float32, multiple=multiple)
-    result = run(Engine(pipeline, spec, tile=32, step=16), first, second)
+    result = run(Engine(pipeline, spec, tile=32, block_side=16), first, second)
     np.testing.assert_allclose(result.image, plain.image[0, 0].numpy(), atol=1e-5)
-    assert (result.mask is None) == (plain.mask is None)
+    assert (result.share is None) == (plain.mask is None)
 
 
 def test_a_model_without_stages_runs_whole(module):
@@ -89,7 +89,7 @@ def test_a_model_without_stages_runs_whole(module):
     image, mask = whole(module, first, second)
     result = run(engine, first, second)
     np.testing.assert_allclose(result.image, image, atol=1e-6)
-    np.testing.assert_allclose(result.mask, mask, atol=1e-6)
+    np.testing.assert_allclose(result.share, mask, atol=1e-6)
     assert engine.units(40, 60) == 1
 
 
@@ -105,8 +105,8 @@ def test_a_naive_tile_would_differ(module):
 def test_small_and_thin_planes(module, shape):
     first, second = planes(*shape)
     for tile in (0, 16):
-        result = run(make_engine(module, tile=tile, step=16), first, second)
-        assert result.image.shape == result.mask.shape == shape
+        result = run(make_engine(module, tile=tile, block_side=16), first, second)
+        assert result.image.shape == result.share.shape == shape
         assert np.isfinite(result.image).all()
 
 
@@ -126,7 +126,7 @@ def test_sampled_statistics_are_close_and_cheaper(module, monkeypatch):
 def test_progress_counts_every_unit(module, tile):
     calls = []
     first, second = planes(40, 70)
-    engine = make_engine(module, tile=tile, step=16)
+    engine = make_engine(module, tile=tile, block_side=16)
     reporter = Reporter(lambda done, total: calls.append((done, total)))
     total = engine.units(40, 70)
     reporter.expect(total)
@@ -138,7 +138,7 @@ def test_progress_counts_every_unit(module, tile):
 @pytest.mark.parametrize("tile", [0, 32])
 def test_cancel_in_every_pass(module, part, tile):
     first, second = planes(40, 70)
-    engine = make_engine(module, tile=tile, step=16)
+    engine = make_engine(module, tile=tile, block_side=16)
     total = engine.units(40, 70)
     stop_at = max(1, int(part * total))
     reporter = Reporter(lambda done, total: done < stop_at)
@@ -170,7 +170,7 @@ def test_out_of_memory_halves_the_tile(module, monkeypatch, kind):
     limit_memory(monkeypatch, 72, kind)
     done = []
     reporter = Reporter(lambda *counts: done.append(counts))
-    engine = make_engine(module, step=32)
+    engine = make_engine(module, block_side=32)
     reporter.expect(engine.units(60, 140))
     result = run(engine, first, second, reporter)
     np.testing.assert_allclose(result.image, expected, atol=1e-5)
@@ -234,13 +234,13 @@ def test_planes_are_read_ahead():
             return first[region.slices], second[region.slices]
 
     image = Region.of(40, 60)
-    window = Window(Source(), image, 8, CPU, ahead=True)
+    window = TileBuffer(Source(), image, 8, CPU, ahead=True)
     tiles = [Region(0, 0, 40, 24), Region(0, 24, 40, 48), Region(0, 48, 40, 60)]
     for tile in window.over(tiles):
-        held = window(tile.grown(8, image))[0, 1].numpy()
-        np.testing.assert_array_equal(held, second[tile.grown(8, image).slices])
+        held = window(tile.expand_within(8, image))[0, 1].numpy()
+        np.testing.assert_array_equal(held, second[tile.expand_within(8, image).slices])
     window.close()
-    assert [region for region, _ in reads] == [tile.grown(8, image) for tile in tiles]
+    assert [region for region, _ in reads] == [tile.expand_within(8, image) for tile in tiles]
     assert sum(name.startswith("gifnet-read") for _, name in reads) == 2
 
 

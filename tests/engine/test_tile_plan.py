@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gifnet.engine.tile_plan import plan_tiles, steps
+from gifnet.engine.tile_plan import plan_tiles, split_region
 from gifnet.errors import InvalidInputError
-from gifnet.models.maps import Region, convolve, convolved, crop, reflect
+from gifnet.models.maps import Region, convolution_output, convolve, crop, reflect
 
 sides = st.integers(1, 300)
 
@@ -38,7 +38,7 @@ def test_tiles_cover_every_pixel_once_on_the_window_grid(height, width, size):
 def test_steps_cover_a_region_and_end_on_the_shifted_grid(top, left, height, width, size, shift):
     region = Region(top, left, top + height, left + width)
     count = np.zeros((region.bottom, region.right), int)
-    for step in steps(region, size, 8, shift):
+    for step in split_region(region, size, 8, shift):
         count[step.slices] += 1
         assert step.bottom == region.bottom or (step.bottom + shift) % 8 == 0
         assert step.right == region.right or (step.right + shift) % 8 == 0
@@ -60,7 +60,7 @@ def test_sizes_off_the_grid_are_refused(size):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), height=st.integers(9, 30), width=st.integers(9, 30))
 def test_parts_reflect_as_the_whole(data, height, width):
-    """What a part of a map gives, padded or convolved, is the whole map's."""
+    """What a part of a map gives, padded or convolution_output, is the whole map's."""
     bounds = Region.of(height, width)
     whole = torch.arange(height * width, dtype=torch.float64).reshape(1, 1, height, width)
     padded = F.pad(whole, (4, 4, 4, 4), mode="reflect")
@@ -69,19 +69,19 @@ def test_parts_reflect_as_the_whole(data, height, width):
     bottom = data.draw(st.integers(max(top + 1, 1), height + 4))
     right = data.draw(st.integers(max(left + 1, 1), width + 4))
     to = Region(top, left, bottom, right)
-    at = to.mirrored(bounds)
+    at = to.reflection_source(bounds)
     assert at in bounds
     found = reflect(crop(whole, bounds, at), at, to, bounds)
     assert torch.equal(found, crop(padded, around, to))
 
     weight = torch.randn(2, 1, 3, 3, generator=torch.Generator().manual_seed(0)).double()
     expected = F.conv2d(F.pad(whole, (1, 1, 1, 1), mode="reflect"), weight)
-    at = (to & bounds).grown(2, bounds)
+    at = (to & bounds).expand_within(2, bounds)
     found = convolve(crop(whole, bounds, at), at, bounds, weight, None)
-    torch.testing.assert_close(found, crop(expected, bounds, convolved(at, 1, bounds)))
+    torch.testing.assert_close(found, crop(expected, bounds, convolution_output(at, 1, bounds)))
 
 
 def test_windows_of_a_region():
-    assert Region(3, 9, 10, 17).windows(8, 0) == Region(0, 8, 16, 24)
-    assert Region(3, 9, 10, 17).windows(8, 4) == Region(-4, 4, 12, 20)
-    assert Region(4, 4, 12, 12).windows(8, 4) == Region(4, 4, 12, 12)
+    assert Region(3, 9, 10, 17).align_to_windows(8, 0) == Region(0, 8, 16, 24)
+    assert Region(3, 9, 10, 17).align_to_windows(8, 4) == Region(-4, 4, 12, 20)
+    assert Region(4, 4, 12, 12).align_to_windows(8, 4) == Region(4, 4, 12, 12)

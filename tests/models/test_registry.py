@@ -13,7 +13,7 @@ from gifnet.engine import memory as room
 from gifnet.errors import DeviceError
 from gifnet.fusion import color_net as chroma
 from gifnet.fusion.canvas import PlanePair
-from gifnet.fusion.color_net import LearntChroma
+from gifnet.fusion.color_net import ColorNetChroma
 from gifnet.fusion.request import make_request
 from gifnet.imaging.chroma_correction import ChromaCorrection
 from gifnet.models.frufn.color_net import ColorNet
@@ -53,10 +53,10 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorNet:
 def test_learnt_chroma_corrects_the_mean(
     companion: ColorNet, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "MOST_PIXELS", most)
+    monkeypatch.setattr(chroma, "MAX_PIXELS", most)
     request = make_request(*coloured_pair(), "auto", "auto", "auto")
     shape = (request.shape[0], request.shape[1])
-    found = LearntChroma(torch.device("cpu")).of_plane(PlanePair(request, ()), shape)
+    found = ColorNetChroma(torch.device("cpu")).of_plane(PlanePair(request, ()), shape)
     assert (found.factor > 1) == (most == 64)
     part = found.part(slice(3, 20), slice(1, 9))
     np.testing.assert_allclose(part, np.broadcast_to([0.1, -0.05], (17, 8, 2)), atol=1e-6)
@@ -69,7 +69,7 @@ def test_the_learnt_colour_does_not_depend_on_tiles(
 ) -> None:
     import dask.array as da
 
-    monkeypatch.setattr(chroma, "MOST_PIXELS", most)
+    monkeypatch.setattr(chroma, "MAX_PIXELS", most)
     monkeypatch.setattr(chroma, "_STRIP", 500)
     torch.manual_seed(0)
     path = tmp_path / "efrufn.safetensors"

@@ -61,7 +61,7 @@ def test_every_stage_leaves_its_weights_and_log(finished: Path) -> None:
     losses = {
         "mfif": {"similarity", "fidelity", "blend"},
         "meif": {"similarity", "fidelity", "transfer", "colour"},
-        "ivf": {"reconstruction", "transfer"},
+        "ivif": {"reconstruction", "transfer"},
     }
     for stage in STAGES:
         weights = load_weights(finished / stage / "weights.safetensors", "efrufn")
@@ -70,18 +70,18 @@ def test_every_stage_leaves_its_weights_and_log(finished: Path) -> None:
         log = rows(finished / stage)
         filled = {name for name, value in log[0].items() if value}
         assert filled - {"step", "seconds", "learning_rate", "residual"} == losses[stage]
-        score = "held_back_loss" if stage == "ivf" else "psnr"
+        score = "held_back_loss" if stage == "ivif" else "psnr"
         assert log[0][score] == ""
         assert float(log[1][score]) > 0
         assert (finished / stage / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert (finished / "meif" / COLOUR_FILE).exists()
-    assert not (finished / "ivf" / COLOUR_FILE).exists()
+    assert not (finished / "ivif" / COLOUR_FILE).exists()
     colour = load_weights(finished / "meif" / COLOUR_FILE, "color-net")
     assert colour.card["model"] == "color-net"
 
 
 def test_every_stage_learns_from_the_one_before(finished: Path) -> None:
-    for stage, before in (("meif", "mfif"), ("ivf", "meif")):
+    for stage, before in (("meif", "mfif"), ("ivif", "meif")):
         config = StageConfig.from_file(finished / stage / "config.json")
         assert Path(config.teacher) == finished / before / "weights.safetensors"
         card = load_weights(finished / stage / "weights.safetensors", "efrufn").card
@@ -152,7 +152,7 @@ def test_warm_up(model: str, data: Path, tmp_path: Path) -> None:
     [
         ("mfif", {"transfer": 1.0}, "no teacher"),
         ("meif", {}, "give its weights as teacher"),
-        ("ivf", {"transfer": 0.0, "texture": -1.0}, "texture is -1"),
+        ("ivif", {"transfer": 0.0, "texture": -1.0}, "texture is -1"),
         ("mfif", {"iterations": 0}, "iterations is 0"),
         ("mfif", {"model": "gifnet"}, "'gifnet' cannot be trained here"),
         ("mfif", {"colours": 1}, "unknown settings"),
@@ -176,7 +176,7 @@ def test_unknown_recipes_and_stages_are_named() -> None:
 def test_a_teacher_of_another_network_is_refused(
     random_weights: Path, data: Path, tmp_path: Path
 ) -> None:
-    config = stage_recipe("cpu", "ivf", teacher=random_weights, changes=TINY)
+    config = stage_recipe("cpu", "ivif", teacher=random_weights, changes=TINY)
     with pytest.raises(TrainingError, match="belong to model 'gifnet'"):
         train_stage(data, tmp_path, config)
 
@@ -191,9 +191,9 @@ def test_samples_of_every_stage(data: Path) -> None:
         assert batch.first.shape == batch.second.shape == (3, 1, 32, 32)
         assert torch.equal(batch.first, again.first)
         assert not torch.equal(batch.first, other.first)
-        assert (batch.target is None) == (stage == "ivf")
+        assert (batch.target is None) == (stage == "ivif")
         assert (batch.target_chroma is not None) == (stage == "meif")
-        assert dataset.sets() == {"pairs" if stage == "ivf" else "focus": 2}
+        assert dataset.sets() == {"pairs" if stage == "ivif" else "focus": 2}
         assert [scene.name for scene in dataset.validation] == ["scene0"]
     assert batch.to(torch.device("cpu")).target is None
 
@@ -246,7 +246,7 @@ def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -
     )
     assert (started.transfer, transferred.transfer) == (0.0, 4.0)
     assert started.teacher == transferred.teacher == str(weights["mfif"])
-    assert StageConfig.from_file(tmp_path / "ivf-alone" / "config.json").teacher == ""
+    assert StageConfig.from_file(tmp_path / "ivif-alone" / "config.json").teacher == ""
     text = unfolding.transfer(weights, data, changes=changes)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].strip() for row in rows] == [
@@ -311,7 +311,7 @@ def test_frufn_can_start_from_efrufn(form: str, tmp_path: Path) -> None:
         if tied.blend is not None:
             image = tied.blend(mask, image, first, second)
         fused = untied(first, second)
-    torch.testing.assert_close(fused.mask, mask)
+    torch.testing.assert_close(fused.share, mask)
     torch.testing.assert_close(fused.image, image, rtol=1e-4, atol=1e-4)
 
 

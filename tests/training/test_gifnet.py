@@ -180,7 +180,7 @@ def test_an_impossible_device_is_named(data: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def trainer(data: Path, tmp_path: Path) -> GIFNetTrainer:
     return GIFNetTrainer(
-        data, tmp_path, varied(batch_size=1, deployed_share=1.0, schedule="constant")
+        data, tmp_path, varied(batch_size=1, unsupervised_share=1.0, schedule="constant")
     )
 
 

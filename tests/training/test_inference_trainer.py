@@ -14,14 +14,14 @@ from gifnet.models.layers import ReflectConv
 from gifnet.models.weights import load_weights
 from gifnet.training.gifnet.config import RECIPES, TrainingConfig
 from gifnet.training.gifnet.depthwise import speed_up_depthwise
-from gifnet.training.gifnet.inference_trainer import DeployedTrainer, preservation_loss
+from gifnet.training.gifnet.inference_trainer import InferenceGraphTrainer, preservation_loss
 from gifnet.training.gifnet.trainer import train_gifnet
 from gifnet.training.model_card import curves
 from gifnet.training.settings import learning_rate_factor
 from tests.helpers.training_samples import varied, write_data
 
 DEPLOYED = varied(
-    updates="deployed", batch_size=4, steps=3, mm_every=2, revive=True, triplets=0.25,
+    updates="inference", batch_size=4, steps=3, mm_every=2, revive=True, triplets=0.25,
     exposure=0.25, single=0.0, infrared=0.25, tracer=0.25, fidelity_log=0.01, keep_edges=1.0,
     keep_information=0.5, keep_differences=0.2, keep_structure=1.0, keep_entropy=0.1,
     keep_gradient=5.0, exposure_truth=0.5, validate_every=3, crop=48,
@@ -36,7 +36,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_trains_everything_that_inference_uses(data: Path, tmp_path: Path) -> None:
     weights = train_gifnet(data, tmp_path / "run", DEPLOYED)
     state = torch.load(tmp_path / "run" / "checkpoint.ckpt", weights_only=True)["module"]
-    start = DeployedTrainer(data, tmp_path / "other", dataclasses.replace(DEPLOYED, revive=False))
+    start = InferenceGraphTrainer(
+        data, tmp_path / "other", dataclasses.replace(DEPLOYED, revive=False)
+    )
     unmoved = {
         name for name, value in start.module.state_dict().items() if torch.equal(value, state[name])
     }
@@ -47,7 +49,7 @@ def test_a_run_trains_everything_that_inference_uses(data: Path, tmp_path: Path)
     assert all(row["dp_private"] and row["dp_deployed"] and row["dp_exposure"] for row in rows)
     card = load_weights(weights, "gifnet").card
     assert card["curves"]["gate_dp"][-1][0] == 3
-    assert card["recipe"]["updates"] == "deployed"
+    assert card["recipe"]["updates"] == "inference"
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(data: Path, tmp_path: Path) -> None:

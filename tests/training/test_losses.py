@@ -86,11 +86,11 @@ def test_deployed_loss_follows_the_brighter_source_and_the_stronger_edge() -> No
     columns = torch.arange(24.0)[None, None, None].expand(1, 1, 24, 24)
     bright = (columns >= 12).float() * 0.8
     flat = torch.full_like(bright, 0.1)
-    with_edge = losses.deployed_loss(bright, bright, flat)
-    without = losses.deployed_loss(flat, bright, flat)
+    with_edge = losses.unsupervised_loss(bright, bright, flat)
+    without = losses.unsupervised_loss(flat, bright, flat)
     assert with_edge < without
     # A pair of one image twice has nothing to gain by leaving it.
-    assert float(losses.deployed_loss(bright, bright, bright)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.unsupervised_loss(bright, bright, bright)) == pytest.approx(0, abs=1e-6)
 
 
 def test_laplacian_energy_of_a_single_bright_pixel() -> None:

@@ -46,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mixed(data: Path, **shares: float) -> MixedDataset:
-    config = varied(updates="deployed", batch_size=4, **only(**shares))
+    config = varied(updates="inference", batch_size=4, **only(**shares))
     return MixedDataset(JointDataset(data, config))
 
 
@@ -96,7 +96,7 @@ def test_samples_put_together_have_the_crop_of_the_recipe(data: Path, share: str
 
 def test_a_mosaic_needs_crops_that_can_be_halved() -> None:
     with pytest.raises(TrainingError, match=r"crop is 72; a mosaic"):
-        varied(updates="deployed", crop=72, mosaic=0.5)
+        varied(updates="inference", crop=72, mosaic=0.5)
 
 
 def test_the_same_step_draws_the_same_batch(data: Path) -> None:
@@ -111,7 +111,7 @@ def test_shares_above_one_are_refused() -> None:
 
 
 def test_unknown_updates_are_refused() -> None:
-    with pytest.raises(TrainingError, match="'alternating' or 'deployed'"):
+    with pytest.raises(TrainingError, match="'alternating' or 'inference'"):
         varied(updates="both")
 
 
@@ -176,7 +176,7 @@ def test_patchwork_is_flat_nearly_everywhere() -> None:
 def test_warm_pairs_are_judged_by_their_infrared_image(data: Path) -> None:
     shares = only(infrared=1.0)
     config = varied(
-        updates="deployed", batch_size=4, keep_warm=1.0, night=1.0, swapped=1.0, **shares
+        updates="inference", batch_size=4, keep_warm=1.0, night=1.0, swapped=1.0, **shares
     )
     batch = MixedDataset(JointDataset(data, config)).sample(0)
     assert (batch.kind == Kind.WARM).all()

@@ -24,7 +24,7 @@ def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
     from gifnet.engine.engine import Engine
     from gifnet.models.maps import Region
 
-    def steps(
+    def run_steps(
         self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
     ) -> Iterator[None]:
         whole = Region.of(*shape)
@@ -35,7 +35,7 @@ def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
         sink.write(whole, share * first + (1 - share) * second, share)
         yield
 
-    monkeypatch.setattr(Engine, "steps", steps)
+    monkeypatch.setattr(Engine, "run_steps", run_steps)
 
 
 def focus_stack(count: int, colour: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -136,8 +136,8 @@ def evaluate(
     chosen = _metrics(metrics)
     ranked = _metrics(rank_by) or _metrics(",".join(tables.RANKED)) or []
     measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
-    used = methods_of(methods, weights or [], fused or [], device)
-    datasets = find_datasets(data, names_of(roles) if roles else None, task)
+    used = make_methods(methods, weights or [], fused or [], device)
+    datasets = find_datasets(data, parse_names(roles) if roles else None, task)
     if held_back:
         datasets = [
             only_held_back(dataset, held_back) if "all_in_focus" in dataset.roles else dataset
@@ -152,7 +152,7 @@ def evaluate(
     say(f"{out / 'report.html'}: {len(used)} methods, {len(results.rows)} results")
 
 
-def names_of(text: str) -> list[str]:
+def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -164,10 +164,10 @@ def _metrics(text: str | None) -> list[Metric] | None:
         return None
     if text.strip().lower() == "all":
         return list(METRICS.values())
-    return [metric(name) for name in names_of(text)]
+    return [metric(name) for name in parse_names(text)]
 
 
-def methods_of(
+def make_methods(
     names: str | None, weights: Sequence[str], fused: Sequence[str], device: str
 ) -> list[Method]:
     """Return what is compared: baselines and models, then folders, then weights files.
@@ -179,7 +179,7 @@ def methods_of(
     """
     from ..evaluation import methods as known
 
-    wanted = known.default_methods() if names is None else names_of(names)
+    wanted = known.default_methods() if names is None else parse_names(names)
     found: list[Method] = [
         known.make_method(name, device) for name in wanted if name.lower() != "none"
     ]

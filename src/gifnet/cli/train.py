@@ -69,7 +69,7 @@ Resume = Annotated[
 ]
 Stage = Annotated[
     str | None,
-    typer.Option("--stage", metavar="mfif|meif|ivf", help="The stage to train."),
+    typer.Option("--stage", metavar="mfif|meif|ivif", help="The stage to train."),
 ]
 AllStages = Annotated[
     bool,
@@ -105,7 +105,7 @@ def train_gifnet(
     resume: Resume = False,
 ) -> None:
     """Train GIFNet; interrupt it at any time and go on with --resume."""
-    exclude(recipe, config)
+    require_one_of(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     from ..training.gifnet.trainer import train_gifnet as train
 
@@ -160,7 +160,7 @@ def _train_stages(
 ) -> None:
     from ..training.frufn.trainer import train_all_stages, train_stage
 
-    exclude(recipe, config)
+    require_one_of(recipe, config)
     if all_stages:
         if stage is not None or teacher is not None or config is not None:
             raise typer.BadParameter(
@@ -199,12 +199,12 @@ def _stage_configuration(
     if config is not None:
         return _changed(StageConfig.from_file(config), settings)
     if stage is None:
-        raise typer.BadParameter("Give --stage mfif, meif or ivf, or --all-stages.")
+        raise typer.BadParameter("Give --stage mfif, meif or ivif, or --all-stages.")
     changes = stage_changes(settings)
     return stage_recipe(recipe or "cpu", stage, model=model, teacher=teacher, changes=changes)
 
 
-def exclude(recipe: str | None, config: Path | None) -> None:
+def require_one_of(recipe: str | None, config: Path | None) -> None:
     if recipe is not None and config is not None:
         raise typer.BadParameter("--recipe and --config exclude each other; give one of them.")
 

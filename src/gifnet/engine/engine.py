@@ -18,17 +18,17 @@ import numpy as np
 import torch
 
 from ..errors import DeviceError, GifnetWarning
-from ..models.contract import Known, Pipeline
+from ..models.contract import KnownMoments, Pipeline
 from ..models.maps import Region
 from ..models.registry import ModelSpec
 from ..progress import Reporter
 from .device import float32_products
 from .feature_maps import bytes_per_pixel
-from .memory import require_room, tile_side
+from .memory import require_memory, tile_side
 from .moment_sum import MomentSum
 from .passes import Passes, count_steps, measured_stages
 from .threads import Workers, cpu_threads
-from .tile_io import Arrays, Plane, Sink, Source, Window
+from .tile_io import Arrays, Plane, PlaneReader, PlaneWriter, TileBuffer
 from .tile_plan import plan_tiles
 
 Result = TypeVar("Result")
@@ -74,7 +74,7 @@ class Engine:
     tile: Any = "auto"
     statistics: str = "exact"
     memory: Any = "auto"
-    step: int = 0
+    block_side: int = 0
     tf32: bool = False
     fallback: Callable[[], Pipeline] | None = None
     #: Tile sizes by sides of planes: what is free changes meanwhile, the plan must not.
@@ -158,21 +158,23 @@ class Engine:
     def _step(self) -> int:
         if self.pipeline.at_once:
             return 1 << 30
-        if not self.step and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
+        if not self.block_side and self.device.type == "cpu" and self.pipeline.dtype.itemsize < 4:
             return SHORT_STEP
-        return self.step or STEP[self.device.type]
+        return self.block_side or STEP[self.device.type]
 
     @property
     def _threads(self) -> int:
         return cpu_threads() if self.device.type == "cpu" and not self.pipeline.at_once else 1
 
-    def run(self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter) -> None:
+    def run(
+        self, source: PlaneReader, sink: PlaneWriter, shape: tuple[int, int], reporter: Reporter
+    ) -> None:
         """Fuse the two (H, W) planes of a source; see `steps`."""
-        for _ in self.steps(source, sink, shape, reporter):
+        for _ in self.run_steps(source, sink, shape, reporter):
             pass
 
-    def steps(
-        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+    def run_steps(
+        self, source: PlaneReader, sink: PlaneWriter, shape: tuple[int, int], reporter: Reporter
     ) -> Iterator[None]:
         """Fuse the two (H, W) planes of a source, yielding after every step that is reported.
 
@@ -213,7 +215,7 @@ class Engine:
     def _require_room(self, image: Region) -> None:
         if self.spec.plane_bytes:
             size = self.tile_size(image.height, image.width)
-            require_room(self.spec, image, size, self.pipeline.dtype, self.device)
+            require_memory(self.spec, image, size, self.pipeline.dtype, self.device)
 
     def _advance(self, stream: Iterator[None]) -> bool:
         """Take a step; return whether there was one."""
@@ -225,7 +227,7 @@ class Engine:
         return float32_products(self.device, tf32=self.tf32)
 
     def _small_steps(
-        self, source: Source, sink: Sink, shape: tuple[int, int], reporter: Reporter
+        self, source: PlaneReader, sink: PlaneWriter, shape: tuple[int, int], reporter: Reporter
     ) -> Iterator[None]:
         """Fuse planes smaller than the network takes, padded symmetrically."""
         height, width = shape
@@ -233,9 +235,9 @@ class Engine:
         padding = ((0, max(0, side - height)), (0, max(0, side - width)))
         first, second = (np.pad(x, padding, mode="symmetric") for x in source.read(whole))
         padded = Arrays(first, second)
-        yield from self.steps(padded, padded, first.shape, reporter)
-        mask = None if padded.mask is None else padded.mask[whole.slices]
-        sink.write(whole, padded.image[whole.slices], mask)
+        yield from self.run_steps(padded, padded, first.shape, reporter)
+        share = None if padded.share is None else padded.share[whole.slices]
+        sink.write(whole, padded.image[whole.slices], share)
 
     def _smaller(self, image: Region, error: Exception) -> Engine:
         """Return an engine that needs less memory."""
@@ -258,7 +260,9 @@ class Engine:
         )
         return replace(self, pipeline=self.fallback(), tile="auto", memory="auto", fallback=None)
 
-    def stream(self, source: Source, sink: Sink, image: Region) -> Generator[None, None, None]:
+    def stream(
+        self, source: PlaneReader, sink: PlaneWriter, image: Region
+    ) -> Generator[None, None, None]:
         """Fuse planes step by step, yielding after each; closing the generator stops.
 
         Parameters
@@ -281,7 +285,7 @@ class Engine:
                 sink.write(tile, *(yield from passes.render(tile)))
 
     def measure_tile(
-        self, source: Source, tile: Region, image: Region, known: Known
+        self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> list[MomentSum]:
         """Return what a tile adds to the moments of the next stage after those known."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
@@ -289,19 +293,19 @@ class Engine:
             return _drain(passes.measure(tile))
 
     def render_tile(
-        self, source: Source, tile: Region, image: Region, known: Known
+        self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> tuple[Plane, Plane | None]:
-        """Return the fused plane of a tile and its mask, the moments of all stages known."""
+        """Return the fused plane of a tile and its share, the moments of all stages known."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return _drain(passes.render(tile))
 
     @contextmanager
     def _passes(
-        self, source: Source, image: Region, *, keep: bool = False, known: Known = ()
-    ) -> Iterator[tuple[Window, Passes]]:
+        self, source: PlaneReader, image: Region, *, keep: bool = False, known: KnownMoments = ()
+    ) -> Iterator[tuple[TileBuffer, Passes]]:
         margin = self.spec.halo if self.spec.fold else max(image.height, image.width)
-        window = Window(source, image, margin, self.device, ahead=self.device.type == "cuda")
+        window = TileBuffer(source, image, margin, self.device, ahead=self.device.type == "cuda")
         workers = Workers(self._threads)
         try:
             yield (

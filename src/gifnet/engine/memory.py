@@ -64,7 +64,7 @@ def tile_side(
     return max(1, min(side, LARGEST_TILE) // spec.window) * spec.window
 
 
-def require_room(
+def require_memory(
     spec: ModelSpec, image: Region, tile: int, dtype: torch.dtype, device: torch.device
 ) -> None:
     """Refuse tiles that need more memory than is free; with `tile` 0, a whole plane.

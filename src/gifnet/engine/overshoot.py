@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.contract import BoundStage, Known, Part, Pipeline, Stage
+from ..models.contract import KnownMoments, Pipeline, ReadyStage, Stage, StageTask
 from ..models.heads import Fused
 from ..models.maps import Region, crop
 
@@ -38,7 +38,7 @@ class LimitedStage:
 
     def __init__(self, stage: Stage, overshoot: float):
         self.name, self.maps, self.measured = stage.name, stage.maps, stage.measured
-        self.shift, self.step = stage.shift, stage.step
+        self.shift, self.block_factor = stage.shift, stage.block_factor
         self._stage, self._overshoot = stage, overshoot
 
     def bounds(self, image: Region) -> Region:
@@ -47,21 +47,21 @@ class LimitedStage:
     def reads(self, to: Region, image: Region) -> Region:
         return self._stage.reads(to, image)
 
-    def bind(self, known: Known) -> BoundStage:
-        return _Bound(self._stage.bind(known), self._overshoot)
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
+        return _Ready(self._stage.with_moments(known), self._overshoot)
 
 
 @dataclass(frozen=True)
-class _Bound:
-    stage: BoundStage
+class _Ready:
+    stage: ReadyStage
     overshoot: float
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         fused = self.stage(inputs, part)
-        around = part.to.grown(MARGIN, part.image)
+        around = part.to.expand_within(MARGIN, part.image)
         limits = range_around(part.planes(around).float(), self.overshoot)
         low, high = (crop(x, around, part.to) for x in limits)
-        return Fused(fused.image.clamp(low, high), fused.mask)  # type: ignore[union-attr]
+        return Fused(fused.image.clamp(low, high), fused.share)  # type: ignore[union-attr]
 
 
 def range_around(planes: Tensor, overshoot: float) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..models.contract import BoundStage, Known, Part, Pipeline, Planes
+from ..models.contract import KnownMoments, Pipeline, Planes, ReadyStage, StageTask
 from ..models.gifnet.attention import Moments
 from ..models.heads import Fused
 from ..models.maps import Region, crop
@@ -18,7 +18,7 @@ from .feature_maps import Features, Slots
 from .moment_sum import MomentSum
 from .threads import Workers
 from .tile_io import Plane
-from .tile_plan import first_stage, stage_regions, steps
+from .tile_plan import first_stage, split_region, stage_regions
 
 Result = TypeVar("Result")
 
@@ -51,14 +51,14 @@ class Passes:
         step: int,
         workers: Workers,
         keep: bool = False,
-        known: Known = (),
+        known: KnownMoments = (),
     ):
         self._pipeline, self._image, self._planes = pipeline, image, planes
         self._side, self._keep, self._workers = step, keep, workers
         self._slots = Slots(pipeline.dtype, pipeline.device)
         self._kept: Features | None = None
         self._known: list[Sequence[Moments]] = list(known)
-        self._bound: list[BoundStage] = []
+        self._bound: list[ReadyStage] = []
         self._bind()
 
     def _bind(self) -> None:
@@ -69,7 +69,7 @@ class Passes:
             else len(self._pipeline.stages) - 1
         )
         for stage in self._pipeline.stages[len(self._bound) : ready + 1]:
-            self._bound.append(stage.bind(self._known))
+            self._bound.append(stage.with_moments(self._known))
 
     def measure(self, tile: Region) -> Generator[None, None, list[MomentSum]]:
         """Yield after every step; return the moments of a tile at the next measured stage."""
@@ -95,23 +95,23 @@ class Passes:
         self._bind()
 
     def render(self, tile: Region) -> Generator[None, None, tuple[Plane, Plane | None]]:
-        """Yield after every step; return the fused image of a tile, and its mask."""
+        """Yield after every step; return the fused image of a tile, and its share."""
         planes = torch.empty(
             (2, tile.height, tile.width), dtype=torch.float32, device=self._pipeline.device
         )
-        has_mask = False
+        has_share = False
 
         def put(fused: Any, step: Region) -> bool:
             for whole, x in zip(planes, fused, strict=True):
                 if x is not None:
                     crop(whole, tile, step).copy_(x[0, 0])
-            return fused.mask is not None
+            return fused.share is not None
 
         for found in self._compute(len(self._pipeline.stages) - 1, tile, put, keep=False):
-            has_mask = has_mask or bool(found)
+            has_share = has_share or bool(found)
             yield
-        image, mask = (np.asarray(x.cpu().numpy()) for x in planes)
-        return image, mask if has_mask else None
+        image, share = (np.asarray(x.cpu().numpy()) for x in planes)
+        return image, share if has_share else None
 
     def _compute(
         self, last: int, tile: Region, use: Callable[[Any, Region], Result], *, keep: bool
@@ -128,9 +128,9 @@ class Passes:
                 output = Features(stage.maps, region, self._slots, index % 2)
             finish = use if index == last else None
             run = partial(self._step_of, index, features, output, finish)
-            side = self._side * stage.step
+            side = self._side * stage.block_factor
             yield from self._workers.map(
-                run, steps(region, side, self._pipeline.window, stage.shift)
+                run, split_region(region, side, self._pipeline.window, stage.shift)
             )
             features = output
         self._kept = features if keep else None
@@ -148,7 +148,7 @@ class Passes:
             inputs = features.get(self._pipeline.stages[index].reads(step, self._image))
         into = output.get(step) if output is not None else None
         with torch.inference_mode():
-            part = Part(step, self._image, self._planes, into)
+            part = StageTask(step, self._image, self._planes, into)
             maps = self._bound[index](inputs, part)
             if output is not None:
                 assert not isinstance(maps, Fused)
@@ -173,9 +173,9 @@ def count_steps(
             sum(
                 1
                 for index in range(max(first_stage(pipeline, last), done * keep), last + 1)
-                for _ in steps(
+                for _ in split_region(
                     regions[index],
-                    step * pipeline.stages[index].step,
+                    step * pipeline.stages[index].block_factor,
                     pipeline.window,
                     pipeline.stages[index].shift,
                 )

@@ -10,13 +10,13 @@ from ..models.maps import Region
 from ..progress import Reporter
 from .engine import Engine
 from .overshoot import range_around
-from .tile_io import Arrays, Plane, Sink, Source
+from .tile_io import Arrays, Plane, PlaneReader, PlaneWriter
 
 
 def sketch_plane(
     engine: Engine,
-    source: Source,
-    sink: Sink,
+    source: PlaneReader,
+    sink: PlaneWriter,
     shape: tuple[int, ...],
     side: int,
     reporter: Reporter,
@@ -39,7 +39,7 @@ def sketch_plane(
     arrays = Arrays(*(_resized(plane, small, "area") for plane in (first, second)))
     reporter.expect(engine.units(*small))
     engine.run(arrays, arrays, small, reporter)
-    shares = np.full(small, 0.5, np.float32) if arrays.mask is None else arrays.mask
+    shares = np.full(small, 0.5, np.float32) if arrays.share is None else arrays.share
     blended = _blend(shares, *arrays.read(Region.of(*small)))
     residual = _resized(arrays.image - blended, shape, "bilinear")
     image = _blend(_resized(shares, shape, "bilinear"), first, second) + residual

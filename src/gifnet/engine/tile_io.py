@@ -17,17 +17,17 @@ from ..models.maps import Region, crop
 Plane: TypeAlias = npt.NDArray[np.float32]
 
 
-class Source(Protocol):
+class PlaneReader(Protocol):
     """Where the planes come from."""
 
     def read(self, region: Region) -> tuple[Plane, Plane]:
         """Return the first and the second plane of a region, float32 in [0, 1], without holes."""
 
 
-class Sink(Protocol):
+class PlaneWriter(Protocol):
     """Where the result goes."""
 
-    def write(self, region: Region, image: Plane, mask: Plane | None) -> None:
+    def write(self, region: Region, image: Plane, share: Plane | None) -> None:
         """Take the fused plane of a region and, if the model has one, the first source's share."""
 
 
@@ -37,28 +37,28 @@ class Arrays:
     Attributes
     ----------
     image : (H, W) float32 array
-    mask : (H, W) float32 array or None
+    share : (H, W) float32 array or None
         Filled as the engine writes.
     """
 
     def __init__(self, first: Plane, second: Plane):
         self._planes = first, second
         self.image = np.empty(first.shape, np.float32)
-        self.mask: Plane | None = None
+        self.share: Plane | None = None
 
     def read(self, region: Region) -> tuple[Plane, Plane]:
         first, second = self._planes
         return first[region.slices], second[region.slices]
 
-    def write(self, region: Region, image: Plane, mask: Plane | None) -> None:
+    def write(self, region: Region, image: Plane, share: Plane | None) -> None:
         self.image[region.slices] = image
-        if mask is not None:
-            if self.mask is None:
-                self.mask = np.empty(self.image.shape, np.float32)
-            self.mask[region.slices] = mask
+        if share is not None:
+            if self.share is None:
+                self.share = np.empty(self.image.shape, np.float32)
+            self.share[region.slices] = share
 
 
-class Window:
+class TileBuffer:
     """Both planes of one tile and its margin on the device, the next tile on its way.
 
     Parameters
@@ -68,7 +68,7 @@ class Window:
     """
 
     def __init__(
-        self, source: Source, image: Region, margin: int, device: torch.device, ahead: bool
+        self, source: PlaneReader, image: Region, margin: int, device: torch.device, ahead: bool
     ):
         self._source, self._image, self._margin, self._device = source, image, margin, device
         self._pool = ThreadPoolExecutor(1, "gifnet-read") if ahead else None
@@ -84,14 +84,14 @@ class Window:
 
     def hold(self, tile: Region, following: Region | None = None) -> None:
         """Read a tile, and in the background the one that follows."""
-        at = tile.grown(self._margin, self._image)
+        at = tile.expand_within(self._margin, self._image)
         if at != self._at or self._planes is None:
             coming = self._coming.pop(at, None)
             self._planes = None
             planes = coming.result() if coming is not None else self._read(at)
             self._at, self._planes = at, planes.to(self._device, non_blocking=True)
         if self._pool is not None and following is not None:
-            at = following.grown(self._margin, self._image)
+            at = following.expand_within(self._margin, self._image)
             if at != self._at and at not in self._coming:
                 self._coming[at] = self._pool.submit(self._read, at)
 

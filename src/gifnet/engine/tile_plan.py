@@ -34,10 +34,10 @@ def plan_tiles(image: Region, size: int, window: int) -> tuple[Region, ...]:
         raise InvalidInputError(
             f"tile is {size} pixels; use a multiple of the model's window of {window} pixels."
         )
-    return tuple(steps(image, size, window, 0))
+    return tuple(split_region(image, size, window, 0))
 
 
-def steps(region: Region, size: int, window: int, shift: int) -> Iterator[Region]:
+def split_region(region: Region, size: int, window: int, shift: int) -> Iterator[Region]:
     """Cut a region into parts of at most `size` a side, on a grid of windows.
 
     Parameters
@@ -59,7 +59,7 @@ def _cuts(start: int, stop: int, size: int, window: int, shift: int) -> list[tup
     return list(pairwise(edges))
 
 
-def reaching(tile: Region, image: Region, bounds: Region) -> Region:
+def extend_to_bounds(tile: Region, image: Region, bounds: Region) -> Region:
     """Return a tile with what a stage's bounds add beyond the image's bottom and right."""
     return Region(
         tile.top,
@@ -76,7 +76,7 @@ def first_stage(pipeline: Pipeline, last: int) -> int:
 
 def stage_regions(pipeline: Pipeline, last: int, tile: Region, image: Region) -> list[Region]:
     """Return the region of every stage up to `last` that a tile of that stage needs."""
-    region = reaching(tile, image, pipeline.stages[last].bounds(image))
+    region = extend_to_bounds(tile, image, pipeline.stages[last].bounds(image))
     regions = [region]
     for stage in reversed(pipeline.stages[1 : last + 1]):
         region = stage.reads(region, image)

@@ -22,7 +22,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Window: TypeAlias = tuple[slice, slice]
 
 #: Images of more bands than this along their first axis are taken for colour, if they can be.
-_MOST_BANDS = 16
+_MAX_BANDS = 16
 
 
 def to_bytes(values: Array) -> Bytes:
@@ -231,13 +231,13 @@ def _read(path: Path) -> Array:
         data = data[..., :3]
         # JPEGs of grey images have three equal channels.
         return data[..., 0] if (data == data[..., :1]).all() else data
-    if data.ndim == 3 and data.shape[-1] <= min(_MOST_BANDS, *data.shape[:2]):
+    if data.ndim == 3 and data.shape[-1] <= min(_MAX_BANDS, *data.shape[:2]):
         data = np.moveaxis(data, -1, 0)  # a TIFF that does not tell its axes
     return data
 
 
 def _is_banded(image: Array) -> bool:
-    return image.ndim == 3 and (image.shape[-1] != 3 or len(image) <= _MOST_BANDS)
+    return image.ndim == 3 and (image.shape[-1] != 3 or len(image) <= _MAX_BANDS)
 
 
 def _picture(image: Array, path: Path) -> Bytes:

@@ -14,7 +14,7 @@ from .pair import Bytes, Window, grey
 
 CROP = 96
 #: The full colour of a difference map stands for at least so many grey levels.
-_LEAST_DIFFERENCE = 16
+_MIN_DIFFERENCE = 16
 #: Pictures are embedded with at most so many pixels a side.
 _LONGEST = 640
 _QUALITY = 88
@@ -42,7 +42,7 @@ def full_difference(images: Sequence[Bytes], others: Sequence[Bytes]) -> int:
     """
     planes = [grey(other).astype(np.float64) for other in others]
     sizes = [np.abs(grey(image) - plane) for image in images for plane in planes]
-    return max(int(np.percentile(sizes, 95)), _LEAST_DIFFERENCE) if sizes else _LEAST_DIFFERENCE
+    return max(int(np.percentile(sizes, 95)), _MIN_DIFFERENCE) if sizes else _MIN_DIFFERENCE
 
 
 def difference(image: Bytes, other: Bytes, full: int) -> Bytes:

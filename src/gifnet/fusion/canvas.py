@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..imaging.chroma_correction import ChromaCorrection
-from ..imaging.missing import FILL_REACH, both_lack, fill_pair, share_of_data
-from ..imaging.source import Part, Plane
+from ..imaging.missing import FILL_REACH, both_missing, fill_pair, share_of_data
+from ..imaging.source import Plane, Slices
 from .finish import chroma_pair, finish_plane
 from .request import Request
 
@@ -47,7 +47,7 @@ class PlanePair:
     origin: tuple[int, int] = (0, 0)
     correction: ChromaCorrection | None = None
 
-    def part(self, region: Rectangle) -> Part:
+    def part(self, region: Rectangle) -> Slices:
         """Return a region of the plane as slices of the sources."""
         top, left = self.origin
         return (
@@ -59,7 +59,7 @@ class PlanePair:
         """Return both planes of a region, (h, w) float32 in [0, 1]."""
         rows, columns = self.part(region)
         first, second = self.request.planes(self.index, (rows, columns))
-        if both_lack(first.valid, second.valid) is None:
+        if both_missing(first.valid, second.valid) is None:
             return fill_pair(first.luminance, second.luminance, first.valid, second.valid)
         # What is missing comes from around: look further.
         top, left = (max(0, side.start - FILL_REACH) for side in (rows, columns))
@@ -86,12 +86,12 @@ class PlanePair:
             rows, columns = slice(region.top, region.bottom), slice(region.left, region.right)
             correction = self.correction.part(rows, columns)
         image = finish_plane(self.request, fused, first, second, correction)
-        lacking = both_lack(first.valid, second.valid)
-        if lacking is not None and image.dtype.kind == "f":
-            image[lacking] = np.nan
+        missing = both_missing(first.valid, second.valid)
+        if missing is not None and image.dtype.kind == "f":
+            image[missing] = np.nan
         if share is not None:
             share = share_of_data(share, first.valid, second.valid)
-        return image, share, lacking
+        return image, share, missing
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class Canvas:
     image : array
     share : float32 array or None
         The first source's share, if it is wanted.
-    lacking : bool array or None
+    missing : bool array or None
         Where neither source has data, if the result is masked.
     """
 
     request: Request
     image: Any
     share: Any
-    lacking: npt.NDArray[np.bool_] | None
+    missing: npt.NDArray[np.bool_] | None
 
     @classmethod
     def of(cls, request: Request, out: Any, want_share: bool) -> Canvas:
@@ -135,9 +135,9 @@ class Canvas:
 
     def result(self) -> Any:
         """Return the image; masked if the first source is."""
-        if self.lacking is None:
+        if self.missing is None:
             return self.image
-        spread = self.lacking[..., None] if self.request.coloured else self.lacking
+        spread = self.missing[..., None] if self.request.coloured else self.missing
         return np.ma.MaskedArray(self.image, np.broadcast_to(spread, self.image.shape))
 
 
@@ -157,14 +157,14 @@ def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) ->
 
 
 def without_data(
-    result: npt.NDArray[Any], lacking: npt.NDArray[np.bool_] | None, request: Request
+    result: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, request: Request
 ) -> npt.NDArray[Any]:
     """Return a result that says by its values where no source has data, for want of a mask.
 
     That is NaN in floats already; integers get the first source's least value.
     """
-    if lacking is not None and result.dtype.kind != "f":
-        result[lacking] = request.output_limits[0]
+    if missing is not None and result.dtype.kind != "f":
+        result[missing] = request.output_limits[0]
     return result
 
 
@@ -175,15 +175,15 @@ class CanvasPlane:
     canvas: Canvas
     pair: PlanePair
 
-    def write(self, region: Rectangle, image: Plane, mask: Plane | None) -> None:
+    def write(self, region: Rectangle, image: Plane, share: Plane | None) -> None:
         """Write a fused region, in colour and in the result's range and type."""
         canvas = self.canvas
         place: tuple[int | slice, ...] = (*self.pair.index, *self.pair.part(region))
-        result, share, lacking = self.pair.finish(region, image, mask)
-        if canvas.lacking is None:
-            result = without_data(result, lacking, self.pair.request)
+        result, share, missing = self.pair.finish(region, image, share)
+        if canvas.missing is None:
+            result = without_data(result, missing, self.pair.request)
         canvas.image[place] = result
         if canvas.share is not None:
             canvas.share[place] = share
-        if canvas.lacking is not None and lacking is not None:
-            canvas.lacking[place] = lacking
+        if canvas.missing is not None and missing is not None:
+            canvas.missing[place] = missing

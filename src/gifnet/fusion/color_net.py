@@ -23,12 +23,12 @@ Floats = npt.NDArray[np.floating]
 
 #: Larger planes are halved, and halved again: the correction is smooth, and its features
 #: take some 3 kB a pixel.
-MOST_PIXELS = 1 << 20
+MAX_PIXELS = 1 << 20
 #: Pixels that are read at once.
 _STRIP = 1 << 22
 
 
-class LearntChroma:
+class ColorNetChroma:
     """ColorNet as what mixes the chroma of two sources.
 
     It sees a whole plane, reduced to at most a megapixel, so that the colour does not depend on
@@ -84,11 +84,11 @@ class LearntChroma:
 def _factor(shape: tuple[int, int]) -> int:
     """Return by how much a plane is reduced, a power of 2."""
     factor = 1
-    while -(-shape[0] // factor) * -(-shape[1] // factor) > MOST_PIXELS:
+    while -(-shape[0] // factor) * -(-shape[1] // factor) > MAX_PIXELS:
         factor *= 2
     return factor
 
 
-def learnt_chroma(device: torch.device) -> LearntChroma | None:
+def make_colornet_chroma(device: torch.device) -> ColorNetChroma | None:
     """Return what mixes chroma on a device, None where the installation has no weights for it."""
-    return None if companion_weights("color-net") is None else LearntChroma(device)
+    return None if companion_weights("color-net") is None else ColorNetChroma(device)

@@ -18,7 +18,7 @@ from ..engine.passes import measured_stages
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH
 from ..imaging.source import WHOLE, Source, is_stored
-from ..models.contract import Known
+from ..models.contract import KnownMoments
 from ..models.maps import Region
 from ..progress import Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair, without_data
@@ -48,45 +48,47 @@ class _TileTask:
 
     def survey_chroma(self, first: Any, second: Any) -> Any:
         """Return what the network that decides about colour needs to know of a strip."""
-        return self.request.mix_chroma.survey(self.pair(first, second), self.tile, self.shape)
+        return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
 
     def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
         """Return the correction of the plane's chroma."""
-        found: ChromaCorrection = self.request.mix_chroma.correct(seen, self.shape)
+        found: ChromaCorrection = self.request.chroma_model.correct(seen, self.shape)
         return found
 
     def fuse(
         self,
         engine: Engine,
-        _: Known,
+        _: KnownMoments,
         first: Any,
         second: Any,
         correction: ChromaCorrection | None,
     ) -> tuple[Any, Any]:
         """Fuse a plane of a single tile: nothing is computed twice."""
         pair = self.pair(first, second, correction)
-        canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_mask)
+        canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_share)
         engine.run(pair, CanvasPlane(canvas, pair), self.shape, Reporter(None))
-        return without_data(canvas.image, canvas.lacking, self.request), canvas.share
+        return without_data(canvas.image, canvas.missing, self.request), canvas.share
 
-    def measure(self, engine: Engine, known: Known, first: Any, second: Any) -> list[MomentSum]:
+    def measure(
+        self, engine: Engine, known: KnownMoments, first: Any, second: Any
+    ) -> list[MomentSum]:
         return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
 
     def render(
         self,
         engine: Engine,
-        known: Known,
+        known: KnownMoments,
         first: Any,
         second: Any,
         correction: ChromaCorrection | None,
     ) -> tuple[Any, Any]:
         pair = self.pair(first, second, correction)
-        fused, mask = engine.render_tile(pair, self.tile, self.image, known)
-        image, share, lacking = pair.finish(self.tile, fused, mask)
-        return without_data(image, lacking, self.request), share
+        fused, share = engine.render_tile(pair, self.tile, self.image, known)
+        image, share, missing = pair.finish(self.tile, fused, share)
+        return without_data(image, missing, self.request), share
 
 
-def _join(known: Known, parts: Sequence[Sequence[MomentSum]]) -> Known:
+def _join(known: KnownMoments, parts: Sequence[Sequence[MomentSum]]) -> KnownMoments:
     """Add the moments of a pass, summed over its tiles, to those known."""
     totals = [MomentSum() for _ in parts[0]]
     for part in parts:
@@ -99,17 +101,19 @@ def _has_data(source: Source, values: Any) -> bool:
     return replace(source, data=values).has_data()
 
 
-def _require_data(source: Source, place: tuple[int, ...], known: Known, found: Any) -> Known:
+def _require_data(
+    source: Source, place: tuple[int, ...], known: KnownMoments, found: Any
+) -> KnownMoments:
     """Refuse a plane of which no part has data; return what is known."""
     if not any(found):
         raise source.no_data(place)
     return known
 
 
-def _may_lack(source: Source) -> bool:
+def _may_have_missing(source: Source) -> bool:
     """Whether pixels may be missing, as far as a lazy array tells."""
     meta = getattr(source.data, "_meta", None)
-    return source.may_lack if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
+    return source.may_have_missing if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
 
 
 def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool) -> Any:
@@ -137,7 +141,7 @@ def _unread(source: Source) -> Source:
     return replace(source, data=da.from_array(source.data)) if is_stored(source.data) else source
 
 
-def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any, Any]:
+def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any, Any]:
     """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
 
     Nothing is computed but the value ranges, which the request already holds. A pixel that
@@ -171,16 +175,16 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
     def task(
         tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
     ) -> tuple[_TileTask, Any, Any]:
-        reads = tile.grown(margin + FILL_REACH, image)
+        reads = tile.expand_within(margin + FILL_REACH, image)
         first, second = request.arrays(index, reads.slices)
         return _TileTask(bare, tile, reads, image), first, second
 
     def correction_of(index: tuple[int, ...]) -> Any:
         """Return the correction of a plane's chroma, None where no network decides about it."""
-        if request.mix_chroma is None:
+        if request.chroma_model is None:
             return None
         seen = []
-        for strip in request.mix_chroma.strips((image.height, image.width)):
+        for strip in request.chroma_model.strips((image.height, image.width)):
             what, first, second = task(strip, index, 0)
             seen.append(delayed(what.survey_chroma, pure=False)(first, second))
         return delayed(_TileTask(bare, image, image, image).correct_chroma, pure=False)(seen)
@@ -190,7 +194,7 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
         known: Any = ()
         pairs = zip((request.first, request.second), request.places(index), strict=True)
         for source, place in list(pairs)[: 1 if same else 2]:
-            if _may_lack(source):
+            if _may_have_missing(source):
                 known = _checked(source, place, known, apart=in_tiles and not stages)
         return known
 
@@ -233,4 +237,4 @@ def fuse_lazily(request: Request, want_mask: bool, engine: Engine) -> tuple[Any,
         found = [both[part] for both in planes]
         return da.stack(found).reshape(leading + found[0].shape) if leading else found[0]
 
-    return stack(0), stack(1) if want_mask else None
+    return stack(0), stack(1) if want_share else None

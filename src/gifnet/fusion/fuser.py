@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InvalidInputError
-from ..models.registry import model_spec, require_mask
+from ..models.registry import model_spec, require_share
 from ..options import FuseOptions, Overshoot
 from ..progress import Progress, Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..engine.engine import Engine
     from ..models.contract import Pipeline
     from ..models.weights import Weights
-    from .color_net import LearntChroma
+    from .color_net import ColorNetChroma
 
 
 class Fuser:
@@ -59,7 +59,7 @@ class Fuser:
         self._module: Any = None
         self._pipelines: dict[tuple[torch.device, torch.dtype], Pipeline] = {}
         self._weights: Weights | None = None
-        self._chroma: LearntChroma | None = None
+        self._chroma: ColorNetChroma | None = None
         self._device: torch.device | None = None
         self._dtype: torch.dtype | None = None
         self._limit: float | None = None
@@ -161,7 +161,7 @@ class Fuser:
         overshoot: Overshoot,
     ) -> Generator[tuple[int, int], None, Any]:
         if return_mask:
-            require_mask(self.options.model, "or return_mask=False")
+            require_share(self.options.model, "or return_mask=False")
         request = self._request(first, second)
         engine = self._engine(request, overshoot)
         result, mask = yield from self._run(request, engine, return_mask, reporter, out)
@@ -209,17 +209,17 @@ class Fuser:
         options = self.options
         how = options.value_range, options.channel_axis, options.chroma
         request = make_request(first, second, *how)
-        learnt = options.task in model_spec(options.model).learnt_chroma
+        learnt = options.task in model_spec(options.model).colornet_tasks
         if not learnt or options.chroma != "auto" or request.colour_from != "blend":
             return request
-        from .color_net import learnt_chroma
+        from .color_net import make_colornet_chroma
 
-        self._chroma = self._chroma or learnt_chroma(self._resolved_device())
-        return dataclasses.replace(request, mix_chroma=self._chroma)
+        self._chroma = self._chroma or make_colornet_chroma(self._resolved_device())
+        return dataclasses.replace(request, chroma_model=self._chroma)
 
     def _pair(self, request: Request, index: tuple[int, ...]) -> PlanePair:
         """Return a plane of a request, its colour decided."""
-        pair, mixer = PlanePair(request, index), request.mix_chroma
+        pair, mixer = PlanePair(request, index), request.chroma_model
         if mixer is None:
             return pair
         height, width = request.shape[-2:]
@@ -258,9 +258,9 @@ class Fuser:
         from ..engine.overshoot import with_limit
 
         if self._module is None:
-            from ..models.weights import deployed_model
+            from ..models.weights import load_for_inference
 
-            self._module = deployed_model(self.weights, self.options.model)
+            self._module = load_for_inference(self.weights, self.options.model)
         if (device, dtype) not in self._pipelines:
             spec = model_spec(self.options.model)
             self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)
@@ -272,20 +272,20 @@ class Fuser:
         return self._pipeline(torch.device("cpu"), torch.float32, overshoot)
 
     def _run(
-        self, request: Request, engine: Engine, want_mask: bool, reporter: Reporter, out: Any
+        self, request: Request, engine: Engine, want_share: bool, reporter: Reporter, out: Any
     ) -> Generator[tuple[int, int], None, tuple[Any, Any]]:
         if request.is_lazy and out is None:
             from .dask_graph import fuse_lazily
 
-            return fuse_lazily(request, want_mask, engine)
+            return fuse_lazily(request, want_share, engine)
         shape = request.shape
-        canvas = Canvas.of(request, out, want_mask)
+        canvas = Canvas.of(request, out, want_share)
         reporter.expect(int(np.prod(shape[:-2])) * engine.units(*shape[-2:]))
         for index in request.indices():
             request.require_data(index)
             pair = self._pair(request, index)
             sink, plane = CanvasPlane(canvas, pair), (shape[-2], shape[-1])
-            for _ in engine.steps(pair, sink, plane, reporter):
+            for _ in engine.run_steps(pair, sink, plane, reporter):
                 yield reporter.done, reporter.total
         return canvas.result(), canvas.share
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
-from ..imaging.source import WHOLE, Part, Source, SourcePlane, read_sources
+from ..imaging.source import WHOLE, Slices, Source, SourcePlane, read_sources
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Request:
     #: the range and type that the result goes back to
     output_limits: Range
     colour_from: Literal["first", "second", "blend", "none"]
-    #: What decides about colour where it is blended, `gifnet.fusion.color_net.LearntChroma`; None for
-    #: the field's usual blend
-    mix_chroma: Any = None
+    #: A `gifnet.fusion.color_net.ColorNetChroma` that blends the chroma; None for the usual blend.
+    chroma_model: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +64,9 @@ class Request:
         one, two = (_broadcast_index(s.shape, index) for s in (self.first, self.second))
         return one, two
 
-    def planes(self, index: tuple[int, ...], part: Part = WHOLE) -> tuple[SourcePlane, SourcePlane]:
+    def planes(
+        self, index: tuple[int, ...], part: Slices = WHOLE
+    ) -> tuple[SourcePlane, SourcePlane]:
         """Return both sources' planes at an index of the result, or a part of them."""
         one, two = self.places(index)
         first = self.first.plane(one, self.limits[0], part)
@@ -73,7 +74,7 @@ class Request:
             return first, first
         return first, self.second.plane(two, self.limits[1], part)
 
-    def arrays(self, index: tuple[int, ...], part: Part) -> tuple[Any, Any]:
+    def arrays(self, index: tuple[int, ...], part: Slices) -> tuple[Any, Any]:
         """Return both sources' arrays of a part of a plane; None for a second that is the first."""
         one, two = self.places(index)
         first = self.first.array(one, part)

@@ -27,24 +27,24 @@ def fill_pair(
     has_second = full if valid_second is None else valid_second
     filled_first = np.where(has_first, first, second)
     filled_second = np.where(has_second, second, first)
-    lacking = ~(has_first | has_second)
-    if lacking.any():
+    missing = ~(has_first | has_second)
+    if missing.any():
         from scipy.ndimage import distance_transform_edt
 
-        if lacking.all():
+        if missing.all():
             return np.zeros_like(first), np.zeros_like(second)
-        distance, (rows, columns) = distance_transform_edt(lacking, return_indices=True)
+        distance, (rows, columns) = distance_transform_edt(missing, return_indices=True)
         filled_first = np.where(distance > FILL_REACH, 0, filled_first[rows, columns])
         filled_second = np.where(distance > FILL_REACH, 0, filled_second[rows, columns])
     return filled_first, filled_second
 
 
-def both_lack(valid_first: Mask | None, valid_second: Mask | None) -> Mask | None:
+def both_missing(valid_first: Mask | None, valid_second: Mask | None) -> Mask | None:
     """Return where neither source has data, or None where that is nowhere."""
     if valid_first is None or valid_second is None:
         return None
-    lacking: Mask = ~(valid_first | valid_second)
-    return lacking if lacking.any() else None
+    missing: Mask = ~(valid_first | valid_second)
+    return missing if missing.any() else None
 
 
 def share_of_data(share: Plane, valid_first: Mask | None, valid_second: Mask | None) -> Plane:

@@ -16,8 +16,8 @@ Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 #: Rows and columns of a plane.
-Part: TypeAlias = tuple[slice, slice]
-WHOLE: Part = (slice(None), slice(None))
+Slices: TypeAlias = tuple[slice, slice]
+WHOLE: Slices = (slice(None), slice(None))
 #: A plane is searched for data in parts of this side.
 _LOOK = 2048
 #: napari guesses RGB(A) from this many pixels a side on
@@ -89,7 +89,7 @@ class Source:
         return self.data[..., :3]
 
     @property
-    def may_lack(self) -> bool:
+    def may_have_missing(self) -> bool:
         """Whether pixels may be missing: in floats, and where there is a mask."""
         return self.dtype.kind == "f" or self.is_masked or hasattr(self.data, "dask")
 
@@ -98,11 +98,11 @@ class Source:
         # dask arrays say by their meta what their parts are.
         return isinstance(getattr(self.data, "_meta", self.data), np.ma.MaskedArray)
 
-    def array(self, index: tuple[int, ...], part: Part) -> Any:
+    def array(self, index: tuple[int, ...], part: Slices) -> Any:
         """Return a part of a plane as it is stored, lazy if the source is."""
         return self.data[(*index, *part)]
 
-    def _values(self, index: tuple[int, ...], part: Part) -> tuple[npt.NDArray[Any], Any]:
+    def _values(self, index: tuple[int, ...], part: Slices) -> tuple[npt.NDArray[Any], Any]:
         """Return the values of a part of a plane, and its alpha."""
         values = self.array(index, part)
         if hasattr(values, "dask"):
@@ -115,7 +115,7 @@ class Source:
 
     def has_data(self, index: tuple[int, ...] = ()) -> bool:
         """Whether a plane has a single finite pixel."""
-        if not self.may_lack:
+        if not self.may_have_missing:
             return True
         height, width = self.shape[-2:]
         for top in range(0, height, _LOOK):
@@ -145,7 +145,7 @@ class Source:
         if not self.has_data(index):
             raise self.no_data(index)
 
-    def plane(self, index: tuple[int, ...], limits: Range, part: Part = WHOLE) -> SourcePlane:
+    def plane(self, index: tuple[int, ...], limits: Range, part: Slices = WHOLE) -> SourcePlane:
         """Return a part of the plane at an index of the leading axes, by default all of it."""
         values, alpha = self._values(index, part)
         valid = self._valid(values)

@@ -66,8 +66,8 @@ def without_nodata(data: npt.NDArray[Any], value: NoData, coloured: bool) -> Any
         Whether the last axis holds RGB(A): a colour is missing if all three samples are.
     """
     if not isinstance(data, np.memmap):
-        lacking = _lacking(data, value, coloured)
-        return _without(data, lacking) if lacking.any() else data
+        missing = _missing(data, value, coloured)
+        return _without(data, missing) if missing.any() else data
     import dask.array as da
 
     planes = 3 if coloured else 2
@@ -76,24 +76,24 @@ def without_nodata(data: npt.NDArray[Any], value: NoData, coloured: bool) -> Any
 
     def look(part: npt.NDArray[Any]) -> Any:
         part = part.astype(native)
-        return _without(part, _lacking(part, value, coloured))
+        return _without(part, _missing(part, value, coloured))
 
     empty: Any = np.empty((0,) * data.ndim, native)
     meta = empty if native.kind == "f" else np.ma.MaskedArray(empty)
     return da.from_array(data, chunks=tuple(sides)).map_blocks(look, dtype=native, meta=meta)
 
 
-def _lacking(data: npt.NDArray[Any], value: NoData, coloured: bool) -> npt.NDArray[np.bool_]:
-    lacking: npt.NDArray[np.bool_] = data == value
+def _missing(data: npt.NDArray[Any], value: NoData, coloured: bool) -> npt.NDArray[np.bool_]:
+    missing: npt.NDArray[np.bool_] = data == value
     if coloured:
-        lacking = np.broadcast_to(lacking[..., :3].all(axis=-1, keepdims=True), data.shape)
-    return lacking
+        missing = np.broadcast_to(missing[..., :3].all(axis=-1, keepdims=True), data.shape)
+    return missing
 
 
-def _without(data: npt.NDArray[Any], lacking: npt.NDArray[np.bool_]) -> Any:
+def _without(data: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> Any:
     if data.dtype.kind == "f":
-        return np.where(lacking, data.dtype.type(np.nan), data)
-    return np.ma.MaskedArray(data, lacking)
+        return np.where(missing, data.dtype.type(np.nan), data)
+    return np.ma.MaskedArray(data, missing)
 
 
 def put_nodata(data: Any, value: NoData | None) -> tuple[Any, NoData | None]:
@@ -124,10 +124,10 @@ def put_nodata(data: Any, value: NoData | None) -> tuple[Any, NoData | None]:
         for start in range(0, plain.shape[-2], step):
             part = plain[(*index, slice(start, start + step))]
             if plain.dtype.kind == "f":
-                lacking = np.isnan(part)
+                missing = np.isnan(part)
             else:
-                lacking = np.ma.getmaskarray(data[(*index, slice(start, start + step))])
+                missing = np.ma.getmaskarray(data[(*index, slice(start, start + step))])
                 part[part == value] = value + (1 if value < np.iinfo(plain.dtype).max else -1)
-            part[lacking] = value
-            found = found or bool(lacking.any())
+            part[missing] = value
+            found = found or bool(missing.any())
     return plain, value if found else None

@@ -26,7 +26,7 @@ _CHUNK = 512
 #: Levels are halved until neither side of a plane is longer than this.
 _COARSEST = 512
 _STRIP_ROWS = 1024
-_MOST_AXES = 5
+_MAX_AXES = 5
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 _UNITS = {
     "nm": "nanometer",
@@ -259,8 +259,8 @@ def _layout(path: Path, shape: tuple[int, ...], axes: str) -> _Layout:
         problem = f"axes {axes!r} do not end in YX, or repeat"
     elif coloured and ("C" in stored or not axes.endswith("S")):
         problem = f"axes {axes!r} have channels and colours"
-    elif len(axes) > _MOST_AXES:
-        problem = f"axes {axes!r} are more than {_MOST_AXES}"
+    elif len(axes) > _MAX_AXES:
+        problem = f"axes {axes!r} are more than {_MAX_AXES}"
     if path.suffix.lower() != SUFFIX:
         problem = "its name does not end in .zarr"
     if problem:

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .windows import Floats, Plane, bands_of, box_taps, local_mean, planes_of
+from .windows import Floats, Plane, as_planes, bands_of, box_taps, local_mean
 
 
 def sam(fused: Plane, reference: Plane, *, unit: str = "degrees") -> float:
@@ -74,7 +74,7 @@ def uqi(first: Plane, second: Plane, *, window: int = 8, step: int = 1) -> float
     float
         At most 1. A window flat in both planes is judged by their means, as in that code.
     """
-    a, b = planes_of(first, second)
+    a, b = as_planes(first, second)
     window = min(window, *a.shape)
     mean_a, mean_b = _window_means(a, window, step), _window_means(b, window, step)
     covariance = _window_means(a * b, window, step) - mean_a * mean_b
@@ -222,11 +222,11 @@ def d_s(
     """
     (f,), (m,) = bands_of(fused), bands_of(ms)
     ratio = _ratio(f, m)
-    _, high = planes_of(f[0], pan)
+    _, high = as_planes(f[0], pan)
     if pan_low is None:
         low: Floats = high.reshape(m.shape[1], ratio, m.shape[2], ratio).mean(axis=(1, 3))
     else:
-        _, low = planes_of(m[0], pan_low)
+        _, low = as_planes(m[0], pan_low)
     large, small = _windows(window, step, ratio)
     changes = [
         abs(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import sobel
 
 from ..errors import require_choice
-from .windows import BORDERS, Floats, Plane, planes_of
+from .windows import BORDERS, Floats, Plane, as_planes
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _parts(
     first: Plane, second: Plane, fused: Plane, model: EdgeModel, data_range: float
 ) -> tuple[list[_Edges], list[Floats], list[Floats], float]:
     require_choice("border", model.border, tuple(set(BORDERS) - {"valid"}))
-    scaled = [plane * (255 / data_range) for plane in planes_of(first, second, fused)]
+    scaled = [plane * (255 / data_range) for plane in as_planes(first, second, fused)]
     edges = [_edges(plane, model) for plane in scaled]
     preserved = [_preserved(source, edges[2], model) for source in edges[:2]]
     weights = [_weight(source, model) for source in edges[:2]]

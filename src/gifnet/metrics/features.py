@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.fft import dctn
 
 from ..errors import InvalidInputError, require_choice
-from .windows import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, as_planes, over_sources
 
 #: (window^2, windows): one distribution a column.
 Shares: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -56,7 +56,7 @@ def fmi(
     require_choice("feature", feature, ("pixel", "gradient", "dct"))
     if window < 3 or window % 2 == 0:
         raise InvalidInputError(f"window is {window}; give an odd side of at least 3 pixels.")
-    planes = planes_of(first, second, fused)
+    planes = as_planes(first, second, fused)
     if min(planes[0].shape) < window:
         raise InvalidInputError(
             f"FMI's window of {window} pixels does not fit a plane of shape {planes[0].shape}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError
-from .windows import Floats, Plane, gaussian_taps, local_mean, over_sources, planes_of
+from .windows import Floats, Plane, as_planes, gaussian_taps, local_mean, over_sources
 
 SCALES = 4
 #: The smallest side on which the windows of all four scales fit.
@@ -36,7 +36,7 @@ def vif(
     float
         1 for the reference itself (also if it is flat); above 1 for one of more contrast.
     """
-    f, r = (plane * (255 / data_range) for plane in planes_of(fused, reference))
+    f, r = (plane * (255 / data_range) for plane in as_planes(fused, reference))
     if min(r.shape) < SMALLEST_SIDE:
         raise InvalidInputError(
             f"VIF needs sides of at least {SMALLEST_SIDE} pixels, not {r.shape}."

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import sobel
 
 from ..errors import require_choice
-from .windows import BORDERS, Floats, Plane, planes_of
+from .windows import BORDERS, Floats, Plane, as_planes
 
 
 def spatial_frequency(fused: Plane, *, over: str = "differences") -> float:
@@ -20,7 +20,7 @@ def spatial_frequency(fused: Plane, *, over: str = "differences") -> float:
     Commun. 1995. `over` "differences" takes each mean over the differences there are,
     H (W - 1) and (H - 1) W; "pixels" divides both sums by H W, as the paper and VIFB do.
     """
-    (plane,) = planes_of(fused)
+    (plane,) = as_planes(fused)
     require_choice("over", over, ("differences", "pixels"))
     squares = [np.diff(plane, axis=axis) ** 2 for axis in (0, 1)]
     if over == "pixels":
@@ -50,7 +50,7 @@ def average_gradient(
     -------
     float
     """
-    (plane,) = planes_of(fused)
+    (plane,) = as_planes(fused)
     require_choice("differences", differences, ("forward", "central"))
     require_choice("over", over, ("inner", "pixels"))
     if min(plane.shape) < 2:
@@ -87,7 +87,7 @@ def edge_intensity(
     -------
     float
     """
-    (plane,) = planes_of(fused)
+    (plane,) = as_planes(fused)
     require_choice("border", border, tuple(BORDERS))
     require_choice("norm", norm, ("euclidean", "sum"))
     across, down = (sobel(plane, axis, mode=BORDERS[border]) for axis in (1, 0))

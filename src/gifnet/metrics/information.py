@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError, require_choice
-from .windows import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, as_planes, over_sources
 
 
 def _levels(plane: Floats, bins: int, data_range: float, stretch: bool) -> npt.NDArray[np.intp]:
@@ -46,7 +46,7 @@ def _check(bins: int, base: float, data_range: float) -> None:
 def entropy(fused: Plane, *, bins: int = 256, base: float = 2, data_range: float = 255) -> float:
     """Return EN, Shannon's entropy of the plane's histogram."""
     _check(bins, base, data_range)
-    (plane,) = planes_of(fused)
+    (plane,) = as_planes(fused)
     levels = _levels(plane, bins, data_range, False)
     return _entropy(np.bincount(levels.ravel(), minlength=bins) / plane.size, base)
 
@@ -97,7 +97,7 @@ def mutual_information(
     float
     """
     _check(bins, base, data_range)
-    a, b, f = planes_of(first, second, fused)
+    a, b, f = as_planes(first, second, fused)
     shared = [_entropies(source, f, bins, base, data_range, stretch)[2] for source in (a, b)]
     return over_sources(shared[0], shared[1], total)
 
@@ -122,7 +122,7 @@ def normalised_mutual_information(
     """
     require_choice("normalisation", normalisation, ("arithmetic", "geometric", "maximum"))
     _check(bins, 2, data_range)
-    a, b, f = planes_of(first, second, fused)
+    a, b, f = as_planes(first, second, fused)
     values = []
     for source in (a, b):
         one, two, shared = _entropies(source, f, bins, 2, data_range, False)
@@ -156,7 +156,7 @@ def cross_entropy(
     require_choice("total", total, ("mean", "sum", "rms"))
     shares = [
         np.bincount(_levels(plane, bins, data_range, False).ravel(), minlength=bins) / plane.size
-        for plane in planes_of(first, second, fused)
+        for plane in as_planes(first, second, fused)
     ]
     values = []
     for p in shares[:2]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .windows import Floats, Plane, box_taps, gaussian_taps, local_mean, over_sources, planes_of
+from .windows import Floats, Plane, as_planes, box_taps, gaussian_taps, local_mean, over_sources
 
 #: Weights of the five scales of MS-SSIM (Wang, Simoncelli and Bovik, Asilomar 2003).
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -51,7 +51,7 @@ def ssim(
     float
         At most 1.
     """
-    a, b = planes_of(fused, reference)
+    a, b = as_planes(fused, reference)
     require_choice("border", border, ("valid", "mirror", "symmetric", "replicate"))
     return float(_maps(a, b, data_range, border)[0].mean())
 
@@ -129,7 +129,7 @@ def ms_ssim(
     -------
     float
     """
-    a, b = planes_of(fused, reference)
+    a, b = as_planes(fused, reference)
     require_choice("negative", negative, ("zero", "magnitude"))
     require_choice("border", border, ("valid", "mirror"))
     scales = min(len(weights), ms_ssim_scales(a.shape))
@@ -186,7 +186,7 @@ def mef_ssim(
     float
         At most 1.
     """
-    a, b, f = (plane * (255 / data_range) for plane in planes_of(first, second, fused))
+    a, b, f = (plane * (255 / data_range) for plane in as_planes(first, second, fused))
     scales = len(weights)
     while scales > 1 and min(a.shape) // 2 ** (scales - 1) < WINDOW:
         scales -= 1

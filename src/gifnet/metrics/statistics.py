@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError, require_choice
-from .windows import Floats, Plane, over_sources, planes_of
+from .windows import Floats, Plane, as_planes, over_sources
 
 
 def standard_deviation(fused: Plane, *, ddof: int = 0) -> float:
@@ -14,7 +14,7 @@ def standard_deviation(fused: Plane, *, ddof: int = 0) -> float:
     `ddof` 0 divides by the number of pixels, as VIFB and most toolboxes do; 1 by one less,
     as MATLAB's ``std2``.
     """
-    (plane,) = planes_of(fused)
+    (plane,) = as_planes(fused)
     return float(plane.std(ddof=ddof))
 
 
@@ -32,7 +32,7 @@ def correlation_coefficient(
     `total` "mean" averages over the sources, as is usual; "sum" adds them up. A flat plane
     counts as correlation 0.
     """
-    a, b, f = planes_of(first, second, fused)
+    a, b, f = as_planes(first, second, fused)
     return over_sources(_correlation(a, f), _correlation(b, f), total)
 
 
@@ -43,7 +43,7 @@ def scd(first: Plane, second: Plane, fused: Plane) -> float:
     plane (Aslantas and Bendes, "A new image quality metric for image fusion", AEU 2015,
     Eq. 3); a flat operand counts as r = 0. It grows with contrast beyond that of both sources.
     """
-    a, b, f = planes_of(first, second, fused)
+    a, b, f = as_planes(first, second, fused)
     return _correlation(f - b, a) + _correlation(f - a, b)
 
 
@@ -53,7 +53,7 @@ def mse(fused: Plane, reference: Plane, *, data_range: float = 255, unit: bool =
     `unit` True measures on the scale 0 to 1, as toolboxes do that report values near 0.03; by
     default it is the square of the pixels' own unit. `data_range` matters for that alone.
     """
-    a, b = planes_of(fused, reference)
+    a, b = as_planes(fused, reference)
     scale = data_range if unit else 1
     return float(((a - b) ** 2).mean()) / scale**2
 

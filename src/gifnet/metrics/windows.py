@@ -25,7 +25,7 @@ BORDERS = {
 TOTALS = ("sum", "mean")
 
 
-def planes_of(*planes: Plane) -> tuple[Floats, ...]:
+def as_planes(*planes: Plane) -> tuple[Floats, ...]:
     """Return (H, W) planes as float64.
 
     Raises
@@ -37,7 +37,7 @@ def planes_of(*planes: Plane) -> tuple[Floats, ...]:
 
 
 def bands_of(*images: Plane) -> tuple[Floats, ...]:
-    """Return (bands, H, W) images as float64; errors as `planes_of`."""
+    """Return (bands, H, W) images as float64; errors as `as_planes`."""
     return _checked(images, 3, "an image of bands (bands, H, W)")
 
 

@@ -48,7 +48,7 @@ def list_models() -> list[ModelInfo]:
                 spec.name,
                 spec.title,
                 spec.paper,
-                spec.has_mask,
+                spec.has_share,
                 bundled,
                 weights.sha256 if weights else None,
                 weights.card if weights else {},

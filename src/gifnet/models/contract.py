@@ -26,11 +26,11 @@ BYTES_AT_ONCE = 3 << 18
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
 Planes: TypeAlias = Callable[[Region], Tensor]
 #: The moments of each output of every measured stage so far.
-Known: TypeAlias = Sequence[Sequence[Moments]]
+KnownMoments: TypeAlias = Sequence[Sequence[Moments]]
 
 
 @dataclass(frozen=True)
-class Part:
+class StageTask:
     """What a stage is to compute.
 
     Attributes
@@ -50,17 +50,17 @@ class Part:
     into: tuple[Tensor, ...] | None = None
 
 
-class BoundStage(Protocol):
+class ReadyStage(Protocol):
     """A stage that knows all whole-image moments it needs."""
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...] | Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...] | Fused:
         """Compute a part of the output.
 
         Parameters
         ----------
         inputs : tuple of (1, C, H, W) tensors
             The previous stage's outputs on ``reads(to, image)``; empty for the first stage.
-        part : Part
+        part : StageTask
         """
 
 
@@ -77,7 +77,7 @@ class Stage(Protocol):
         For every output map, of how many channels the moments are wanted; empty for none.
     shift : int
         Its windows' grid begins this many pixels above and left of the image.
-    step : int
+    block_factor : int
         How many times the usual side its steps may have: more where margins cost much.
     """
 
@@ -85,7 +85,7 @@ class Stage(Protocol):
     maps: tuple[int, ...]
     measured: tuple[int, ...]
     shift: int
-    step: int
+    block_factor: int
 
     def bounds(self, image: Region) -> Region:
         """Return where the output is defined: the image, or the image padded."""
@@ -93,7 +93,7 @@ class Stage(Protocol):
     def reads(self, to: Region, image: Region) -> Region:
         """Return the region of the previous stage's output that a region of this one needs."""
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         """Return the stage with the moments of all measured stages before it."""
 
 
@@ -137,7 +137,7 @@ class WholePlane:
     maps: tuple[int, ...] = ()
     measured: tuple[int, ...] = ()
     shift = 0
-    step = 1
+    block_factor = 1
 
     def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
         self._module = module
@@ -149,15 +149,15 @@ class WholePlane:
     def reads(self, to: Region, image: Region) -> Region:
         return image
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         return self
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         first, second = part.planes(part.image).split(1, dim=1)
         with autocast(self._device, self._dtype):
             # Moved here: other pipelines of the same module may be on other devices.
             fused: Fused = self._module.to(self._device)(first, second)
-        maps = (fused.image, fused.mask)
+        maps = (fused.image, fused.share)
         return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
 
 

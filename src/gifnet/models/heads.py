@@ -12,11 +12,11 @@ from torch import Tensor, nn
 class Fused(NamedTuple):
     """A fused plane and, where the head has one, the first source's share of every pixel.
 
-    Both are (B, 1, H, W); `mask` is in [0, 1].
+    Both are (B, 1, H, W); `share` is in [0, 1].
     """
 
     image: Tensor
-    mask: Tensor | None
+    share: Tensor | None
 
 
 class Head(nn.Module):
@@ -26,7 +26,7 @@ class Head(nn.Module):
     channels: int
     #: Context in pixels that the head needs of the planes.
     margin = 0
-    has_mask = True
+    has_share = True
 
     def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         if not self.margin:
@@ -44,7 +44,7 @@ class TanhHead(Head):
     """The published head: tanh(y) / 2 + 0.5, a free image in (0, 1)."""
 
     channels = 1
-    has_mask = False
+    has_share = False
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         return Fused(torch.tanh(raw) / 2 + 0.5, None)
@@ -64,9 +64,9 @@ class BlendHead(Head):
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         # Blending two nearly equal numbers in bfloat16 would cost the low bits of 8-bit data.
         share, residual = raw.float().chunk(2, dim=1)
-        mask = torch.sigmoid(4 * share)
-        image = second + mask * (first - second) + 0.5 * torch.tanh(residual)
-        return Fused(image, mask)
+        share = torch.sigmoid(4 * share)
+        image = second + share * (first - second) + 0.5 * torch.tanh(residual)
+        return Fused(image, share)
 
 
 class BandHead(Head):
@@ -80,7 +80,7 @@ class BandHead(Head):
     other, as in a pyramid, and one source twice is sharpened by the gains alone. The residual is
     tanh(y) / 2.
 
-    `mask` is the mean of the four shares.
+    `share` is the mean of the four shares.
     """
 
     bands = 3
@@ -131,7 +131,8 @@ def _inner(x: Tensor, by: int) -> Tensor:
 class ResidualBlend(nn.Module):
     """A mask that is there already, and a correction of it: m first + (1 - m) second + g r.
 
-    What makes r should start at 0 (see `silent`), so that training begins with the mask alone.
+    The layers that make r should start at 0 (see `zero_last_layer`), so that training begins with
+    the mask alone.
     """
 
     def __init__(self) -> None:
@@ -144,7 +145,7 @@ class ResidualBlend(nn.Module):
         return second + mask.float() * (first - second) + self.gain.float() * residual.float()
 
 
-def silent(layers: nn.Sequential) -> nn.Sequential:
+def zero_last_layer(layers: nn.Sequential) -> nn.Sequential:
     """Return layers that end in a convolution without bias, with zeros in its weights."""
     nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
     return layers

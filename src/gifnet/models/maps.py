@@ -59,13 +59,13 @@ class Region:
     def __contains__(self, other: Region) -> bool:
         return self | other == self
 
-    def surrounded(self, by: int) -> Region:
+    def expand(self, by: int) -> Region:
         """Return the region with a margin on every side."""
         return Region(self.top - by, self.left - by, self.bottom + by, self.right + by)
 
-    def grown(self, by: int, bounds: Region) -> Region:
+    def expand_within(self, by: int, bounds: Region) -> Region:
         """Return the region with a margin, as far as the bounds allow."""
-        return self.surrounded(by) & bounds
+        return self.expand(by) & bounds
 
     def within(self, outer: Region) -> tuple[slice, slice]:
         """Return the slices that cut this region out of an array of `outer`."""
@@ -78,7 +78,7 @@ class Region:
         """Return the region with its bottom and right on the next multiples."""
         return Region(self.top, self.left, _up(self.bottom, multiple), _up(self.right, multiple))
 
-    def windows(self, window: int, shift: int) -> Region:
+    def align_to_windows(self, window: int, shift: int) -> Region:
         """Return the smallest region of whole windows that holds this one.
 
         The grid starts `shift` pixels above and left of the image.
@@ -90,7 +90,7 @@ class Region:
             _up(self.right + shift, window) - shift,
         )
 
-    def mirrored(self, bounds: Region) -> Region:
+    def reflection_source(self, bounds: Region) -> Region:
         """Return what of the bounds `reflect` needs to make this region, which may reach out."""
         inside = self & bounds
         return Region(
@@ -116,13 +116,13 @@ def crop(x: Tensor, at: Region, to: Region) -> Tensor:
 def reflect(x: Tensor, at: Region, to: Region, bounds: Region) -> Tensor:
     """Turn a map of the region `at` into one of `to`, reflecting beyond the bounds.
 
-    `at` lies within the bounds and holds ``to.mirrored(bounds)``.
+    `at` lies within the bounds and holds ``to.reflection_source(bounds)``.
     """
     left, right = max(0, bounds.left - to.left), max(0, to.right - bounds.right)
     top, bottom = max(0, bounds.top - to.top), max(0, to.bottom - bounds.bottom)
     if not (left or right or top or bottom):
         return crop(x, at, to)
-    known = to.mirrored(bounds)
+    known = to.reflection_source(bounds)
     x = _pad(crop(x, at, known), left, right, top, bottom)
     padded = Region(known.top - top, known.left - left, known.bottom + bottom, known.right + right)
     return crop(x, padded, to)
@@ -149,7 +149,7 @@ def _pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
     return padded
 
 
-def convolved(at: Region, radius: int, bounds: Region) -> Region:
+def convolution_output(at: Region, radius: int, bounds: Region) -> Region:
     """Return where a convolution of a map of `at` is known: up to the border, not to the rest."""
     return Region(
         at.top if at.top == bounds.top else at.top + radius,
@@ -162,10 +162,13 @@ def convolved(at: Region, radius: int, bounds: Region) -> Region:
 def convolve(
     x: Tensor, at: Region, bounds: Region, weight: Tensor, bias: Tensor | None, groups: int = 1
 ) -> Tensor:
-    """Convolve the map of a region; the result is that of ``convolved(at, radius, bounds)``."""
+    """Convolve the map of a region.
+
+    The result covers ``convolution_output(at, radius, bounds)``.
+    """
     radius = weight.shape[-1] // 2
     if radius:
-        to = convolved(at, radius, bounds)
+        to = convolution_output(at, radius, bounds)
         wanted = Region(to.top - radius, to.left - radius, to.bottom + radius, to.right + radius)
         x = reflect(x, at, wanted, bounds)
     return F.conv2d(x, weight, bias, groups=groups)

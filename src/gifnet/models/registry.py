@@ -35,7 +35,7 @@ class ModelSpec:
         Where it was published.
     build : callable
         Makes the module with random weights.
-    has_mask : bool
+    has_share : bool
         Whether the model tells every source's share of each pixel.
     window : int
         Grid in pixels on which tiles must start, so that attention windows agree with
@@ -56,7 +56,7 @@ class ModelSpec:
     plane_bytes : int
         For a model that computes planes or tiles at once: bytes of memory that a pixel takes in
         float32.
-    learnt_chroma : tuple of str
+    colornet_tasks : tuple of str
         The tasks in which a ColorNet decides the colour of two coloured sources.
     fold : callable, optional
         (module, device, dtype) to the `Pipeline` that runs it in tiles. Without one the
@@ -67,7 +67,7 @@ class ModelSpec:
     title: str
     paper: str
     build: Callable[[], nn.Module]
-    has_mask: bool
+    has_share: bool
     window: int
     halo: int
     minimum_side: int
@@ -75,7 +75,7 @@ class ModelSpec:
     bundled: str = ""
     bundled_by_task: Mapping[str, str] = field(default_factory=dict)
     plane_bytes: int = 0
-    learnt_chroma: tuple[str, ...] = ()
+    colornet_tasks: tuple[str, ...] = ()
     fold: Callable[[nn.Module, torch.device, torch.dtype], Pipeline] | None = None
 
     def pipeline(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -151,7 +151,7 @@ _UNFOLDING_PAPER = (
 
 def _stage_files(model: str) -> dict[str, str]:
     """Return the weights of every task: medical pairs use those of exposures (paper, Sec. 4.5)."""
-    stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivf", "nir": "ivf"}
+    stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivif", "nir": "ivif"}
     return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
 
 
@@ -171,21 +171,21 @@ def _unfolding_spec(
     build: Callable[[], nn.Module],
     surveys: int,
     bundled_by_task: Mapping[str, str] | None = None,
-    learnt_chroma: tuple[str, ...] = (),
+    colornet_tasks: tuple[str, ...] = (),
 ) -> ModelSpec:
     return ModelSpec(
         name=name,
         title=title,
         paper=_UNFOLDING_PAPER,
         build=build,
-        has_mask=True,
+        has_share=True,
         window=8,
         halo=_UNFOLDING_HALO,
         minimum_side=8,
         statistics_stages=surveys,
         fold=_fold_unfolding,
         bundled_by_task=bundled_by_task or {},
-        learnt_chroma=learnt_chroma,
+        colornet_tasks=colornet_tasks,
         plane_bytes=4700,
     )
 
@@ -202,7 +202,7 @@ def _gifnet_spec(
     title: str,
     head: str,
     *,
-    has_mask: bool = True,
+    has_share: bool = True,
     minimum_side: int = 8,
     bundled: str = "",
 ) -> ModelSpec:
@@ -211,7 +211,7 @@ def _gifnet_spec(
         title=title,
         paper='Cheng et al., "One Model for ALL", CVPR 2025',
         build=lambda: _build_gifnet(head),
-        has_mask=has_mask,
+        has_share=has_share,
         window=8,
         halo=24,
         minimum_side=minimum_side,
@@ -240,7 +240,7 @@ MODELS: dict[str, ModelSpec] = {
             "gifnet-cvpr",
             "GIFNet as published, trained here by its own recipe; for the authors' checkpoint too",
             "tanh",
-            has_mask=False,
+            has_share=False,
             bundled="gifnet-cvpr.safetensors",
         ),
         _unfolding_spec(
@@ -249,7 +249,7 @@ MODELS: dict[str, ModelSpec] = {
             lambda: _build_efrufn("blend"),
             surveys=1,
             bundled_by_task=_stage_files("efrufn"),
-            learnt_chroma=("meif",),
+            colornet_tasks=("meif",),
         ),
         _unfolding_spec(
             "efrufn-published",
@@ -263,7 +263,7 @@ MODELS: dict[str, ModelSpec] = {
             lambda: _build_frufn("blend"),
             surveys=5,
             bundled_by_task=_stage_files("frufn"),
-            learnt_chroma=("meif",),
+            colornet_tasks=("meif",),
         ),
         _unfolding_spec(
             "frufn-published",
@@ -305,8 +305,8 @@ def model_spec(name: str) -> ModelSpec:
     return MODELS[name]
 
 
-def require_mask(name: str, why: str) -> None:
+def require_share(name: str, why: str) -> None:
     """Refuse a model that does not tell each source's share, with an `InvalidInputError`."""
-    if not model_spec(name).has_mask:
-        masked = [spec.name for spec in MODELS.values() if spec.has_mask]
+    if not model_spec(name).has_share:
+        masked = [spec.name for spec in MODELS.values() if spec.has_share]
         raise InvalidInputError(f"Model {name!r} has no mask; use one of {masked}, {why}.")

@@ -227,7 +227,7 @@ def build_model(weights: Weights, model: str) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def deployed_model(weights: Weights, model: str) -> nn.Module:
+def load_for_inference(weights: Weights, model: str) -> nn.Module:
     """Return the model with the weights in it as it is meant to fuse; see `build_model`.
 
     That is the model itself, or, where the weights' card asks for it, `EitherOrder` of it.

@@ -335,12 +335,12 @@ def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: 
         found = resample(
             values, placed, reference, coloured=source.coloured, order=order, tick=tick
         )
-        lacking = np.isnan(found)
+        unknown = np.isnan(found)
         if source.dtype.kind in "iub":
             # Splines overshoot, and a type would wrap around.
-            found = to_type(np.where(lacking, 0, found), source.dtype)
+            found = to_type(np.where(unknown, 0, found), source.dtype)
         result[index] = found
-        missing[index] = lacking
+        missing[index] = unknown
     if source.dtype.kind == "f" or not missing.any():
         return result
     return np.ma.MaskedArray(result, missing)

@@ -18,11 +18,11 @@ from ..geometry.grid import Matrix
 from .edges import Mask, Plane
 from .transform import shifts
 
-_MOST_STEPS = 60
+_MAX_STEPS = 60
 _FEWEST_PIXELS = 50
 _LEVELS = 32
 #: The least part of the smaller image that a shift must leave overlapping.
-_LEAST_OVERLAP = 0.5
+_MIN_OVERLAP = 0.5
 
 
 class Maps(NamedTuple):
@@ -126,7 +126,7 @@ def best_shift(maps: Maps, limit: float) -> tuple[Matrix, float]:
     variance_a = np.maximum(over(1, 2) - sum_a * sum_a / count, 1e-9)
     variance_b = np.maximum(over(2, 1) - sum_b * sum_b / count, 1e-9)
     found = (over(0, 0) - sum_a * sum_b / count) / np.sqrt(variance_a * variance_b)
-    found[count < _LEAST_OVERLAP * min(one_valid.sum(), other_valid.sum())] = -1
+    found[count < _MIN_OVERLAP * min(one_valid.sum(), other_valid.sum())] = -1
     rows, columns = (np.fft.fftfreq(side, 1 / side) for side in sides)
     found[np.abs(rows) > limit * one.shape[0]] = -1
     found[:, np.abs(columns) > limit * one.shape[1]] = -1
@@ -159,7 +159,7 @@ def refine(maps: Maps, matrix: Matrix, kind: str, tolerance: float = 2e-3) -> tu
     columns = ((np.arange(shape[1]) - centre[1]) / reach).astype(np.float32)[None]
     slopes = [np.asarray(slope, np.float32) for slope in np.gradient(maps.moving)]
     best, highest = matrix, -2.0
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         inside = _overlap(maps, matrix)
         if inside.sum() < _FEWEST_PIXELS:
             break

@@ -22,13 +22,13 @@ from .transform import KINDS, Transform
 MEASURES = ("edges", "mutual-information")
 #: Planes are halved until their shorter side is below twice this.
 _COARSE_SIDE = 120
-_MOST_PIXELS = 2**21
-_LEAST_SIDE = 16
+_MAX_PIXELS = 2**21
+_MIN_SIDE = 16
 #: Steps smaller than this many pixels of a coarse level matter only on the next finer one.
 _COARSE_TOLERANCE = 0.02
 #: Transforms that stretch by more, or lead further, are no corrections but accidents.
-_MOST_STRETCH = 1.25
-_MOST_SLACK = 1.5
+_MAX_STRETCH = 1.25
+_MAX_SLACK = 1.5
 #: Planes whose intensities correlate by more are of one modality.
 _ALIKE = 0.9
 
@@ -53,7 +53,7 @@ class Search:
 _GLANCE_PIXELS = 400 * 400
 _GLANCE = Search(shift=0.1, turns=(-3, 0, 3))
 #: How much better edges must agree for a displacement to be believed.
-_LEAST_GAIN = 0.06
+_MIN_GAIN = 0.06
 
 
 def find_transform(
@@ -63,7 +63,7 @@ def find_transform(
     measure: str = "edges",
     *,
     search: Search | None = None,
-    most_pixels: int = _MOST_PIXELS,
+    most_pixels: int = _MAX_PIXELS,
     tick: Callable[[], object] | None = None,
 ) -> Transform:
     """Find the transform under which a plane lies on a reference of the same grid.
@@ -94,10 +94,10 @@ def find_transform(
         If a name is unknown, or the planes are too small or hold too little to be registered.
     """
     check_registration(kind, measure)
-    if moving.shape != reference.shape or min(reference.shape) < _LEAST_SIDE:
+    if moving.shape != reference.shape or min(reference.shape) < _MIN_SIDE:
         raise InvalidInputError(
             f"Planes of {moving.shape} and {reference.shape} pixels cannot be registered; they "
-            f"must be of one size, with sides of at least {_LEAST_SIDE} pixels."
+            f"must be of one size, with sides of at least {_MIN_SIDE} pixels."
         )
     tick = tick or (lambda: None)
     levels, steps = _levels(moving, reference, most_pixels, tick)
@@ -132,7 +132,7 @@ def glance(moving: Plane, reference: Plane) -> tuple[Transform, bool]:
     small = found.matrix.copy()
     small[:2, 2] *= maps.reference.shape[0] / reference.shape[0]
     lying, laid = shared_information(maps, [np.eye(3), small])
-    return found, found.after - found.before > _LEAST_GAIN and laid > lying
+    return found, found.after - found.before > _MIN_GAIN and laid > lying
 
 
 def check_registration(kind: str, measure: str) -> None:
@@ -160,7 +160,7 @@ def _finer(matrix: Matrix) -> Matrix:
 def _steps(shape: tuple[int, ...], most_pixels: int) -> int:
     """Return how often a plane must be halved to have so many pixels at most."""
     steps = 0
-    while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * _LEAST_SIDE:
+    while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * _MIN_SIDE:
         steps += 1
     return steps
 
@@ -249,8 +249,8 @@ def _is_plausible(matrix: Matrix, shape: tuple[int, ...], search: Search) -> boo
     stretches = np.linalg.svd(matrix[:2, :2], compute_uv=False)
     centre = (np.array(shape) - 1) / 2
     shift = np.abs(matrix[:2, :2] @ centre + matrix[:2, 2] - centre)
-    near = bool((shift <= _MOST_SLACK * search.shift * np.array(shape)).all())
-    return near and bool(stretches[0] < _MOST_STRETCH and stretches[1] > 1 / _MOST_STRETCH)
+    near = bool((shift <= _MAX_SLACK * search.shift * np.array(shape)).all())
+    return near and bool(stretches[0] < _MAX_STRETCH and stretches[1] > 1 / _MAX_STRETCH)
 
 
 def _turned(maps: Maps, matrix: Matrix) -> Maps:

@@ -130,9 +130,9 @@ def pansharpen(
     reporter.expect(2 * bands.count)
     size = (bands.count, *sharp.shape)
     fine = scratch(size, working_type(bands.dtype))
-    lacking = _bring(bands, grids, fine, sharp, scratch, reporter)
+    missing = _bring(bands, grids, fine, sharp, scratch, reporter)
     image = scratch(size, bands.dtype)
-    scene = _Scene(sharp, fine, lacking, image)
+    scene = _Scene(sharp, fine, missing, image)
     if method in _CLASSICAL:
         statistics = Statistics()
         for rows in scene.strips():
@@ -159,7 +159,7 @@ def pansharpen(
                     )
                 _finish_band(scene, index, plane, match_histograms)
                 reporter.advance()
-    return _returned(image, lacking, np.ndim(ms) == 2, band_axis)
+    return _returned(image, missing, np.ndim(ms) == 2, band_axis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +227,7 @@ class _Scene:
 
     sharp: Any
     fine: Any
-    lacking: npt.NDArray[np.bool_]
+    missing: npt.NDArray[np.bool_]
     image: Any
 
     def strips(self) -> Iterator[slice]:
@@ -241,9 +241,9 @@ class _Scene:
 
     def finish(self, rows: slice, bands: Floats, index: slice | int = slice(None)) -> None:
         """Write bands into the result, in its type."""
-        dtype, lacking = self.image.dtype, self.lacking[rows]
+        dtype, missing = self.image.dtype, self.missing[rows]
         blank = np.nan if dtype.kind == "f" else 0
-        self.image[index, rows] = to_type(np.where(lacking, blank, bands), dtype)
+        self.image[index, rows] = to_type(np.where(missing, blank, bands), dtype)
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -262,10 +262,10 @@ def _bring(
     reporter: Reporter,
 ) -> npt.NDArray[np.bool_]:
     """Resample the bands onto PAN's grid, and return where they or PAN lack data."""
-    lacking: npt.NDArray[np.bool_] = scratch(fine.shape[1:], bool)
+    missing: npt.NDArray[np.bool_] = scratch(fine.shape[1:], bool)
     apart = None
     for rows in _strips(fine.shape):
-        lacking[rows] = np.isnan(_filled(sharp[rows]))
+        missing[rows] = np.isnan(_filled(sharp[rows]))
     for index in range(bands.count):
         for rows in _strips(fine.shape):
             try:
@@ -273,12 +273,12 @@ def _bring(
             except InvalidInputError as error:
                 apart = error
                 fine[index, rows] = np.nan
-            lacking[rows] |= np.isnan(fine[index, rows])
+            missing[rows] |= np.isnan(fine[index, rows])
             reporter.advance(0)
         reporter.advance()
-    if all(lacking[rows].all() for rows in _strips(fine.shape)):
+    if all(missing[rows].all() for rows in _strips(fine.shape)):
         raise apart or InvalidInputError("PAN and MS have no pixel in common where both have data.")
-    return lacking
+    return missing
 
 
 def _resampled(bands: _Bands, index: int, grids: tuple[Grid, Grid], rows: slice) -> Floats:
@@ -320,20 +320,20 @@ def _finish_band(scene: _Scene, index: int, fused: Any, match_histograms: bool) 
     wanted, own = Histogram(), Histogram()
     for step in (Histogram.widen, Histogram.count):
         for rows in scene.strips():
-            valid = ~scene.lacking[rows]
+            valid = ~scene.missing[rows]
             step(wanted, band[rows][valid])
-            step(own, _base(fused, scene.lacking, rows)[valid])
+            step(own, _base(fused, scene.missing, rows)[valid])
     for rows in scene.strips():
-        base = _base(fused, scene.lacking, rows)
+        base = _base(fused, scene.missing, rows)
         scene.finish(rows, fused[rows] + wanted.values(own.quantiles(base)) - base, index)
 
 
-def _base(fused: Any, lacking: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
+def _base(fused: Any, missing: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
     """Return rows of the coarse part of a plane, in which pixels without data take no part."""
     from scipy.ndimage import gaussian_filter
 
     around = slice(max(0, rows.start - 1), rows.stop + 1)
-    valid = ~lacking[around]
+    valid = ~missing[around]
     values = np.where(valid, fused[around], 0).astype(np.float64)
     weight = gaussian_filter(valid.astype(np.float64), _SIGMA, radius=1, mode="reflect")
     base = gaussian_filter(values, _SIGMA, radius=1, mode="reflect") / np.maximum(weight, 1e-12)
@@ -391,8 +391,8 @@ def _grids(
     return grids
 
 
-def _returned(image: Any, lacking: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
+def _returned(image: Any, missing: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
     """Return bands as the caller has them; masked where integers have no data."""
-    if image.dtype.kind != "f" and lacking.any():
-        image = np.ma.MaskedArray(image, np.broadcast_to(lacking, image.shape))
+    if image.dtype.kind != "f" and missing.any():
+        image = np.ma.MaskedArray(image, np.broadcast_to(missing, image.shape))
     return image[0] if single else np.moveaxis(image, 0, axis)

@@ -20,7 +20,7 @@ from ..fusion.fuser import Fuser
 from ..imaging.colour import luminance
 from ..imaging.ranges import Range, normalise, shared_range, to_type
 from ..imaging.source import Source, as_array, read_sources
-from ..models.registry import require_mask
+from ..models.registry import require_share
 from ..options import FuseOptions
 from ..progress import Progress, Reporter
 from ..registration.api import find_registration, register
@@ -132,7 +132,7 @@ class StackFuser:
     """
 
     def __init__(self, fuser: Fuser):
-        require_mask(fuser.options.model, "by which stacks are fused")
+        require_share(fuser.options.model, "by which stacks are fused")
         self._fuser = fuser
 
     def fuse(
@@ -337,11 +337,11 @@ def _weighted(
     dtype = first.dtype
     # In float32 the shares add up to a little less or more than 1.
     image = to_type(total, dtype)
-    lacking = np.asarray(~valid.any(axis=0))
-    if not lacking.any():
+    missing = np.asarray(~valid.any(axis=0))
+    if not missing.any():
         return image
     if dtype.kind == "f":
-        image[lacking] = np.nan
+        image[missing] = np.nan
         return image
-    mask = lacking[..., None] if first.coloured else lacking
+    mask = missing[..., None] if first.coloured else missing
     return np.ma.MaskedArray(image, np.broadcast_to(mask, image.shape))

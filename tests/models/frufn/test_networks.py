@@ -65,13 +65,13 @@ def test_the_blend_head_corrects_the_blend_by_the_mask(kind: type[torch.nn.Modul
     first, second = planes(16, 24)
     with torch.no_grad():
         blend = module(first, second)
-        torch.testing.assert_close(blend.image, second + blend.mask * (first - second))
-        torch.testing.assert_close(module.shares(first, second), blend.mask)
+        torch.testing.assert_close(blend.image, second + blend.share * (first - second))
+        torch.testing.assert_close(module.shares(first, second), blend.share)
         module.decode[-1].weight.normal_()
         published.decode[-1].weight.copy_(module.decode[-1].weight)
         module.blend.gain.fill_(0.5)
         decoded = published(first, second)
-        torch.testing.assert_close(blend.mask, decoded.mask)
+        torch.testing.assert_close(blend.share, decoded.share)
         corrected = module(first, second).image
     torch.testing.assert_close(corrected, blend.image + 0.5 * decoded.image)
 
@@ -84,9 +84,9 @@ def test_any_size_goes_in_and_comes_out(
     module = request.getfixturevalue(name)
     with torch.no_grad():
         fused = module(*planes(*size))
-    assert fused.image.shape == fused.mask.shape == (1, 1, *size)
-    assert float(fused.mask.min()) >= 0
-    assert float(fused.mask.max()) <= 1
+    assert fused.image.shape == fused.share.shape == (1, 1, *size)
+    assert float(fused.share.min()) >= 0
+    assert float(fused.share.max()) <= 1
 
 
 def test_padding_is_reflection_that_is_cut_back(efrufn: EFRUFN) -> None:
@@ -103,9 +103,9 @@ def test_the_mask_is_a_fixed_point(efrufn: EFRUFN) -> None:
     with torch.no_grad():
         fused = efrufn(first, second)
         difference = torch.relu(efrufn.encode_first(first) - efrufn.encode_second(second))
-        again = efrufn.unit.mask(difference, fused.mask)
+        again = efrufn.unit.mask(difference, fused.share)
     assert fused.convergence.converged
-    assert float((again - fused.mask).norm() / again.norm()) < efrufn.tolerance
+    assert float((again - fused.share).norm() / again.norm()) < efrufn.tolerance
 
 
 def test_a_mask_that_does_not_settle_is_reported(efrufn: EFRUFN) -> None:
@@ -284,7 +284,7 @@ def test_weights_of_every_kind_come_back(efrufn: EFRUFN, frufn: FRUFN, tmp_path:
 def test_weights_are_chosen_by_task(monkeypatch: pytest.MonkeyPatch, efrufn: EFRUFN) -> None:
     spec = model_spec("efrufn")
     assert spec.bundled_name("medical") == spec.bundled_name("meif") == "efrufn-meif.safetensors"
-    assert spec.bundled_name("nir") == spec.bundled_name("ivif") == "efrufn-ivf.safetensors"
+    assert spec.bundled_name("nir") == spec.bundled_name("ivif") == "efrufn-ivif.safetensors"
     assert spec.bundled_name() == spec.bundled_name("pansharpen") == ""
     monkeypatch.setattr(type(spec), "tasks", lambda self: ("mfif",))
     with pytest.raises(WeightsError, match="none for task 'pansharpen'"):
@@ -302,7 +302,7 @@ def test_fuse_runs_it_whole(efrufn: EFRUFN, tmp_path: Path) -> None:
     with torch.no_grad():
         expected = efrufn(torch.from_numpy(first)[None, None], torch.from_numpy(second)[None, None])
     np.testing.assert_allclose(fused, expected.image[0, 0].clamp(0, 1), atol=1e-5)
-    np.testing.assert_allclose(mask, expected.mask[0, 0], atol=1e-5)
+    np.testing.assert_allclose(mask, expected.share[0, 0], atol=1e-5)
 
 
 # -- the authors' checkpoint ----------------------------------------------------------
@@ -363,10 +363,10 @@ def test_either_order_does_not_know_which_plane_is_first() -> None:
             one, other = both(first, second), both(second, first)
             alone = network(first, second)
         torch.testing.assert_close(one.image, other.image)
-        torch.testing.assert_close(one.mask, 1 - other.mask)
-        assert (one.mask - alone.mask).abs().max() > 1e-4
+        torch.testing.assert_close(one.share, 1 - other.share)
+        assert (one.share - alone.share).abs().max() > 1e-4
         # Without a correction the image is the blend by the mask.
-        torch.testing.assert_close(one.image, second + one.mask * (first - second))
+        torch.testing.assert_close(one.image, second + one.share * (first - second))
 
 
 def test_a_card_asks_for_either_order(tmp_path: Path) -> None:

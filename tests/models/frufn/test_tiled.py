@@ -65,7 +65,7 @@ def pair():
 def whole(module, first, second):
     with torch.inference_mode():
         fused = module(*(torch.from_numpy(x.copy())[None, None] for x in (first, second)))
-    return fused.image[0, 0].numpy(), fused.mask[0, 0].numpy()
+    return fused.image[0, 0].numpy(), fused.share[0, 0].numpy()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +77,7 @@ def test_tiles_are_close_to_the_whole(name, modules):
     result = run(engine, first, second)
     assert engine.units(21, 331) == 3 * (modules[name].surveys + 1)
     np.testing.assert_allclose(result.image, image, atol=TOLERANCE)
-    np.testing.assert_allclose(result.mask, mask, atol=MASK_TOLERANCE)
+    np.testing.assert_allclose(result.share, mask, atol=MASK_TOLERANCE)
     # What it would be without the surveys.
     naive, _ = whole(modules[name], first[:, 56:304], second[:, 56:304])
     error = np.abs(result.image - image)[:, 120:240].max()
@@ -91,7 +91,7 @@ def test_a_single_unit_in_tiles_is_the_whole():
     image, mask = whole(module, first, second)
     result = run(make_engine(module, name="frufn", tile=120), first, second)
     np.testing.assert_allclose(result.image, image, atol=1e-5)
-    np.testing.assert_allclose(result.mask, mask, atol=1e-5)
+    np.testing.assert_allclose(result.share, mask, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,7 +101,7 @@ def test_a_single_tile_is_the_plain_network(name, modules, pair):
         engine = make_engine(modules[name], name=name, tile=tile)
         result = run(engine, *pair)
         np.testing.assert_array_equal(result.image, image)
-        np.testing.assert_array_equal(result.mask, mask)
+        np.testing.assert_array_equal(result.share, mask)
         assert engine.units(37, 44) == 1
 
 
@@ -115,7 +115,7 @@ def test_what_is_known_of_the_whole_stands_in_for_it(name, modules, pair):
 
     known = []
     for _ in range(module.surveys):
-        seen = module.observe(first, second, known)
+        seen = module.statistics(first, second, known)
         assert tuple(x.shape[1] for x in seen) == RESPONSES
         known.append([root_mean_square(x) for x in seen])
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gifnet.errors import InvalidInputError
 from gifnet.models.gifnet.attention import Moments
-from gifnet.models.gifnet.network import HEADS, Branch, GIFNet, other
+from gifnet.models.gifnet.network import HEADS, Branch, GIFNet, other_branch
 from gifnet.models.heads import BandHead, BlendHead, TanhHead
 from gifnet.models.layers import ConvStack, DenseEncoder, pad_to_multiple
 from gifnet.models.registry import MODELS, model_spec
@@ -52,15 +52,15 @@ def test_any_size_from_the_smallest_gives_a_plane_of_that_size(
     fused = network(noise(2, 1, *size), noise(2, 1, *size, seed=1), main=main)
     assert fused.image.shape == (2, 1, *size)
     assert fused.image.isfinite().all()
-    assert network.has_mask == (head != "tanh")
+    assert network.has_share == (head != "tanh")
     if head == "tanh":
-        assert fused.mask is None
+        assert fused.share is None
         assert fused.image.min() >= 0
         assert fused.image.max() <= 1
     else:
-        assert fused.mask.shape == (2, 1, *size)
-        assert fused.mask.min() >= 0
-        assert fused.mask.max() <= 1
+        assert fused.share.shape == (2, 1, *size)
+        assert fused.share.min() >= 0
+        assert fused.share.max() <= 1
     assert network.reconstruct(noise(2, 1, *size), noise(2, 1, *size)).shape == (2, 1, *size)
 
 
@@ -75,7 +75,7 @@ def test_the_main_branch_matters(networks: dict[str, GIFNet]) -> None:
     first, second = noise(1, 1, 16, 16), noise(1, 1, 16, 16, seed=1)
     by_branch = [networks["blend"](first, second, main=branch).image for branch in BRANCHES]
     assert (by_branch[0] - by_branch[1]).abs().max() > 1e-4
-    assert (other("mm"), other("dp")) == ("dp", "mm")
+    assert (other_branch("mm"), other_branch("dp")) == ("dp", "mm")
 
 
 @pytest.mark.parametrize("main", BRANCHES)
@@ -89,7 +89,7 @@ def test_without_its_gate_the_auxiliary_branch_has_no_say(
     pair = (noise(1, 1, 16, 16), noise(1, 1, 16, 16, seed=1))
     before = network(*pair, main=main).image
     with torch.no_grad():
-        for parameter in network.branch_parameters(other(main)):
+        for parameter in network.branch_parameters(other_branch(main)):
             parameter.add_(0.1)
     assert torch.equal(network(*pair, main=main).image, before)
 
@@ -109,7 +109,7 @@ def test_known_moments_replace_those_of_the_image(
     direct = network(first, second, main=main)
     streamed = network(first, second, known, main=main)
     torch.testing.assert_close(streamed.image, direct.image, atol=1e-6, rtol=0)
-    torch.testing.assert_close(streamed.mask, direct.mask, atol=1e-6, rtol=0)
+    torch.testing.assert_close(streamed.share, direct.share, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("gifnet")])
@@ -139,7 +139,7 @@ def test_the_halo_of_the_registry_hides_the_rest_of_the_image(name: str) -> None
 
 def gradients(network: GIFNet, main: Branch) -> dict[str, Tensor | None]:
     network.zero_grad(set_to_none=True)
-    for parameter in network.branch_parameters(other(main)):
+    for parameter in network.branch_parameters(other_branch(main)):
         parameter.requires_grad_(False)
     pairs = [(noise(1, 1, 16, 16, seed=i), noise(1, 1, 16, 16, seed=i + 1)) for i in (0, 2)]
     output = network.training_forward(*pairs, main)
@@ -153,7 +153,7 @@ def test_only_the_main_branch_and_what_both_share_get_gradients(main: Branch) ->
     torch.manual_seed(2)
     network = GIFNet("blend")
     grads = gradients(network, main)
-    frozen = {n for n in grads if f".{other(main)}." in f".{n}."}
+    frozen = {n for n in grads if f".{other_branch(main)}." in f".{n}."}
     assert frozen
     assert all(grads[name] is None for name in frozen)
     without = {name for name in set(grads) - frozen if grads[name] is None}
@@ -320,7 +320,7 @@ def test_the_registry_describes_what_it_builds(name: str) -> None:
     spec = model_spec(name)
     network = spec.build()
     assert isinstance(network, GIFNet)
-    assert network.has_mask == spec.has_mask
+    assert network.has_share == spec.has_share
     assert network.window == spec.window
     assert spec.halo % spec.window == 0
     assert spec.name == name

@@ -14,7 +14,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from gifnet.errors import InvalidInputError
 from gifnet.io.files import read_images
 from napari_gifnet import fuse_layers, rerun
-from napari_gifnet.jobs.registration import correction, find, misalignment_warning, moved
+from napari_gifnet.jobs.registration import find, misalignment_warning, moved, world_correction
 from napari_gifnet.layers.snapshot import snapshot
 
 ANGLE, SHIFT = np.deg2rad(4), np.array([6.0, -5.0])
@@ -56,7 +56,7 @@ def test_a_correction_lays_a_layer_onto_the_other() -> None:
     fixed = Image(scene, name="scene")
     moving = Image(other, name="other")
     transform = find(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
-    matrix = correction(snapshot(fixed), snapshot(moving), transform)
+    matrix = world_correction(snapshot(fixed), snapshot(moving), transform)
     moving.affine = matrix @ moving.affine.affine_matrix
     assert errors_after(moving, scene.shape).max() < 0.5
     laid = moved(snapshot(Image(other, name="other")), matrix)
@@ -68,14 +68,14 @@ def test_units_and_stacks_are_respected() -> None:
     scene, other = make_pair()
     plain = Image(other, name="other")
     transform = find(snapshot(Image(scene)), snapshot(plain), "rigid", "edges", quiet)
-    plain.affine = correction(snapshot(Image(scene)), snapshot(plain), transform)
+    plain.affine = world_correction(snapshot(Image(scene)), snapshot(plain), transform)
     units = ("um",) * 3
     fixed = Image(np.stack([scene, scene]), name="scene", scale=(900, 500, 500), units=units)
     units = ("mm",) * 3
     moving = Image(np.stack([other] * 3), name="other", scale=(1, 0.5, 0.5), units=units)
     same = find(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
     np.testing.assert_allclose(same.matrix, transform.matrix, atol=1e-3)
-    moving.affine = correction(snapshot(fixed), snapshot(moving), transform)
+    moving.affine = world_correction(snapshot(fixed), snapshot(moving), transform)
     world = np.asarray(moving.data_to_world((1.0, 80.0, 90.0)))
     assert world[0] == 1.0
     np.testing.assert_allclose(world[1:] * 1000 / 500, plain.data_to_world((80.0, 90.0)), atol=1e-6)

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..heads import ResidualBlend, silent
+from ..heads import ResidualBlend, zero_last_layer
 from ..layers import pad_to_multiple
 from .fixed_point import Convergence, equilibrium
 from .frufn import UnfoldingUnit
@@ -28,13 +28,13 @@ class ConvergenceWarning(UserWarning):
 
 
 class Settled(NamedTuple):
-    """A fused plane, the mask it was made with, and how the mask settled.
+    """A fused plane, the share it was made with, and how the mask settled.
 
-    `image` and `mask` are (B, 1, H, W).
+    `image` and `share` are (B, 1, H, W).
     """
 
     image: Tensor
-    mask: Tensor
+    share: Tensor
     convergence: Convergence
 
 
@@ -65,7 +65,7 @@ class EFRUFN(nn.Module):
     """
 
     size_multiple = 8
-    has_mask = True
+    has_share = True
     #: Surveys of the whole image before a part of it can be fused.
     surveys = 1
 
@@ -79,7 +79,7 @@ class EFRUFN(nn.Module):
         self.steps, self.tolerance = steps, tolerance
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.unit = UnfoldingUnit()
-        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
+        self.decode = zero_last_layer(make_decoder()) if head == "blend" else make_decoder()
         self.blend = ResidualBlend() if head == "blend" else None
         #: In the published parameter count and checkpoint, but never trained or read: its
         #: weights fill the interval of PyTorch's default initialisation evenly.
@@ -123,7 +123,7 @@ class EFRUFN(nn.Module):
             )
         return settled
 
-    def observe(
+    def statistics(
         self, first: Tensor, second: Tensor, known: Sequence[Responses] = ()
     ) -> list[Tensor]:
         """Return what GRN sees at the fixed point, (B, C, h, w) for every scale.

@@ -24,7 +24,7 @@ class EitherOrder(nn.Module):
     network : FRUFN or EFRUFN
     """
 
-    has_mask = True
+    has_share = True
 
     def __init__(self, network: FRUFN | EFRUFN):
         super().__init__()
@@ -36,12 +36,12 @@ class EitherOrder(nn.Module):
         """How many surveys of the whole image there are: those of one order, then the other's."""
         return 2 * self.network.surveys
 
-    def observe(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
+    def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
         """Return what GRN sees in the next survey, (B, C, h, w) for every scale."""
         count = self.network.surveys
         if len(known) < count:
-            return self.network.observe(first, second, known)
-        return self.network.observe(second, first, known[count:])
+            return self.network.statistics(first, second, known)
+        return self.network.statistics(second, first, known[count:])
 
     def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Fused | Settled:
         """Fuse a part of two planes, knowing what surveys of the whole found."""
@@ -57,9 +57,9 @@ class EitherOrder(nn.Module):
 
 
 def _mean(one: Fused | Settled, other: Fused | Settled) -> Fused | Settled:
-    assert one.mask is not None
-    assert other.mask is not None
-    image, mask = (one.image + other.image) / 2, (one.mask + 1 - other.mask) / 2
+    assert one.share is not None
+    assert other.share is not None
+    image, mask = (one.image + other.image) / 2, (one.share + 1 - other.share) / 2
     if isinstance(one, Settled) and isinstance(other, Settled):
         worse = max(one.convergence, other.convergence, key=lambda found: found.residual)
         return Settled(image, mask, worse)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ..heads import Fused, ResidualBlend, silent
+from ..heads import Fused, ResidualBlend, zero_last_layer
 from ..layers import pad_to_multiple
 from .unit import (
     CHANNELS,
@@ -71,13 +71,13 @@ class FRUFN(nn.Module):
     """
 
     size_multiple = 8
-    has_mask = True
+    has_share = True
 
     def __init__(self, units: int = 5, head: Literal["blend", "published"] = "blend"):
         super().__init__()
         self.encode_first, self.encode_second = make_encoder(), make_encoder()
         self.units = nn.ModuleList(UnfoldingUnit() for _ in range(units))
-        self.decode = silent(make_decoder()) if head == "blend" else make_decoder()
+        self.decode = zero_last_layer(make_decoder()) if head == "blend" else make_decoder()
         self.blend = ResidualBlend() if head == "blend" else None
 
     def _encode(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,7 +107,7 @@ class FRUFN(nn.Module):
         """Fuse two (B, 1, H, W) planes in [0, 1]."""
         return self.render(first, second, ())
 
-    def observe(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
+    def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
         """Return what the GRN of a unit sees, (B, C, h, w) for every scale.
 
         `known` is what surveys of the whole image found of the units before that one.

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from ..contract import BoundStage, Known, Part, Pipeline, autocast, whole_plane_pipeline
+from ..contract import KnownMoments, Pipeline, ReadyStage, StageTask, autocast, whole_plane_pipeline
 from ..gifnet.attention import EPSILON, Moments
 from ..heads import Fused
 from ..maps import Region, crop
@@ -31,7 +31,7 @@ class _TileStage:
 
     maps: tuple[int, ...] = ()
     shift = 0
-    step = 1
+    block_factor = 1
 
     def __init__(self, network: Network, halo: int, device: torch.device, dtype: torch.dtype):
         self.network, self.halo = network, halo
@@ -40,19 +40,19 @@ class _TileStage:
     def reads(self, to: Region, image: Region) -> Region:
         return to
 
-    def responses(self, known: Known) -> list[Responses]:
+    def responses(self, known: KnownMoments) -> list[Responses]:
         """Return what the GRNs of every unit surveyed are to know of the whole image."""
         return [_root_mean_squares(moments, self.device) for moments in known]
 
-    def read(self, part: Part) -> tuple[Region, Tensor, Tensor]:
+    def read(self, part: StageTask) -> tuple[Region, Tensor, Tensor]:
         """Return a part with its margin, and both planes of it; the network goes to the device."""
         self.network.to(self.device)
-        at = part.to.grown(self.halo, part.image)
+        at = part.to.expand_within(self.halo, part.image)
         first, second = part.planes(at).split(1, dim=1)
         return at, first, second
 
 
-class Survey(_TileStage):
+class StatisticsStage(_TileStage):
     """Makes what the GRNs of one unit see. Nothing but its moments is needed later."""
 
     name = "survey"
@@ -61,19 +61,19 @@ class Survey(_TileStage):
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.network.size_multiple)
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         return _BoundSurvey(self, self.responses(known))
 
 
 class _BoundSurvey:
-    def __init__(self, stage: Survey, known: list[Responses]):
+    def __init__(self, stage: StatisticsStage, known: list[Responses]):
         self.stage, self.known = stage, known
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         stage = self.stage
         at, first, second = stage.read(part)
         with autocast(stage.device, stage.dtype):
-            maps = stage.network.observe(first, second, self.known)
+            maps = stage.network.statistics(first, second, self.known)
         at = at.padded_to(stage.network.size_multiple)
         return tuple(
             channel
@@ -84,7 +84,7 @@ class _BoundSurvey:
         )
 
 
-class Rendering(_TileStage):
+class OutputStage(_TileStage):
     """Makes pixels, knowing what the GRNs of all units are to know of the whole image."""
 
     name = "rendering"
@@ -93,24 +93,24 @@ class Rendering(_TileStage):
     def bounds(self, image: Region) -> Region:
         return image
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         return _BoundRendering(self, self.responses(known))
 
 
 class _BoundRendering:
-    def __init__(self, stage: Rendering, known: list[Responses]):
+    def __init__(self, stage: OutputStage, known: list[Responses]):
         self.stage, self.known = stage, known
         self.warned = False
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         stage = self.stage
         at, first, second = stage.read(part)
         with autocast(stage.device, stage.dtype):
             fused = stage.network.render(first, second, self.known)
         if isinstance(fused, Settled):
             self._require_settled(fused)
-        assert fused.mask is not None
-        return Fused(crop(fused.image, at, part.to), crop(fused.mask, at, part.to))
+        assert fused.share is not None
+        return Fused(crop(fused.image, at, part.to), crop(fused.share, at, part.to))
 
     def _require_settled(self, fused: Settled) -> None:
         """Warn of a tile whose mask did not settle, once an image."""
@@ -153,7 +153,12 @@ def unfolding_pipeline(
     assert isinstance(module, (FRUFN, EFRUFN, EitherOrder))
     whole = whole_plane_pipeline(module, device, dtype)
     how = module, halo, device, dtype
-    surveys = tuple(Survey(*how) for _ in range(module.surveys))
+    surveys = tuple(StatisticsStage(*how) for _ in range(module.surveys))
     return Pipeline(
-        (*surveys, Rendering(*how)), module.size_multiple, device, dtype, at_once=True, whole=whole
+        (*surveys, OutputStage(*how)),
+        module.size_multiple,
+        device,
+        dtype,
+        at_once=True,
+        whole=whole,
     )

@@ -55,7 +55,7 @@ class Convolution:
 
 
 @dataclass(frozen=True)
-class Folder:
+class ConvolutionFolding:
     """Makes folded convolutions: pads, casts and places them.
 
     Attributes
@@ -82,8 +82,8 @@ class Folder:
 
     def layer(self, conv: nn.Conv2d, inputs: Layout, outputs: Layout) -> Convolution:
         """Return a module's convolution as it is, padded."""
-        bias = None if conv.bias is None else exact(conv.bias)
-        return self.convolution(exact(conv.weight), bias, inputs, outputs)
+        bias = None if conv.bias is None else to_float64(conv.bias)
+        return self.convolution(to_float64(conv.weight), bias, inputs, outputs)
 
     def depthwise(self, weight: Tensor, bias: Tensor, layout: Layout) -> Convolution:
         weight, bias = layout.pad(weight, 0), layout.pad(bias, 0)
@@ -101,7 +101,7 @@ class Folder:
         return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
-def exact(x: Tensor | None) -> Tensor:
+def to_float64(x: Tensor | None) -> Tensor:
     """Return a parameter in float64, in which folding loses nothing."""
     assert x is not None
     return x.detach().double().cpu()

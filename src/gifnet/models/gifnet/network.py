@@ -27,7 +27,7 @@ HEADS: dict[str, type[Head]] = {
 }
 
 
-def other(branch: Branch) -> Branch:
+def other_branch(branch: Branch) -> Branch:
     """Return the branch that is auxiliary when `branch` is the main one."""
     return "dp" if branch == "mm" else "mm"
 
@@ -73,7 +73,7 @@ class InteractionBlock(nn.Module):
 
         `moments` holds the main branch's and then the auxiliary branch's.
         """
-        main_task, auxiliary_task = self.task(main), self.task(other(main))
+        main_task, auxiliary_task = self.task(main), self.task(other_branch(main))
         main_moments, auxiliary_moments = moments if moments is not None else (None, None)
         bias = self.position_bias()
 
@@ -146,9 +146,9 @@ class GIFNet(nn.Module):
             self.decoder.convs.last.weight.mul_(0.1)
 
     @property
-    def has_mask(self) -> bool:
+    def has_share(self) -> bool:
         """Whether the head gives the first source's share."""
-        return self.head.has_mask
+        return self.head.has_share
 
     def encode(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the shared features (B, 98, H, W) of two (B, 1, H, W) planes."""
@@ -184,7 +184,7 @@ class GIFNet(nn.Module):
         Activations reach to the padded size, a multiple of 4.
         """
         features = self.encode(first, second)
-        x = (self._embed(features, main), self._embed(features, other(main)))
+        x = (self._embed(features, main), self._embed(features, other_branch(main)))
         if not known:
             return x
         return (self._interact(*x, main, known[0]),)
@@ -210,7 +210,7 @@ class GIFNet(nn.Module):
         features = self.encode(first, second)
         x = self._interact(
             self._embed(features, main),
-            self._embed(features, other(main)),
+            self._embed(features, other_branch(main)),
             main,
             known[0] if known else None,
         )
@@ -234,7 +234,7 @@ class GIFNet(nn.Module):
         """
         features = self.encode(*pair)
         with torch.no_grad():
-            auxiliary = self._embed(self.encode(*auxiliary_pair), other(main))
+            auxiliary = self._embed(self.encode(*auxiliary_pair), other_branch(main))
         x = self._interact(self._embed(features, main), auxiliary, main, None)
         x = self.blocks[1](x, main)
         return TrainingOutput(

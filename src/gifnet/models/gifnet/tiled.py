@@ -17,16 +17,16 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..contract import BoundStage, Known, Part, Pipeline, Planes, Stage
+from ..contract import KnownMoments, Pipeline, Planes, ReadyStage, Stage, StageTask
 from ..heads import Fused
 from ..layers import ReflectConv
-from ..maps import Region, convolved, crop, reflect
-from .folding import Convolution, Folder, exact
-from .network import Branch, GIFNet, InteractionBlock, other
-from .tiled_block import BlockWeights, BoundBlock
+from ..maps import Region, convolution_output, crop, reflect
+from .folding import Convolution, ConvolutionFolding, to_float64
+from .network import Branch, GIFNet, InteractionBlock, other_branch
+from .tiled_block import BlockWeights, ReadyBlock
 
 MAIN: Branch = "dp"
-AUXILIARY: Branch = other(MAIN)
+AUXILIARY: Branch = other_branch(MAIN)
 
 
 class Encoder:
@@ -34,20 +34,20 @@ class Encoder:
 
     radius = 3
 
-    def __init__(self, model: GIFNet, folder: Folder):
+    def __init__(self, model: GIFNet, folding: ConvolutionFolding):
         convs = [cast(nn.Conv2d, conv) for conv in model.encoder.convs]
         groups = [convs[0].in_channels]
         self.convs: list[Convolution] = []
         for conv in convs:
-            inputs, outputs = folder.layout(*groups), folder.layout(conv.out_channels)
-            self.convs.append(folder.layer(conv, inputs, outputs))
+            inputs, outputs = folding.layout(*groups), folding.layout(conv.out_channels)
+            self.convs.append(folding.layer(conv, inputs, outputs))
             groups.append(conv.out_channels)
-        self.layout = folder.layout(*groups)
-        self.dtype = folder.dtype
-        self.plane_padding = folder.layout(groups[0]).size - groups[0]
+        self.layout = folding.layout(*groups)
+        self.dtype = folding.dtype
+        self.plane_padding = folding.layout(groups[0]).size - groups[0]
 
     def __call__(self, planes: Planes, to: Region, image: Region) -> Tensor:
-        at = to.grown(self.radius, image)
+        at = to.expand_within(self.radius, image)
         features = planes(at).to(self.dtype)
         if self.plane_padding:
             zeros = features.new_zeros((1, self.plane_padding, at.height, at.width))
@@ -55,7 +55,7 @@ class Encoder:
         features = features.contiguous(memory_format=torch.channels_last)
         for conv in self.convs:
             new = conv(features, at, image).relu_()
-            shrunk = convolved(at, 1, image)
+            shrunk = convolution_output(at, 1, image)
             features = torch.cat((crop(features, at, shrunk), new), dim=1)
             at = shrunk
         return crop(features, at, to)
@@ -66,17 +66,17 @@ class EmbeddingStage:
 
     name = "embedding"
     shift = 0
-    step = 1
+    block_factor = 1
 
-    def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
+    def __init__(self, model: GIFNet, folding: ConvolutionFolding, encoder: Encoder):
         self.encoder = encoder
         self.multiple = model.size_multiple
         width = model.encoder.channels
-        layout = folder.layout(width)
+        layout = folding.layout(width)
         # One convolution for both: their channels together waste less of a vector.
-        self.both = folder.together(
+        self.both = folding.together(
             [
-                folder.layer(cast(ReflectConv, model.embed[branch]), encoder.layout, layout)
+                folding.layer(cast(ReflectConv, model.embed[branch]), encoder.layout, layout)
                 for branch in (MAIN, AUXILIARY)
             ]
         )
@@ -89,16 +89,16 @@ class EmbeddingStage:
     def reads(self, to: Region, image: Region) -> Region:
         return to
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         return self
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         to, image = part.to, part.image
         bounds = self.bounds(image)
-        at = to.grown(1, bounds)
-        known = at.mirrored(image)
+        at = to.expand_within(1, bounds)
+        known = at.reflection_source(image)
         features = reflect(self.encoder(part.planes, known, image), known, at, image)
-        both = crop(self.both(features, at, bounds), convolved(at, 1, bounds), to)
+        both = crop(self.both(features, at, bounds), convolution_output(at, 1, bounds), to)
         return tuple(both.split(self.maps, dim=1))
 
 
@@ -106,15 +106,15 @@ class InteractionStage:
     """Block 0 of both branches and the cross-fusion gate: the input of block 1."""
 
     name = "interaction"
-    step = 1
+    block_factor = 1
 
-    def __init__(self, model: GIFNet, folder: Folder):
+    def __init__(self, model: GIFNet, folding: ConvolutionFolding):
         self.multiple = model.size_multiple
         block = cast(InteractionBlock, model.blocks[0])
-        layout = folder.layout(model.encoder.channels)
-        self.main = BlockWeights.of(block, MAIN, folder)
+        layout = folding.layout(model.encoder.channels)
+        self.main = BlockWeights.of(block, MAIN, folding)
         self.auxiliary = BlockWeights.of(
-            block, AUXILIARY, folder, with_query=False, gate=float(exact(model.gate[MAIN]))
+            block, AUXILIARY, folding, with_query=False, gate=float(to_float64(model.gate[MAIN]))
         )
         self.shift = block.shift
         self.maps: tuple[int, ...] = (layout.size,)
@@ -126,16 +126,18 @@ class InteractionStage:
     def reads(self, to: Region, image: Region) -> Region:
         return self.main.reads(to, self.bounds(image))
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         main, auxiliary = known[0]
-        return _BoundInteraction(self, self.main.bind(main), self.auxiliary.bind(auxiliary))
+        return _ReadyInteraction(
+            self, self.main.with_moments(main), self.auxiliary.with_moments(auxiliary)
+        )
 
 
-class _BoundInteraction:
-    def __init__(self, stage: InteractionStage, main: BoundBlock, auxiliary: BoundBlock):
+class _ReadyInteraction:
+    def __init__(self, stage: InteractionStage, main: ReadyBlock, auxiliary: ReadyBlock):
         self.stage, self.main, self.auxiliary = stage, main, auxiliary
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         to, into = part.to, part.into
         bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
         main, auxiliary = self.main, self.auxiliary
@@ -155,15 +157,15 @@ class TransformStage:
     """Block 1 of the main branch."""
 
     name = "transform"
-    step = 1
+    block_factor = 1
     measured: tuple[int, ...] = ()
 
-    def __init__(self, model: GIFNet, folder: Folder):
+    def __init__(self, model: GIFNet, folding: ConvolutionFolding):
         block = cast(InteractionBlock, model.blocks[1])
         self.multiple = model.size_multiple
-        self.block = BlockWeights.of(block, MAIN, folder)
+        self.block = BlockWeights.of(block, MAIN, folding)
         self.shift = block.shift
-        self.maps: tuple[int, ...] = (folder.layout(model.encoder.channels).size,)
+        self.maps: tuple[int, ...] = (folding.layout(model.encoder.channels).size,)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
@@ -171,15 +173,15 @@ class TransformStage:
     def reads(self, to: Region, image: Region) -> Region:
         return self.block.reads(to, self.bounds(image))
 
-    def bind(self, known: Known) -> BoundStage:
-        return _BoundTransform(self, self.block.bind(known[1][0]))
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
+        return _ReadyTransform(self, self.block.with_moments(known[1][0]))
 
 
-class _BoundTransform:
-    def __init__(self, stage: TransformStage, block: BoundBlock):
+class _ReadyTransform:
+    def __init__(self, stage: TransformStage, block: ReadyBlock):
         self.stage, self.block = stage, block
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> tuple[Tensor, ...]:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         to, into = part.to, part.into
         bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
         (x,) = inputs
@@ -195,42 +197,42 @@ class DecodingStage:
     maps: tuple[int, ...] = ()
     measured: tuple[int, ...] = ()
     shift = 0
-    step = 2
+    block_factor = 2
 
-    def __init__(self, model: GIFNet, folder: Folder, encoder: Encoder):
+    def __init__(self, model: GIFNet, folding: ConvolutionFolding, encoder: Encoder):
         self.multiple = model.size_multiple
         self.encoder, self.head = encoder, model.head
         width = model.encoder.channels
         mix_in, mix_out = (cast(nn.Conv2d, model.decoder.mix[i]) for i in (0, 2))
         convs = [conv for conv in model.decoder.convs if isinstance(conv, nn.Conv2d)]
-        layout = folder.layout(width)
+        layout = folding.layout(width)
         # mix_in(cat(features, unembed(x))): a 1 x 1 share of the features, a 3 x 3 one of x.
-        weight = exact(mix_in.weight)
+        weight = to_float64(mix_in.weight)
         of_features, of_branch = weight[:, :width], weight[:, width:, 0, 0]
         unembed = model.unembed
-        self.of_features = folder.convolution(of_features, None, encoder.layout, layout)
-        self.of_branch = folder.convolution(
-            torch.einsum("om,mikl->oikl", of_branch, exact(unembed.weight)),
-            of_branch @ exact(unembed.bias),
+        self.of_features = folding.convolution(of_features, None, encoder.layout, layout)
+        self.of_branch = folding.convolution(
+            torch.einsum("om,mikl->oikl", of_branch, to_float64(unembed.weight)),
+            of_branch @ to_float64(unembed.bias),
             layout,
             layout,
         )
         first = torch.einsum(
-            "omkl,mi->oikl", exact(convs[0].weight), exact(mix_out.weight)[:, :, 0, 0]
+            "omkl,mi->oikl", to_float64(convs[0].weight), to_float64(mix_out.weight)[:, :, 0, 0]
         )
-        outputs = folder.layout(convs[0].out_channels)
-        self.convs = [folder.convolution(first, exact(convs[0].bias), layout, outputs)]
+        outputs = folding.layout(convs[0].out_channels)
+        self.convs = [folding.convolution(first, to_float64(convs[0].bias), layout, outputs)]
         for conv in convs[1:]:
-            inputs, outputs = outputs, folder.layout(conv.out_channels)
-            self.convs.append(folder.layer(conv, inputs, outputs))
+            inputs, outputs = outputs, folding.layout(conv.out_channels)
+            self.convs.append(folding.layer(conv, inputs, outputs))
 
     def bounds(self, image: Region) -> Region:
         return image
 
     def reads(self, to: Region, image: Region) -> Region:
-        return self._decoded(to, image).grown(1, self._padded(image))
+        return self._decoded(to, image).expand_within(1, self._padded(image))
 
-    def bind(self, known: Known) -> BoundStage:
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
         return self
 
     def _padded(self, image: Region) -> Region:
@@ -238,21 +240,21 @@ class DecodingStage:
 
     def _decoded(self, to: Region, image: Region) -> Region:
         """Return where the decoder's convolutions need their input."""
-        return to.grown(len(self.convs), image)
+        return to.expand_within(len(self.convs), image)
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: Part) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         to, image, planes = part.to, part.image, part.planes
         bounds, read = self._padded(image), self.reads(to, image)
         at = self._decoded(to, image)
         (x,) = inputs
-        x = crop(self.of_branch(x, read, bounds), convolved(read, 1, bounds), at)
+        x = crop(self.of_branch(x, read, bounds), convolution_output(read, 1, bounds), at)
         x = x + self.of_features.pointwise(self.encoder(planes, at, image))
         for conv in self.convs:
             x = conv(x.relu_(), at, image)
-            at = convolved(at, 1, image)
+            at = convolution_output(at, 1, image)
         raw = crop(x, at, to)[:, : self.head.channels]
-        around = to.surrounded(self.head.margin)
-        known = around.mirrored(image)
+        around = to.expand(self.head.margin)
+        known = around.reflection_source(image)
         first, second = reflect(planes(known), known, around, image).split(1, dim=1)
         fused: Fused = self.head.combine(raw.float(), first, second)
         return fused
@@ -271,12 +273,12 @@ def gifnet_pipeline(
         Pad channels to multiples of this: 8 suits tensor cores, 1 the CPU.
     """
     assert isinstance(model, GIFNet)
-    folder = Folder(device, dtype, multiple)
-    encoder = Encoder(model, folder)
+    folding = ConvolutionFolding(device, dtype, multiple)
+    encoder = Encoder(model, folding)
     stages: tuple[Stage, ...] = (
-        EmbeddingStage(model, folder, encoder),
-        InteractionStage(model, folder),
-        TransformStage(model, folder),
-        DecodingStage(model, folder, encoder),
+        EmbeddingStage(model, folding, encoder),
+        InteractionStage(model, folding),
+        TransformStage(model, folding),
+        DecodingStage(model, folding, encoder),
     )
     return Pipeline(stages, model.window, device, dtype)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..contract import BYTES_AT_ONCE
-from ..maps import Region, convolved, crop, reflect
+from ..maps import Region, convolution_output, crop, reflect
 from .attention import Moments, TaskBlock
-from .folding import Convolution, Folder, Layout, exact
+from .folding import Convolution, ConvolutionFolding, Layout, to_float64
 
 if TYPE_CHECKING:
     from .network import Branch, InteractionBlock
@@ -40,7 +40,7 @@ class BlockWeights:
     """
 
     task: TaskBlock
-    folder: Folder
+    folding: ConvolutionFolding
     window: int
     shift: int
     bias: Tensor
@@ -52,14 +52,14 @@ class BlockWeights:
         cls,
         block: InteractionBlock,
         branch: Branch,
-        folder: Folder,
+        folding: ConvolutionFolding,
         *,
         with_query: bool = True,
         gate: float = 1.0,
     ) -> BlockWeights:
         with torch.no_grad():
-            bias = folder.cast(block.position_bias()).contiguous()
-        return cls(block.task(branch), folder, block.window, block.shift, bias, with_query, gate)
+            bias = folding.cast(block.position_bias()).contiguous()
+        return cls(block.task(branch), folding, block.window, block.shift, bias, with_query, gate)
 
     @property
     def reach(self) -> int:
@@ -68,25 +68,25 @@ class BlockWeights:
 
     def reads(self, to: Region, bounds: Region) -> Region:
         """Return where the block's input must be known."""
-        windows = to.windows(self.window, self.shift)
-        return windows.mirrored(bounds) | to.grown(self.reach, bounds)
+        windows = to.align_to_windows(self.window, self.shift)
+        return windows.reflection_source(bounds) | to.expand_within(self.reach, bounds)
 
-    def bind(self, moments: Moments) -> BoundBlock:
+    def with_moments(self, moments: Moments) -> ReadyBlock:
         """Fold the normalisation with these moments."""
-        task, folder, norm = self.task, self.folder, self.task.norm
+        task, folding, norm = self.task, self.folding, self.task.norm
         mean, std = (float(m) for m in moments)
         channels = task.value.in_channels
         heads = self.bias.shape[0]
-        outer = folder.layout(channels)
-        inner = folder.layout(*[channels // heads] * heads)
+        outer = folding.layout(channels)
+        inner = folding.layout(*[channels // heads] * heads)
 
         def normalised(weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-            scale = exact(norm.weight).flatten() / std
-            offset = exact(norm.bias).flatten() - mean * scale
+            scale = to_float64(norm.weight).flatten() / std
+            offset = to_float64(norm.bias).flatten() - mean * scale
             return weight * scale[:, None, None], bias + weight[:, :, 0, 0] @ offset
 
-        query, key = exact(task.query_key.weight).chunk(2)
-        query_bias, key_bias = exact(task.query_key.bias).chunk(2)
+        query, key = to_float64(task.query_key.weight).chunk(2)
+        query_bias, key_bias = to_float64(task.query_key.bias).chunk(2)
         scale = (channels // heads) ** -0.5
         maps = [(key, key_bias)]
         if self.with_query:
@@ -94,30 +94,37 @@ class BlockWeights:
         padded = [tuple(inner.pad(x, 0) for x in normalised(weight, bias)) for weight, bias in maps]
         weight, bias = (torch.cat(parts) for parts in zip(*padded, strict=True))
         stacked = Layout(tuple(range(len(bias))), len(bias))
-        value = normalised(exact(task.value.weight), exact(task.value.bias))
+        value = normalised(to_float64(task.value.weight), to_float64(task.value.bias))
 
-        rescale = exact(norm.to_rescale.weight).flatten() * std + exact(norm.to_rescale.bias)
-        rebias = exact(norm.to_rebias.weight).flatten() * mean + exact(norm.to_rebias.bias)
-        project_weight = exact(task.project.weight) * rescale[:, None, None, None]
-        project_bias = exact(task.project.bias) * rescale + rebias
+        rescale = to_float64(norm.to_rescale.weight).flatten() * std + to_float64(
+            norm.to_rescale.bias
+        )
+        rebias = to_float64(norm.to_rebias.weight).flatten() * mean + to_float64(
+            norm.to_rebias.bias
+        )
+        project_weight = to_float64(task.project.weight) * rescale[:, None, None, None]
+        project_bias = to_float64(task.project.bias) * rescale + rebias
         widen, narrow = (cast(nn.Conv2d, task.mlp[i]) for i in (0, 2))
-        hidden = folder.layout(widen.out_channels)
-        return BoundBlock(
+        hidden = folding.layout(widen.out_channels)
+        return ReadyBlock(
             self,
             inner.size,
-            folder.convolution(weight, bias, outer, stacked),
-            folder.convolution(*value, outer, inner),
-            folder.depthwise(exact(task.local.weight), exact(task.local.bias), inner),
-            folder.convolution(project_weight, project_bias, inner, outer),
-            folder.convolution(exact(widen.weight), exact(widen.bias), outer, hidden),
-            folder.convolution(
-                exact(narrow.weight) * self.gate, exact(narrow.bias) * self.gate, hidden, outer
+            folding.convolution(weight, bias, outer, stacked),
+            folding.convolution(*value, outer, inner),
+            folding.depthwise(to_float64(task.local.weight), to_float64(task.local.bias), inner),
+            folding.convolution(project_weight, project_bias, inner, outer),
+            folding.convolution(to_float64(widen.weight), to_float64(widen.bias), outer, hidden),
+            folding.convolution(
+                to_float64(narrow.weight) * self.gate,
+                to_float64(narrow.bias) * self.gate,
+                hidden,
+                outer,
             ),
         )
 
 
 @dataclass(frozen=True)
-class BoundBlock:
+class ReadyBlock:
     """One branch's share of a block, normalisation and rescaling folded in.
 
     Attributes
@@ -142,7 +149,7 @@ class BoundBlock:
         at: Region,
         to: Region,
         bounds: Region,
-        auxiliary: tuple[BoundBlock, Tensor, Tensor] | None = None,
+        auxiliary: tuple[ReadyBlock, Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, ...]:
         """Return window attention on a region.
 
@@ -154,7 +161,7 @@ class BoundBlock:
             Another branch, which this one's queries look at as well.
         """
         window = self.weights.window
-        cover = to.windows(window, self.weights.shift)
+        cover = to.align_to_windows(window, self.weights.shift)
         branches = [(self, x, values), auxiliary] if auxiliary else [(self, x, values)]
         padded = [
             (
@@ -227,9 +234,9 @@ class BoundBlock:
 
         The result is written to `into`, or added to it.
         """
-        reach = to.grown(self.weights.reach, bounds)
+        reach = to.expand_within(self.weights.reach, bounds)
         local = self.local(crop(values, at, reach), reach, bounds)
-        local = crop(local, convolved(reach, self.weights.reach, bounds), to)
+        local = crop(local, convolution_output(reach, self.weights.reach, bounds), to)
         x = crop(x, at, to)
         out = _empty(x, to) if into is None else into
         step = _rows_at_once(x)

@@ -11,7 +11,7 @@ from ...errors import TrainingError
 from ..settings import RunSettings
 
 #: In training order; each one's teacher is the model of the one before (Wang et al., Fig. 4).
-STAGES = ("mfif", "meif", "ivf")
+STAGES = ("mfif", "meif", "ivif")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StageConfig(RunSettings):
     SHARES = ("border",)
 
     model: str = "efrufn"
-    #: "mfif" (multi-focus), "meif" (multi-exposure) or "ivf" (infrared and visible)
+    #: "mfif" (multi-focus), "meif" (multi-exposure) or "ivif" (infrared and visible)
     stage: str = "mfif"
     #: weights of the stage before, a path; empty for none (always in the first stage)
     teacher: str = ""
@@ -92,7 +92,7 @@ class StageConfig(RunSettings):
 _PUBLISHED: dict[str, dict[str, Any]] = {
     "mfif": {"crop": 128, "batch_size": 2, "steps": 24_000, "warm_up": 900},
     "meif": {"crop": 96, "batch_size": 4, "steps": 16_000, "transfer": 4.0, "colour": 1.0},
-    "ivf": {
+    "ivif": {
         "crop": 128, "batch_size": 2, "steps": 35_000, "transfer": 4.0, "learning_rate": 1e-4,
     },
 }  # fmt: skip
@@ -107,7 +107,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {
         "mfif": _PUBLISHED["mfif"] | _SMALL | {"steps": 3000, "warm_up": 2000, "blend": 0.5},
         "meif": _PUBLISHED["meif"] | _SMALL | {"steps": 2000},
-        "ivf": _PUBLISHED["ivf"]
+        "ivif": _PUBLISHED["ivif"]
         | _SMALL
         | {"steps": 1500, "learning_rate": 5e-4, "structure": 1.0},
     },

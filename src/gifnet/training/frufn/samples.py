@@ -61,9 +61,9 @@ class StageDataset:
 
     def __init__(self, folder: str | Path, config: StageConfig):
         self.config = config
-        roles = MULTI_MODAL if config.stage == "ivf" else MULTI_FOCUS
+        roles = MULTI_MODAL if config.stage == "ivif" else MULTI_FOCUS
         scenes = find_scenes(folder, roles)
-        if config.stage == "ivf":
+        if config.stage == "ivif":
             held = scenes[::EVERY_PAIR] if config.hold_out else []
             self.training = [scene for scene in scenes if scene not in held]
             self.validation = held

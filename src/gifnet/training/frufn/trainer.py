@@ -48,7 +48,7 @@ class StageNetwork(nn.Module):
             first, second = self.fusion.reconstruct(batch.first, batch.second)
             return {"first": first.float(), "second": second.float()}
         fused = self.fusion(batch.first, batch.second)
-        found = {"image": fused.image.float(), "mask": fused.mask.float()}
+        found = {"image": fused.image.float(), "mask": fused.share.float()}
         if self.colour is not None:
             # No gradient: ColorNet corrects the colour of the fused image as it is.
             luminance = fused.image.detach().clamp(0, 1)
@@ -185,7 +185,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
         """Return PSNR (dB) and SSIM to the ground truth, or the loss where there is none."""
         count = len(self.dataset.validation[:limit])
         pairs = [self.dataset.validation_pair(index) for index in range(count)]
-        if self.config.stage != "ivf":
+        if self.config.stage != "ivif":
             fuse: Callable[[Tensor, Tensor], Tensor] = lambda a, b: self.result.fusion(a, b).image  # noqa: E731
             return score_pairs(pairs, fuse, self.fabric)
         losses = []

@@ -28,13 +28,13 @@ class TrainingConfig(RunSettings):
     TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
     NOT_NEGATIVE = (
         "fidelity_mse", "fidelity_l1", "fidelity_ssim", "fidelity_blend", "fidelity_log",
-        "deployed_weight", "keep_edges", "keep_information", "keep_differences",
+        "unsupervised_weight", "keep_edges", "keep_information", "keep_differences",
         "keep_structure", "keep_entropy", "keep_gradient", "keep_warm", "exposure_truth",
         "public_weight",
     )  # fmt: skip
     SHARES = (
         "same_pair",
-        "deployed_share",
+        "unsupervised_share",
         "low_contrast",
         "swapped",
         "border",
@@ -45,12 +45,12 @@ class TrainingConfig(RunSettings):
 
     #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
-    #: "alternating", the paper's updates of either branch in turn, or "deployed", which trains
+    #: "alternating", the paper's updates of either branch in turn, or "inference", which trains
     #: the very graph that inference runs, on all tasks at once
     updates: str = "alternating"
     #: DP updates after each MM update
     dp_updates: int = 1
-    #: deployed: every so many steps the MM branch is main, and the REC branch is trained; 0 never
+    #: inference: every so many steps the MM branch is main, and the REC branch is trained; 0 never
     mm_every: int = 0
     #: weights of the DP branch's fidelity terms against the ground truth (paper, Eq. 11: MSE alone)
     fidelity_mse: float = 1.0
@@ -65,23 +65,23 @@ class TrainingConfig(RunSettings):
     same_pair: float = 0.0
     #: share of DP samples taken from multi-focus triplets on disk rather than synthesised
     triplets: float = 0.0
-    #: deployed: share of the triplets' crops that are chosen for the border of focus in them
+    #: inference: share of the triplets' crops that are chosen for the border of focus in them
     border: float = 0.0
     #: share of DP samples that are synthetic exposure pairs (supplement, Sec. 3.2)
     exposure: float = 0.0
     #: share of DP samples that are one softened image twice, for enhancement F(X, X)
     single: float = 0.0
     #: weight and share of the batch of multi-modal pairs seen as at inference, DP branch main
-    deployed_weight: float = 0.0
-    deployed_share: float = 0.5
-    #: deployed: shares of samples that are infrared pairs, and stand-ins for PET and MRI, CT and
+    unsupervised_weight: float = 0.0
+    unsupervised_share: float = 0.5
+    #: inference: shares of samples that are infrared pairs, and stand-ins for PET and MRI, CT and
     #: MRI, near infrared and visible, and multispectral and PAN (`gifnet.training.data.modalities`)
     infrared: float = 0.0
     tracer: float = 0.0
     bone: float = 0.0
     spectral: float = 0.0
     pansharpening: float = 0.0
-    #: deployed: weights of what a pair without truth is judged by (`gifnet.training.gifnet.metric_losses`):
+    #: inference: weights of the losses of pairs without truth (`training.gifnet.metric_losses`):
     #: Qabf, VIF, SCD, MS-SSIM, MI and the stronger signed gradient
     keep_edges: float = 0.0
     keep_information: float = 0.0
@@ -89,20 +89,20 @@ class TrainingConfig(RunSettings):
     keep_structure: float = 0.0
     keep_entropy: float = 0.0
     keep_gradient: float = 0.0
-    #: deployed: weight of how much less than in the infrared image warm objects stand out
+    #: inference: weight of how much less than in the infrared image warm objects stand out
     keep_warm: float = 0.0
-    #: deployed: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15,
+    #: inference: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15,
     #: an edge that is missing gives hardly a gradient.
     edge_slope: float = 15.0
-    #: deployed: weight of the mean absolute error of exposure pairs to the well-exposed image
+    #: inference: weight of the mean absolute error of exposure pairs to the well-exposed image
     exposure_truth: float = 0.0
-    #: deployed: share of infrared and spectral pairs one of whose sources loses contrast, and of
+    #: inference: share of infrared and spectral pairs one of whose sources loses contrast, and of
     #: infrared pairs that come in the other order
     low_contrast: float = 0.0
     swapped: float = 0.0
-    #: deployed: share of infrared pairs made flat but for what is warm, as at night
+    #: inference: share of infrared pairs made flat but for what is warm, as at night
     night: float = 0.0
-    #: deployed: share of samples put together of four of half the side, so that what the network
+    #: inference: share of samples put together of four of half the side, so that what the network
     #: normalises by is that of more than one place, as in a large image
     mosaic: float = 0.0
     #: random inversion, gamma and gain of the multi-modal pairs
@@ -127,15 +127,15 @@ class TrainingConfig(RunSettings):
         self.require_at_least_one("dp_updates")
         if self.mm_every < 0:
             raise TrainingError(f"mm_every is {self.mm_every}; it must not be negative.")
-        if self.updates not in ("alternating", "deployed"):
-            raise TrainingError(f"updates is {self.updates!r}; use 'alternating' or 'deployed'.")
+        if self.updates not in ("alternating", "inference"):
+            raise TrainingError(f"updates is {self.updates!r}; use 'alternating' or 'inference'.")
         if (
-            self.updates == "deployed"
+            self.updates == "inference"
             and self.keep_structure
             and self.crop < SMALLEST_DEPLOYED_CROP
         ):
             raise TrainingError(
-                f"crop is {self.crop}; MS-SSIM of deployed updates needs crops of at least "
+                f"crop is {self.crop}; MS-SSIM of inference updates needs crops of at least "
                 f"{SMALLEST_DEPLOYED_CROP} pixels, or keep_structure=0."
             )
         if self.mosaic and (self.crop % 16 or self.crop < 64):
@@ -166,8 +166,8 @@ _BUNDLED = TrainingConfig(
     triplets=0.6,
     exposure=0.12,
     single=0.08,
-    deployed_weight=0.5,
-    deployed_share=0.25,
+    unsupervised_weight=0.5,
+    unsupervised_share=0.25,
     modality_augmentation=True,
     validate_every=100,
     checkpoint_every=50,
@@ -192,7 +192,7 @@ RECIPES: dict[str, TrainingConfig] = {
     ),
     "bundled-deployed": TrainingConfig(
         model="gifnet-blend",
-        updates="deployed",
+        updates="inference",
         steps=500,
         schedule_steps=800,
         batch_size=4,

@@ -38,7 +38,7 @@ def preservation_loss(
     return lacking + config.keep_gradient * error
 
 
-class DeployedTrainer(GIFNetTrainer):
+class InferenceGraphTrainer(GIFNetTrainer):
     """Trains GIFNet as it is deployed, on batches of all tasks; see `GIFNetTrainer`.
 
     All parameters are trained but the MM branch's gate and the REC branch, which inference
@@ -65,9 +65,9 @@ class DeployedTrainer(GIFNetTrainer):
         truth = batch.kind == Kind.TRUTH
         if truth.any():
             blend = None
-            if out.mask is not None:
+            if out.share is not None:
                 first, second = batch.first[truth], batch.second[truth]
-                blend = second + out.mask[truth] * (first - second)
+                blend = second + out.share[truth] * (first - second)
             loss = photography_loss(fused[truth], batch.target[truth], config, blend)
             parts["private"] = loss * (int(truth.sum()) / count)
         rest = ~truth

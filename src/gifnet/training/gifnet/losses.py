@@ -64,7 +64,7 @@ def photography_loss(
     return loss
 
 
-def deployed_loss(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
+def unsupervised_loss(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return the unsupervised error of a multi-modal pair fused as at inference.
 
     Three terms: the intensity follows the brighter source, halfway to the mean of both

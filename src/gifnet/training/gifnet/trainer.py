@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import TrainingError, WeightsError
-from ...models.gifnet.network import Branch, GIFNet, other
+from ...models.gifnet.network import Branch, GIFNet, other_branch
 from ...models.heads import Fused
 from ...models.registry import model_spec
 from ..data.depth import DepthSource
@@ -23,7 +23,7 @@ from ..trainer import OnStep, Trainer, score_pairs
 from .config import TrainingConfig
 from .dormant_channels import revive_dead_channels, split_channels
 from .information import InformationMeasure, make_information_measure
-from .losses import deployed_loss, multi_modal_loss, photography_loss, public_loss
+from .losses import multi_modal_loss, photography_loss, public_loss, unsupervised_loss
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
@@ -126,7 +126,7 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
                 parameter.requires_grad_(True)
 
     def _update(self, main: Branch, losses: Callable[[], dict[str, Tensor]]) -> dict[str, float]:
-        with self._frozen(other(main)):
+        with self._frozen(other_branch(main)):
             parts = self.update(losses, main)
         return {f"{main}_{name}": value for name, value in parts.items()}
 
@@ -150,8 +150,8 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         def losses() -> dict[str, Tensor]:
             # Adding multi-modal pairs to the batch costs less than a forward of their own.
             extra = 0
-            if self.config.deployed_weight and self.config.deployed_share:
-                extra = max(1, round(self.config.deployed_share * self.config.batch_size))
+            if self.config.unsupervised_weight and self.config.unsupervised_share:
+                extra = max(1, round(self.config.unsupervised_share * self.config.batch_size))
             pair, auxiliary = _dp_inputs(batch, extra)
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
             count = self.config.batch_size
@@ -161,8 +161,8 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
                 "private": photography_loss(fused[:count], batch.target, self.config, blend)
             } | self._public(rec[:count], batch.target)
             if extra:
-                unsupervised = deployed_loss(fused[count:], pair[0][count:], pair[1][count:])
-                parts["deployed"] = self.config.deployed_weight * unsupervised
+                unsupervised = unsupervised_loss(fused[count:], pair[0][count:], pair[1][count:])
+                parts["deployed"] = self.config.unsupervised_weight * unsupervised
             return parts
 
         return self._update("dp", losses)
@@ -188,10 +188,10 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
 
 def _blend(fused: Fused, pair: tuple[Tensor, Tensor], count: int) -> Tensor | None:
     """Return the first samples' blend of both sources without the residual, if there is one."""
-    if fused.mask is None:
+    if fused.share is None:
         return None
     first, second = pair[0][:count], pair[1][:count]
-    return second + fused.mask[:count] * (first - second)
+    return second + fused.share[:count] * (first - second)
 
 
 def _dp_inputs(batch: Batch, extra: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -213,9 +213,9 @@ def train_gifnet(
     data: str | Path, out: str | Path, config: TrainingConfig, **keywords: Any
 ) -> Path:
     """Train GIFNet; see `GIFNetTrainer` for the arguments. Returns the weights' path."""
-    from .inference_trainer import DeployedTrainer
+    from .inference_trainer import InferenceGraphTrainer
 
-    trainer = DeployedTrainer if config.updates == "deployed" else GIFNetTrainer
+    trainer = InferenceGraphTrainer if config.updates == "inference" else GIFNetTrainer
     try:
         return trainer(data, out, config, **keywords).run()
     except WeightsError as error:
