@@ -77,7 +77,7 @@ def test_the_folded_network_is_the_plain_one(head, multiple):
     pipeline = gifnet_pipeline(module, CPU, torch.float32, multiple=multiple)
     result = run(Engine(pipeline, spec, tile=32, block_side=16), first, second)
     np.testing.assert_allclose(result.image, plain.image[0, 0].numpy(), atol=1e-5)
-    assert (result.share is None) == (plain.mask is None)
+    assert (result.share is None) == (plain.share is None)
 
 
 def test_a_model_without_stages_runs_whole(module):
