@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gifnet.errors import ReadError
 from gifnet.io.files import is_readable
-from gifnet.tasks import ROLE_WORDS, words_of
+from gifnet.tasks import TASKS, words_of
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -52,9 +52,9 @@ def find_pair(folder: str | Path) -> tuple[Path, Path]:
 
 def _by_role(names: dict[Path, str]) -> tuple[Path, Path] | None:
     pairs = set()
-    for first_words, second_words in ROLE_WORDS.values():
-        first = [file for file, name in names.items() if words_of(name) & first_words]
-        second = [file for file, name in names.items() if words_of(name) & second_words]
+    for task in TASKS.values():
+        first = [file for file, name in names.items() if words_of(name) & task.first_words]
+        second = [file for file, name in names.items() if words_of(name) & task.second_words]
         if len(first) == len(second) == 1 and first != second:
             pairs.add((first[0], second[0]))
     return pairs.pop() if len(pairs) == 1 else None

@@ -13,7 +13,8 @@ import numpy as np
 
 from gifnet.errors import Cancelled
 from gifnet.models.registry import model_spec
-from gifnet.options import TASKS, FuseOptions
+from gifnet.options import FuseOptions
+from gifnet.tasks import TASKS
 
 from ..layers.pair import Reference, as_array, like_first, prepare_pair
 from ..layers.snapshot import LayerData, Snapshot, result_layer, share_layer

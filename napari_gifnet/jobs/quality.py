@@ -1,4 +1,4 @@
-"""How good a result is, in three metrics that tell most for its task. No Qt here."""
+"""How good a result is, in the three metrics that suit its task best."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.imaging.colour import luminance
 from gifnet.imaging.ranges import normalise, split_range_spec
+from gifnet.tasks import TASKS
 
 from ..layers.pair import moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane
@@ -23,17 +24,13 @@ from .torch_import import few_pauses
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
-#: The three metrics that tell most, by task. Those that reward noise or the mere average of the
-#: sources are left out wherever there are others.
-TELLING: dict[str | None, tuple[str, str, str]] = {
+_ENHANCE = "enhance"
+#: The three metrics that tell good from bad results best, by task. Metrics that reward noise or
+#: the mere average of the sources are left out where there are others.
+METRICS_BY_TASK: dict[str | None, tuple[str, str, str]] = {
     None: ("Qabf", "Nabf", "VIF"),
-    "ivif": ("Qabf", "SCD", "VIF"),
-    "nir": ("Qabf", "Nabf", "VIF"),
-    "medical": ("Qabf", "SCD", "VIF"),
-    "mfif": ("Qabf", "Nabf", "SF"),
-    "meif": ("MEF-SSIM", "Qabf", "EN"),
-    "pansharpen": ("Qabf", "SCD", "VIF"),
-    "enhance": ("SSIM", "EN", "AG"),
+    _ENHANCE: ("SSIM", "EN", "AG"),
+    **{task.name: task.telling_metrics for task in TASKS.values()},
 }
 #: The longest side of what is measured.
 MAX_SIDE = 1024
@@ -71,7 +68,7 @@ class QualityJob:
     sources : tuple of Snapshot
         One or two, in the order in which they were fused.
     task : str or None
-        A key of `TELLING`.
+        A key of `METRICS_BY_TASK`.
     value_range : object
         Of the fusion.
     region : Region
@@ -95,7 +92,7 @@ class QualityJob:
         with few_pauses():
             from gifnet.metrics import evaluate, metric
 
-        names = TELLING[self.task]
+        names = METRICS_BY_TASK[self.task]
         total = len(names) * (1 + len(self.sources))
         _go_on(progress, 0, total)
         result, *sources = self._planes(ranges)
@@ -192,8 +189,8 @@ def recipe(
             f"The source {missing[0]!r} is not among the layers; open it under this name."
         )
     options = (record.get("request") or record).get("options", {})
-    task = "enhance" if len(names) == 1 else options.get("task")
-    known = task if task in TELLING else None
+    task = _ENHANCE if len(names) == 1 else options.get("task")
+    known = task if task in METRICS_BY_TASK else None
     return [by_name[name] for name in names], known, options.get("value_range", "auto")
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gifnet.errors import InvalidInputError, require_integer
+from gifnet.errors import InvalidInputError
 from gifnet.imaging.ranges import shared_range
 from gifnet.options import FuseOptions
+from gifnet.validation import require_integer
 
 from ..layers.axes import without_axis
 from ..layers.overlap import find_overlap
@@ -194,7 +195,7 @@ class StackJob:
         if self.axis is not None:
             data = as_array(self.images[0].data)
             return list(np.moveaxis(data, self.axis % self.images[0].ndim, 0))
-        from gifnet.registration.api import place as lay
+        from gifnet.registration.api import resample_onto
 
         slices = []
         for image in self.images:
@@ -202,7 +203,7 @@ class StackJob:
             data = as_array(image.data)
             world = moving_grid(place, image)
             if not world.coincides(place.grid):
-                data = lay(
+                data = resample_onto(
                     data,
                     None,
                     place.grid,

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gifnet.errors import InvalidInputError, require_integer
+from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
+from gifnet.validation import require_integer
 
 from .snapshot import Snapshot
 

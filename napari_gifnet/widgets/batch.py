@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from gifnet.options import TASKS
+from gifnet.tasks import TASKS
 from gifnet.workflows.batch import BatchResult
 
 from ..jobs.base import role_names
@@ -61,7 +61,7 @@ class BatchWidget(Panel):
         self.script_button.setToolTip(
             "Puts a Python script on the clipboard that does the same without napari."
         )
-        tasks = [(task.title.split(" (")[0], task.name) for task in TASKS.values()]
+        tasks = [(task.short_title, task.name) for task in TASKS.values()]
         self.task = ValueBox([("Any pair", None), *tasks], HELP["task"])
         self.folder = FolderEdit("choose a folder", "Choose the folder of the pairs")
         self.names = (QLineEdit(), QLineEdit())

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
 
 from gifnet.errors import GifnetError
-from gifnet.options import TASKS, FuseOptions
+from gifnet.options import FuseOptions
 from gifnet.registration.transform import Transform
+from gifnet.tasks import TASKS
 
 from ..jobs.base import EnhancementJob, FusionJob, role_names
 from ..layers.outline import Outline
@@ -47,7 +48,7 @@ class FuseWidget(PreviewPanel):
     def __init__(self, napari_viewer: Viewer):
         super().__init__(napari_viewer, "Fuse")
         # What a title has in brackets, the labels of the two sources say.
-        tasks = [(task.title.split(" (")[0], task.name) for task in TASKS.values()]
+        tasks = [(task.short_title, task.name) for task in TASKS.values()]
         self.task = ValueBox([("Any pair", None), *tasks], HELP["task"])
         self.boxes = (LayerBox(), LayerBox())
         self.labels = (QLabel(), QLabel())

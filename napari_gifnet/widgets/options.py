@@ -10,8 +10,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from gifnet.models.registry import MODELS, ModelSpec, best_model, model_spec
-from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, TASKS, FuseOptions
+from gifnet.models.registry import MODELS, ModelSpec, model_spec
+from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
+from gifnet.tasks import TASKS, best_model
 
 from .. import settings
 from ..jobs.base import device_in_words, devices
@@ -151,7 +152,7 @@ class AdvancedOptions(QWidget):
             return f"There is no weights file {path}."
         spec = self._spec()
         if not path and not spec.has_weights(self._task):
-            tasks = ", ".join(TASKS[task].title.split(" (")[0] for task in spec.tasks())
+            tasks = ", ".join(TASKS[task].short_title for task in spec.tasks())
             return (
                 f"No weights are bundled for model {spec.name}"
                 + (f" and this task, only for {tasks}" if tasks else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel
 
 from gifnet.errors import GifnetError
-from gifnet.options import TASKS
+from gifnet.tasks import TASKS
 
 from ..jobs.estimate import count_pixels, duration
 from ..jobs.stack import StackJob

@@ -5,8 +5,6 @@ Every message names what was wrong, with the offending value, and what to do abo
 
 from __future__ import annotations
 
-import operator
-
 
 class GifnetError(Exception):
     """Base class of every error that gifnet raises on purpose."""
@@ -46,29 +44,3 @@ class Cancelled(GifnetError):
 
 class MissingPackageError(GifnetError, ImportError):
     """An optional package is needed and not installed."""
-
-
-def require_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Refuse an option's value that is not one of those allowed.
-
-    Raises
-    ------
-    InvalidInputError
-        With the option's name, the value and what may be chosen.
-    """
-    if not isinstance(value, str) or value not in allowed:
-        raise InvalidInputError(f"{name} is {value!r}; choose one of {', '.join(allowed)}.")
-
-
-def require_integer(name: str, value: object) -> int:
-    """Return an integer of any kind as Python's own.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is none.
-    """
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InvalidInputError(f"{name} is {value!r}; give an integer.") from None

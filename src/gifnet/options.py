@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
-from .errors import InvalidInputError, require_choice
-from .models.registry import best_model, model_spec
+from .errors import InvalidInputError
+from .models.registry import model_spec
+from .tasks import TASKS, best_model
+from .validation import (
+    as_integer,
+    as_number,
+    as_tuples,
+    is_auto,
+    is_integer,
+    require_choice,
+    require_path,
+)
 
 Range: TypeAlias = tuple[float, float]
 ValueRange: TypeAlias = Literal["auto", "dtype"] | Range | tuple[Range | str, Range | str]
 Overshoot: TypeAlias = float | Literal["auto"] | None
 
-
-@dataclass(frozen=True)
-class Task:
-    """A preset: what the two sources of a fusion task are called.
-
-    GIFNet needs no task: one network serves all. The preset says which image is the first
-    and which the second source, and how a person would call them.
-    """
-
-    name: str
-    title: str
-    first: str
-    second: str
-
-
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        Task("ivif", "Infrared and visible", "Infrared", "Visible"),
-        Task("nir", "Near-infrared and visible", "Near-infrared", "Visible"),
-        Task("medical", "Medical (PET, SPECT or CT and MRI)", "PET, SPECT or CT", "MRI"),
-        Task("mfif", "Multi-focus", "Near focus", "Far focus"),
-        Task("meif", "Multi-exposure", "Over-exposed", "Under-exposed"),
-        Task("pansharpen", "Pansharpening", "Multispectral", "Panchromatic"),
-    )
-}
 
 CHROMA_CHOICES = ("auto", "first", "second", "blend", "none")
 PRECISION_CHOICES = ("auto", "float32", "tf32", "bfloat16", "float16")
@@ -118,7 +100,7 @@ class FuseOptions:
 
     def __post_init__(self) -> None:
         if self.task is not None:
-            require_choice("task", self.task, tuple(TASKS))
+            require_choice("task", self.task, TASKS)
         if not isinstance(self.model, str):
             raise InvalidInputError(f"model is {self.model!r}; give the name of one, or 'best'.")
         if self.model == "best":
@@ -129,11 +111,12 @@ class FuseOptions:
         require_choice("precision", self.precision, PRECISION_CHOICES)
         require_choice("statistics", self.statistics, STATISTICS_CHOICES)
         if self.weights is not None:
-            object.__setattr__(self, "weights", _path(self.weights))
+            path = require_path("weights", self.weights, "None for the bundled weights")
+            object.__setattr__(self, "weights", path)
         object.__setattr__(self, "device", str(self.device))  # takes a torch.device too
         for name in ("tile", "memory", "channel_axis"):
-            object.__setattr__(self, name, _integer(getattr(self, name)))
-        object.__setattr__(self, "value_range", _plain(self.value_range))
+            object.__setattr__(self, name, as_integer(getattr(self, name)))
+        object.__setattr__(self, "value_range", as_tuples(self.value_range))
         if not _is_size(self.tile):
             raise InvalidInputError(
                 f"tile is {self.tile!r}; use 'auto', a side in pixels, or 0 for no tiles."
@@ -144,8 +127,7 @@ class FuseOptions:
             )
         object.__setattr__(self, "overshoot", _overshoot(self.overshoot))
         axis = self.channel_axis
-        named = axis is None or (isinstance(axis, str) and axis == "auto")
-        if not named and not _is_integer(axis):
+        if axis is not None and not is_auto(axis) and not is_integer(axis):
             raise InvalidInputError(f"channel_axis is {axis!r}; use 'auto', None or an integer.")
 
     def for_one_image(self) -> FuseOptions:
@@ -166,14 +148,10 @@ class FuseOptions:
         return cls(**values)
 
 
-def _overshoot(value: Any) -> Any:
-    """Return "auto", None, or a share of at least 0."""
-    if value is None or (isinstance(value, str) and value == "auto"):
-        return value
-    try:
-        share = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        share = math.nan
+def _overshoot(value: Any) -> Overshoot:
+    if value is None or is_auto(value):
+        return cast(Overshoot, value)
+    share = as_number(value)
     if not 0 <= share < math.inf:
         raise InvalidInputError(
             f"overshoot is {value!r}; use 'auto', a share of the local range such as 0.03, or None "
@@ -182,38 +160,5 @@ def _overshoot(value: Any) -> Any:
     return share
 
 
-def _path(value: Any) -> str:
-    try:
-        path = os.fspath(value)
-    except TypeError:
-        path = None
-    # Empty, it would be the current folder; no system has names with a null character.
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise InvalidInputError(
-            f"weights is {value!r}; give a file's path as text, or None for the bundled weights."
-        )
-    return path
-
-
-def _integer(value: Any) -> Any:
-    """Return integers of any kind as Python's own, everything else as it is."""
-    try:
-        return value if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        return value
-
-
-def _plain(value: Any) -> Any:
-    """Return arrays and lists, also within each other, as tuples of Python's own numbers."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return tuple(_plain(item) for item in value) if isinstance(value, tuple | list) else value
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_size(value: Any) -> bool:
-    """Whether it is "auto" or an integer of at least 0."""
-    return (_is_integer(value) and value >= 0) or (isinstance(value, str) and value == "auto")
+    return (is_integer(value) and value >= 0) or is_auto(value)

@@ -1,26 +1,144 @@
-"""How people name the files and folders of a pair's two sources, and of its ground truth."""
+"""The fusion tasks, in one table, and how people name the files of their sources."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 
-#: Words for the first and the second source of each task.
-ROLE_WORDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    task: (frozenset(first.split()), frozenset(second.split()))
-    for task, first, second in (
-        ("ivif", "infrared ir thermal lwir", "visible vis vi rgb"),
-        ("nir", "nir nearinfrared", "visible vis vi rgb"),
-        ("medical", "pet spect ct fdg", "mri mr t1 t2 flair"),
-        ("mfif", "near nearfocus foreground sourcea", "far farfocus background sourceb"),
-        ("meif", "over overexposed oe bright long", "under underexposed ue dark short"),
-        ("pansharpen", "ms multispectral lrms mul", "pan panchromatic"),
+#: ``model="best"`` without a task.
+DEFAULT_MODEL = "gifnet"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is known of one kind of image pair.
+
+    GIFNet needs no task: one set of weights serves all. A task says which source comes first, what
+    people call both, and which model and metrics suit it.
+
+    Attributes
+    ----------
+    name : str
+        As in ``fuse(..., task=name)``.
+    title : str
+        For menus and tables.
+    first, second : str
+        Labels of the sources.
+    first_words, second_words : frozenset of str
+        Words in file and folder names, in lower case, that identify a source.
+    best_model : str
+        The model of the best measured quality (docs/quality.md).
+    weights : str
+        The training stage whose weights serve the task, in models with weights per task; empty if
+        none does.
+    telling_metrics : tuple of str
+        The three metrics that tell good from bad results best.
+    """
+
+    name: str
+    title: str
+    first: str
+    second: str
+    first_words: frozenset[str]
+    second_words: frozenset[str]
+    best_model: str
+    weights: str
+    telling_metrics: tuple[str, str, str]
+
+    @property
+    def words(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The words for the first and for the second source."""
+        return self.first_words, self.second_words
+
+    @property
+    def short_title(self) -> str:
+        """The title without what it has in brackets."""
+        return self.title.partition(" (")[0]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            name="ivif",
+            title="Infrared and visible",
+            first="Infrared",
+            second="Visible",
+            first_words=_words("infrared ir thermal lwir"),
+            second_words=_words("visible vis vi rgb"),
+            best_model="efrufn",
+            weights="ivif",
+            telling_metrics=("Qabf", "SCD", "VIF"),
+        ),
+        Task(
+            name="nir",
+            title="Near-infrared and visible",
+            first="Near-infrared",
+            second="Visible",
+            first_words=_words("nir nearinfrared"),
+            second_words=_words("visible vis vi rgb"),
+            best_model="gifnet",
+            weights="ivif",
+            telling_metrics=("Qabf", "Nabf", "VIF"),
+        ),
+        Task(
+            name="medical",
+            title="Medical (PET, SPECT or CT and MRI)",
+            first="PET, SPECT or CT",
+            second="MRI",
+            first_words=_words("pet spect ct fdg"),
+            second_words=_words("mri mr t1 t2 flair"),
+            best_model="gifnet",
+            weights="meif",  # as published, Wang et al., Sec. 4.5
+            telling_metrics=("Qabf", "SCD", "VIF"),
+        ),
+        Task(
+            name="mfif",
+            title="Multi-focus",
+            first="Near focus",
+            second="Far focus",
+            first_words=_words("near nearfocus foreground sourcea"),
+            second_words=_words("far farfocus background sourceb"),
+            best_model="efrufn",
+            weights="mfif",
+            telling_metrics=("Qabf", "Nabf", "SF"),
+        ),
+        Task(
+            name="meif",
+            title="Multi-exposure",
+            first="Over-exposed",
+            second="Under-exposed",
+            first_words=_words("over overexposed oe bright long"),
+            second_words=_words("under underexposed ue dark short"),
+            best_model="efrufn",
+            weights="meif",
+            telling_metrics=("MEF-SSIM", "Qabf", "EN"),
+        ),
+        Task(
+            name="pansharpen",
+            title="Pansharpening",
+            first="Multispectral",
+            second="Panchromatic",
+            first_words=_words("ms multispectral lrms mul"),
+            second_words=_words("pan panchromatic"),
+            best_model="gifnet",
+            weights="",
+            telling_metrics=("Qabf", "SCD", "VIF"),
+        ),
     )
 }
 #: Words for the ground truth.
-REFERENCE_WORDS = frozenset(
-    ("reference", "ref", "gt", "groundtruth", "target", "allinfocus", "hrms")
-)
+REFERENCE_WORDS = _words("reference ref gt groundtruth target allinfocus hrms")
+
+
+def best_model(task: str | None) -> str:
+    """Return the name of the model of the best measured quality for a task, None for any pair."""
+    return TASKS[task].best_model if task else DEFAULT_MODEL
 
 
 def words_of(name: str) -> set[str]:

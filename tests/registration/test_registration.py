@@ -101,7 +101,7 @@ def test_splines_do_not_wrap_around() -> None:
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
 def test_the_widest_integers_do_not_wrap(dtype: type) -> None:
     image = np.full((16, 16), np.iinfo(dtype).max, dtype)
-    placed = registration.place(image, None, Grid((16, 16), np.eye(3)))
+    placed = registration.resample_onto(image, None, Grid((16, 16), np.eye(3)))
     assert (placed > np.iinfo(dtype).max * 0.99).all()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import TASKS
+from ..tasks import TASKS
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from ..options import (
     CHROMA_CHOICES,
     PRECISION_CHOICES,
     STATISTICS_CHOICES,
-    TASKS,
     FuseOptions,
     Range,
     ValueRange,
 )
+from ..tasks import TASKS
 
 DEFAULTS = FuseOptions()
 _HELP = {field.name: field.metadata["help"] for field in dataclasses.fields(FuseOptions)}

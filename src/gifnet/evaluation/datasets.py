@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
 from ..io.files import is_readable
-from ..options import TASKS
-from ..tasks import REFERENCE_WORDS, ROLE_WORDS, words_of
+from ..tasks import REFERENCE_WORDS, TASKS, words_of
 from .pair import Pair, fingerprint, read_pair
 
 T = TypeVar("T")
@@ -35,7 +34,7 @@ class Dataset:
     folder : Path
         What holds the sub-folders.
     task : str
-        A preset of `gifnet.options.TASKS`, or "" where the names tell none.
+        A preset of `gifnet.tasks.TASKS`, or "" where the names tell none.
     roles : tuple of str
         The sub-folders of the first and the second source and, if there is one, the
         reference.
@@ -100,7 +99,7 @@ def find_datasets(
         The sub-folders' names: the first source, the second and, if wanted, the reference.
         By default they are told from `gifnet.tasks`.
     task : str, optional
-        A preset of `gifnet.options.TASKS`; by default the roles tell it.
+        A preset of `gifnet.tasks.TASKS`; by default the roles tell it.
 
     Returns
     -------
@@ -168,16 +167,15 @@ def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, .
     """Return the task and the roles that sub-folders' names tell, the plainest names first."""
     names = [child.name for child in children if any(map(is_readable, child.iterdir()))]
     matches: dict[str, tuple[str, str]] = {}
-    for name, words in ROLE_WORDS.items():
-        if task in (None, name):
-            pair = [_one_of(names, wanted) for wanted in words]
-            if pair[0] and pair[1] and pair[0] != pair[1]:
-                matches[name] = (pair[0], pair[1])
+    asked = [known for known in TASKS.values() if task in (None, known.name)]
+    for known in asked:
+        pair = [_one_of(names, wanted) for wanted in known.words]
+        if pair[0] and pair[1] and pair[0] != pair[1]:
+            matches[known.name] = (pair[0], pair[1])
     if not matches:
         return None
     name, roles = next(iter(matches.items()))
-    asked = [pair for known, pair in ROLE_WORDS.items() if task in (None, known)]
-    known_words = frozenset[str]().union(*(words for pair in asked for words in pair))
+    known_words = frozenset[str]().union(*(words for known in asked for words in known.words))
     alike = [other for other in names if other.lower() in known_words and other not in roles]
     if len(matches) > 1 or alike:
         raise InvalidInputError(

@@ -58,7 +58,7 @@ class Pair:
     ms : (bands, h, w) float64 array, optional
         The multispectral source at its own size, on the scale of the planes.
     task : str
-        A preset of `gifnet.options.TASKS`, or "".
+        A preset of `gifnet.tasks.TASKS`, or "".
     limits : tuple of float
         What became 0 and 255 in its bands.
     size : tuple of int

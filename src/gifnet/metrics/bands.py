@@ -9,7 +9,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, bands_of, box_taps, local_mean
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import sobel
 
-from ..errors import require_choice
+from ..validation import require_choice
 from .windows import BORDERS, Floats, Plane, as_planes
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import dctn
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, over_sources
 
 #: (window^2, windows): one distribution a column.

@@ -12,7 +12,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, over_sources
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, box_taps, gaussian_taps, local_mean, over_sources
 
 #: Weights of the five scales of MS-SSIM (Wang, Simoncelli and Bovik, Asilomar 2003).

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, over_sources
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
-from ..errors import InvalidInputError, require_choice
+from ..errors import InvalidInputError
+from ..validation import require_choice
 
 Plane: TypeAlias = npt.NDArray[Any]
 Floats: TypeAlias = npt.NDArray[np.float64]

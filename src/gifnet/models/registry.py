@@ -13,6 +13,7 @@ from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidInputError
+from ..tasks import TASKS
 
 if TYPE_CHECKING:
     import torch
@@ -150,9 +151,10 @@ _UNFOLDING_PAPER = (
 
 
 def _stage_files(model: str) -> dict[str, str]:
-    """Return the weights of every task: medical pairs use those of exposures (paper, Sec. 4.5)."""
-    stages = {"mfif": "mfif", "meif": "meif", "medical": "meif", "ivif": "ivif", "nir": "ivif"}
-    return {task: f"{model}-{stage}.safetensors" for task, stage in stages.items()}
+    """Return the weights file of every task that has one."""
+    return {
+        task.name: f"{model}-{task.weights}.safetensors" for task in TASKS.values() if task.weights
+    }
 
 
 #: A unit sees no further; what it sees through the mask it began with fades (docs/performance.md).
@@ -273,23 +275,6 @@ MODELS: dict[str, ModelSpec] = {
         ),
     )
 }
-
-
-#: ``model="best"``: for every task the model of the best measured quality (docs/quality.md).
-BEST: Mapping[str | None, str] = {
-    None: "gifnet",
-    "ivif": "efrufn",
-    "nir": "gifnet",
-    "medical": "gifnet",
-    "mfif": "efrufn",
-    "meif": "efrufn",
-    "pansharpen": "gifnet",
-}
-
-
-def best_model(task: str | None) -> str:
-    """Return the name of the model of the best measured quality for a task, None for any."""
-    return BEST[task]
 
 
 def model_spec(name: str) -> ModelSpec:

@@ -140,7 +140,7 @@ def register(
         progress=reporter,
     )
     target = _plane_grid(_source(reference, "reference", channel_axis), reference_grid)
-    image = place(
+    image = resample_onto(
         moving,
         transform,
         target,
@@ -187,7 +187,7 @@ def find_registration(
     return transform
 
 
-def place(
+def resample_onto(
     moving: Any,
     transform: Transform | None,
     reference_grid: Grid,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InvalidInputError, require_integer
+from ..errors import InvalidInputError
 from ..fusion.fuser import Fuser
 from ..imaging.colour import luminance
 from ..imaging.ranges import Range, normalise, shared_range, to_type
@@ -26,6 +26,7 @@ from ..progress import Progress, Reporter
 from ..registration.api import find_registration, register
 from ..registration.search import check_registration
 from ..registration.transform import Transform
+from ..validation import require_integer
 
 Plane = npt.NDArray[np.float32]
 

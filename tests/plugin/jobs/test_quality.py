@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.metrics import METRICS, evaluate
-from gifnet.options import TASKS
-from napari_gifnet.jobs.quality import TELLING, QualityJob, recipe
+from gifnet.tasks import TASKS
+from napari_gifnet.jobs.quality import METRICS_BY_TASK, QualityJob, recipe
 from napari_gifnet.layers.sampling import RangeCache
 from napari_gifnet.layers.snapshot import snapshot
 from napari_gifnet.layers.viewport import Region, camera
@@ -40,8 +40,8 @@ def make(images: list[Any], region: Region, task: str | None = "ivif") -> Qualit
 
 
 def test_there_are_three_for_every_task() -> None:
-    assert {None, "enhance", *TASKS} == set(TELLING)
-    for names in TELLING.values():
+    assert {None, "enhance", *TASKS} == set(METRICS_BY_TASK)
+    for names in METRICS_BY_TASK.values():
         assert len(names) == 3
         assert set(names) <= set(METRICS)
 
@@ -52,7 +52,7 @@ def test_values_are_those_of_the_metrics(planes: list[Any]) -> None:
     found = job.run(RangeCache(), silent)
     assert found.shape == (64, 80)
     for row, image in enumerate((fused, first, second)):
-        wanted = evaluate(first, second, image, metrics=TELLING["ivif"])
+        wanted = evaluate(first, second, image, metrics=METRICS_BY_TASK["ivif"])
         for name, value in wanted.items():
             assert found.values[name][row] == pytest.approx(value, rel=1e-4)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gifnet.errors import InvalidInputError
-from gifnet.models.registry import best_model
+from gifnet.tasks import best_model
 from napari_gifnet.jobs.base import FuserCache
 
 
