@@ -43,7 +43,7 @@ def seen(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Replace the network by the mean of both planes; collects the planes it was given."""
     from gifnet.engine.engine import Engine
-    from gifnet.models.maps import Region
+    from gifnet.geometry.region import Region
 
     calls: list[tuple[np.ndarray, np.ndarray]] = []
 

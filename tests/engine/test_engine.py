@@ -17,10 +17,10 @@ from gifnet.engine.passes import Passes
 from gifnet.engine.threads import Workers, cpu_threads
 from gifnet.engine.tile_io import TileBuffer
 from gifnet.errors import Cancelled, DeviceError, GifnetWarning, InvalidInputError
+from gifnet.geometry.region import Region
 from gifnet.models.gifnet.attention import Moments
 from gifnet.models.gifnet.network import GIFNet
 from gifnet.models.gifnet.tiled import gifnet_pipeline
-from gifnet.models.maps import Region
 from gifnet.models.registry import MODELS
 from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Reporter

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gifnet.engine.tile_plan import plan_tiles, split_region
 from gifnet.errors import InvalidInputError
-from gifnet.models.maps import Region, convolution_output, convolve, crop, reflect
+from gifnet.geometry.region import Region
+from gifnet.models.maps import convolution_output, convolve, crop, reflect
 
 sides = st.integers(1, 300)
 

@@ -15,10 +15,10 @@ from gifnet.fusion import color_net as chroma
 from gifnet.fusion.canvas import PlanePair
 from gifnet.fusion.color_net import ColorNetChroma
 from gifnet.fusion.request import make_request
+from gifnet.geometry.region import Region
 from gifnet.imaging.chroma_correction import ChromaCorrection
 from gifnet.models.frufn.color_net import ColorNet
 from gifnet.models.frufn.efrufn import EFRUFN
-from gifnet.models.maps import Region
 from gifnet.models.registry import model_spec
 from gifnet.models.weights import save_weights
 from gifnet.options import FuseOptions
@@ -59,7 +59,7 @@ def test_learnt_chroma_corrects_the_mean(
     shape = (request.shape[0], request.shape[1])
     found = ColorNetChroma(torch.device("cpu")).of_plane(PlanePair(request, ()), shape)
     assert (found.factor > 1) == (most == 64)
-    part = found.part(slice(3, 20), slice(1, 9))
+    part = found.part(Region(3, 1, 20, 9))
     np.testing.assert_allclose(part, np.broadcast_to([0.1, -0.05], (17, 8, 2)), atol=1e-6)
 
 
@@ -90,7 +90,7 @@ def test_the_learnt_colour_does_not_depend_on_tiles(
 
 def test_a_correction_is_linear_between_blocks() -> None:
     ramp = np.arange(6, dtype=np.float32)[:, None, None] * 4 + 1.5 + np.zeros((6, 5, 2), np.float32)
-    found = ChromaCorrection(ramp, 4).part(slice(3, 20), slice(0, 20))
+    found = ChromaCorrection(ramp, 4).part(Region(3, 0, 20, 20))
     np.testing.assert_allclose(found, np.arange(3, 20)[:, None, None] + np.zeros((17, 20, 2)))
 
 

@@ -22,7 +22,7 @@ SHAPE = (40, 84)
 def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the network by one that takes the plane of greater local contrast."""
     from gifnet.engine.engine import Engine
-    from gifnet.models.maps import Region
+    from gifnet.geometry.region import Region
 
     def run_steps(
         self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any

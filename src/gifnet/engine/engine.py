@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from ..errors import DeviceError, GifnetWarning
+from ..geometry.region import Region
 from ..models.contract import KnownMoments, Pipeline
-from ..models.maps import Region
 from ..models.registry import ModelSpec
 from ..progress import Reporter
 from .device import float32_products

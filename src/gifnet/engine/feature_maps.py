@@ -8,8 +8,9 @@ import mmap
 import torch
 from torch import Tensor
 
+from ..geometry.region import Region
 from ..models.contract import Pipeline
-from ..models.maps import Region, crop
+from ..models.maps import crop
 
 
 def slot_channels(pipeline: Pipeline) -> tuple[int, int]:

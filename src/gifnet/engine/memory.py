@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import DeviceError
-from ..models.maps import Region
+from ..geometry.region import Region
 from ..models.registry import ModelSpec
 
 #: Greatest side of tiles in pixels that are computed at once: margins cost little by then.

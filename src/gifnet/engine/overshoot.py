@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..geometry.region import Region
 from ..models.contract import KnownMoments, Pipeline, ReadyStage, Stage, StageTask
 from ..models.heads import Fused
-from ..models.maps import Region, crop
+from ..models.maps import crop
 
 #: Result and surroundings are compared in 5 x 5 pixels, the range is that of 9 x 9.
 RADIUS = 2

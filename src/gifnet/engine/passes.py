@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..geometry.region import Region
 from ..models.contract import KnownMoments, Pipeline, Planes, ReadyStage, StageTask
 from ..models.gifnet.attention import Moments
 from ..models.heads import Fused
-from ..models.maps import Region, crop
+from ..models.maps import crop
 from .feature_maps import Features, Slots
 from .moment_sum import MomentSum
 from .threads import Workers

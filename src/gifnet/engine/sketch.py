@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..models.maps import Region
+from ..geometry.region import Region
 from ..progress import Reporter
 from .engine import Engine
 from .overshoot import range_around

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..models.maps import Region, crop
+from ..geometry.region import Region
+from ..models.maps import crop
 
 Plane: TypeAlias = npt.NDArray[np.float32]
 

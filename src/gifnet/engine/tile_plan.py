@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ..errors import InvalidInputError
+from ..geometry.region import Region
 from ..models.contract import Pipeline
-from ..models.maps import Region
 
 
 def plan_tiles(image: Region, size: int, window: int) -> tuple[Region, ...]:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError
+from ..geometry.region import Region
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH, both_missing, fill_pair, share_of_data
-from ..imaging.source import Plane, Slices
+from ..imaging.source import Plane, SourcePlane
 from .finish import chroma_pair, finish_plane
 from .request import Request
-
-
-class Rectangle(Protocol):
-    """A region of a plane, half open, in pixels."""
-
-    @property
-    def top(self) -> int: ...
-    @property
-    def left(self) -> int: ...
-    @property
-    def bottom(self) -> int: ...
-    @property
-    def right(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -35,56 +23,46 @@ class PlanePair:
 
     Attributes
     ----------
-    origin : (int, int)
-        Row and column of the plane at which the request's sources begin, if they hold only a
-        part of it.
+    held : Region, optional
+        The region of the plane that the request's sources hold; all of it if left out.
     correction : ChromaCorrection, optional
         Of the plane's chroma, where a network decides about it.
     """
 
     request: Request
     index: tuple[int, ...]
-    origin: tuple[int, int] = (0, 0)
+    held: Region | None = None
     correction: ChromaCorrection | None = None
 
-    def part(self, region: Rectangle) -> Slices:
-        """Return a region of the plane as slices of the sources."""
-        top, left = self.origin
-        return (
-            slice(region.top - top, region.bottom - top),
-            slice(region.left - left, region.right - left),
-        )
+    def in_sources(self, region: Region) -> Region:
+        """Return a region of the plane in the coordinates of the sources."""
+        return region if self.held is None else region.relative_to(self.held)
 
-    def read(self, region: Rectangle) -> tuple[Plane, Plane]:
+    def _planes(self, region: Region) -> tuple[SourcePlane, SourcePlane]:
+        return self.request.planes(self.index, self.in_sources(region))
+
+    def read(self, region: Region) -> tuple[Plane, Plane]:
         """Return both planes of a region, (h, w) float32 in [0, 1]."""
-        rows, columns = self.part(region)
-        first, second = self.request.planes(self.index, (rows, columns))
+        first, second = self._planes(region)
         if both_missing(first.valid, second.valid) is None:
             return fill_pair(first.luminance, second.luminance, first.valid, second.valid)
-        # What is missing comes from around: look further.
-        top, left = (max(0, side.start - FILL_REACH) for side in (rows, columns))
-        wide = (slice(top, rows.stop + FILL_REACH), slice(left, columns.stop + FILL_REACH))
-        first, second = self.request.planes(self.index, wide)
+        # Missing pixels are filled from those around: read more of them.
+        wide = region.expand_within(FILL_REACH, self.held or Region.of(*self.request.shape[-2:]))
+        first, second = self._planes(wide)
         filled = fill_pair(first.luminance, second.luminance, first.valid, second.valid)
-        inner = (
-            slice(rows.start - top, rows.stop - top),
-            slice(columns.start - left, columns.stop - left),
-        )
+        inner = region.relative_to(wide).slices
         return filled[0][inner], filled[1][inner]
 
-    def chroma(self, region: Rectangle) -> tuple[Plane, Plane]:
+    def chroma(self, region: Region) -> tuple[Plane, Plane]:
         """Return both sources' chroma in a region, (h, w, 2); both sources are coloured."""
-        return chroma_pair(*self.request.planes(self.index, self.part(region)))
+        return chroma_pair(*self._planes(region))
 
     def finish(
-        self, region: Rectangle, fused: Plane, share: Plane | None
+        self, region: Region, fused: Plane, share: Plane | None
     ) -> tuple[npt.NDArray[Any], Plane | None, npt.NDArray[np.bool_] | None]:
         """Return a region of the result, its share, and where neither source has data."""
-        first, second = self.request.planes(self.index, self.part(region))
-        correction = None
-        if self.correction is not None:
-            rows, columns = slice(region.top, region.bottom), slice(region.left, region.right)
-            correction = self.correction.part(rows, columns)
+        first, second = self._planes(region)
+        correction = None if self.correction is None else self.correction.part(region)
         image = finish_plane(self.request, fused, first, second, correction)
         missing = both_missing(first.valid, second.valid)
         if missing is not None and image.dtype.kind == "f":
@@ -175,10 +153,10 @@ class CanvasPlane:
     canvas: Canvas
     pair: PlanePair
 
-    def write(self, region: Rectangle, image: Plane, share: Plane | None) -> None:
+    def write(self, region: Region, image: Plane, share: Plane | None) -> None:
         """Write a fused region, in colour and in the result's range and type."""
         canvas = self.canvas
-        place: tuple[int | slice, ...] = (*self.pair.index, *self.pair.part(region))
+        place: tuple[int | slice, ...] = (*self.pair.index, *self.pair.in_sources(region).slices)
         result, share, missing = self.pair.finish(region, image, share)
         if canvas.missing is None:
             result = without_data(result, missing, self.pair.request)

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from ..geometry.region import Region
 from ..imaging.chroma_correction import ChromaCorrection
 from ..models.frufn.color_net import ColorNet
-from ..models.maps import Region
 from ..models.registry import companion_weights
 from ..models.weights import build_model, load_weights
 

@@ -15,11 +15,11 @@ import numpy as np
 from ..engine.engine import Engine
 from ..engine.moment_sum import MomentSum
 from ..engine.passes import measured_stages
+from ..geometry.region import Region
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH
-from ..imaging.source import WHOLE, Source, is_stored
+from ..imaging.source import Source, is_stored
 from ..models.contract import KnownMoments
-from ..models.maps import Region
 from ..progress import Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair, without_data
 from .request import Request
@@ -44,7 +44,7 @@ class _TileTask:
         one = replace(self.request.first, data=first)
         two = one if second is None else replace(self.request.second, data=second)
         request = replace(self.request, first=one, second=two)
-        return PlanePair(request, (), (self.reads.top, self.reads.left), correction)
+        return PlanePair(request, (), self.reads, correction)
 
     def survey_chroma(self, first: Any, second: Any) -> Any:
         """Return what the network that decides about colour needs to know of a strip."""
@@ -125,7 +125,7 @@ def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool)
     from dask.delayed import delayed
     from dask.graph_manipulation import clone
 
-    bare, plane = replace(source, data=None), source.array(place, WHOLE)
+    bare, plane = replace(source, data=None), source.array(place)
     parts = [plane]
     if hasattr(plane, "dask"):
         plane = plane.rechunk({-1: -1}) if source.coloured else plane
@@ -176,7 +176,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
         tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
     ) -> tuple[_TileTask, Any, Any]:
         reads = tile.expand_within(margin + FILL_REACH, image)
-        first, second = request.arrays(index, reads.slices)
+        first, second = request.arrays(index, reads)
         return _TileTask(bare, tile, reads, image), first, second
 
     def correction_of(index: tuple[int, ...]) -> Any:
@@ -200,7 +200,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
 
     def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
         what = _TileTask(bare, image, image, image)
-        first, second = request.arrays(index, image.slices)
+        first, second = request.arrays(index, image)
         correction = correction_of(index)
         both = delayed(what.fuse, nout=2, pure=False)(
             shared_engine, checked(index), first, second, correction

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..geometry.region import Region
 from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
-from ..imaging.source import WHOLE, Slices, Source, SourcePlane, read_sources
+from ..imaging.source import Source, SourcePlane, read_sources
 
 
 @dataclass(frozen=True)
@@ -65,20 +66,20 @@ class Request:
         return one, two
 
     def planes(
-        self, index: tuple[int, ...], part: Slices = WHOLE
+        self, index: tuple[int, ...], region: Region | None = None
     ) -> tuple[SourcePlane, SourcePlane]:
-        """Return both sources' planes at an index of the result, or a part of them."""
+        """Return both sources' planes at an index of the result, or a region of them."""
         one, two = self.places(index)
-        first = self.first.plane(one, self.limits[0], part)
+        first = self.first.plane(one, self.limits[0], region)
         if self.second is self.first:
             return first, first
-        return first, self.second.plane(two, self.limits[1], part)
+        return first, self.second.plane(two, self.limits[1], region)
 
-    def arrays(self, index: tuple[int, ...], part: Slices) -> tuple[Any, Any]:
-        """Return both sources' arrays of a part of a plane; None for a second that is the first."""
+    def arrays(self, index: tuple[int, ...], region: Region) -> tuple[Any, Any]:
+        """Return both sources' arrays of a region; None for a second that is the first."""
         one, two = self.places(index)
-        first = self.first.array(one, part)
-        return first, None if self.second is self.first else self.second.array(two, part)
+        first = self.first.array(one, region)
+        return first, None if self.second is self.first else self.second.array(two, region)
 
     def require_data(self, index: tuple[int, ...]) -> None:
         """Refuse planes without a single finite pixel, with an `InvalidInputError`."""

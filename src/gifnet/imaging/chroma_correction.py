@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..geometry.region import Region
+
 Floats = npt.NDArray[np.floating]
 
 
@@ -25,8 +27,9 @@ class ChromaCorrection:
     values: npt.NDArray[np.float32]
     factor: int
 
-    def part(self, rows: slice, columns: slice) -> Floats:
+    def part(self, region: Region) -> Floats:
         """Return the correction of a region, linear between the middles of blocks."""
+        rows, columns = region.slices
         if self.factor == 1:
             return self.values[rows, columns]
         return self._along(self._along(self.values, rows, 0), columns, 1)

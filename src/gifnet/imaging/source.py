@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError
+from ..geometry.region import Region
 from .colour import chroma, luminance
 from .ranges import Range, normalise
 
 Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-#: Rows and columns of a plane.
-Slices: TypeAlias = tuple[slice, slice]
-WHOLE: Slices = (slice(None), slice(None))
 #: A plane is searched for data in parts of this side.
 _LOOK = 2048
 #: napari guesses RGB(A) from this many pixels a side on
@@ -98,13 +96,15 @@ class Source:
         # dask arrays say by their meta what their parts are.
         return isinstance(getattr(self.data, "_meta", self.data), np.ma.MaskedArray)
 
-    def array(self, index: tuple[int, ...], part: Slices) -> Any:
-        """Return a part of a plane as it is stored, lazy if the source is."""
-        return self.data[(*index, *part)]
+    def array(self, index: tuple[int, ...], region: Region | None = None) -> Any:
+        """Return a plane or a region of it as it is stored, lazy if the source is."""
+        return self.data[(*index, ...) if region is None else (*index, *region.slices)]
 
-    def _values(self, index: tuple[int, ...], part: Slices) -> tuple[npt.NDArray[Any], Any]:
-        """Return the values of a part of a plane, and its alpha."""
-        values = self.array(index, part)
+    def _values(
+        self, index: tuple[int, ...], region: Region | None
+    ) -> tuple[npt.NDArray[Any], Any]:
+        """Return the values of a region of a plane, and its alpha."""
+        values = self.array(index, region)
         if hasattr(values, "dask"):
             values = values.compute()  # np.asarray would drop a mask
         if not isinstance(values, np.ma.MaskedArray):
@@ -120,8 +120,8 @@ class Source:
         height, width = self.shape[-2:]
         for top in range(0, height, _LOOK):
             for left in range(0, width, _LOOK):
-                part = (slice(top, top + _LOOK), slice(left, left + _LOOK))
-                valid = self._valid(self._values(index, part)[0])
+                region = Region(top, left, top + _LOOK, left + _LOOK)
+                valid = self._valid(self._values(index, region)[0])
                 if valid is None or valid.any():
                     return True
         return False
@@ -145,9 +145,11 @@ class Source:
         if not self.has_data(index):
             raise self.no_data(index)
 
-    def plane(self, index: tuple[int, ...], limits: Range, part: Slices = WHOLE) -> SourcePlane:
-        """Return a part of the plane at an index of the leading axes, by default all of it."""
-        values, alpha = self._values(index, part)
+    def plane(
+        self, index: tuple[int, ...], limits: Range, region: Region | None = None
+    ) -> SourcePlane:
+        """Return the plane at an index of the leading axes, or a region of it."""
+        values, alpha = self._values(index, region)
         valid = self._valid(values)
         values = normalise(np.ma.getdata(values), limits)
         if not self.coloured:

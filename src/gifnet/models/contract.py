@@ -15,9 +15,10 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ..geometry.region import Region
 from .gifnet.attention import Moments
 from .heads import Fused
-from .maps import Region, crop
+from .maps import crop
 
 #: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
 #: what these hand on to each other stays in a core's cache.

@@ -14,10 +14,11 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ...geometry.region import Region
 from ..contract import KnownMoments, Pipeline, ReadyStage, StageTask, autocast, whole_plane_pipeline
 from ..gifnet.attention import EPSILON, Moments
 from ..heads import Fused
-from ..maps import Region, crop
+from ..maps import crop
 from .efrufn import EFRUFN, ConvergenceWarning, Settled
 from .either_order import EitherOrder
 from .frufn import FRUFN

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..maps import Region, convolve
+from ...geometry.region import Region
+from ..maps import convolve
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ...geometry.region import Region
 from ..contract import KnownMoments, Pipeline, Planes, ReadyStage, Stage, StageTask
 from ..heads import Fused
 from ..layers import ReflectConv
-from ..maps import Region, convolution_output, crop, reflect
+from ..maps import convolution_output, crop, reflect
 from .folding import Convolution, ConvolutionFolding, to_float64
 from .network import Branch, GIFNet, InteractionBlock, other_branch
 from .tiled_block import BlockWeights, ReadyBlock

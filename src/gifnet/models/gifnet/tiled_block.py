@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...geometry.region import Region
 from ..contract import BYTES_AT_ONCE
-from ..maps import Region, convolution_output, crop, reflect
+from ..maps import convolution_output, crop, reflect
 from .attention import Moments, TaskBlock
 from .folding import Convolution, ConvolutionFolding, Layout, to_float64
 
