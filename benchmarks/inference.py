@@ -109,7 +109,7 @@ def measure(
             return fuser.fuse(first, second)
 
     else:
-        module = build_model(load_weights(None, "gifnet"), "gifnet").to(device)
+        module = build_model(load_weights(None, "gifnet")).to(device)
         if method == "transcription":
             from .transcription import Transcription
 

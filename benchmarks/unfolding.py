@@ -78,7 +78,7 @@ def costs() -> str:
 
 def residuals(weights: str, first: str, second: str) -> str:
     """Return the table of the mask's relative residual after so many evaluations."""
-    module = build_model(load_weights(weights, "efrufn"), "efrufn").train()
+    module = build_model(load_weights(weights, "efrufn")).train()
     planes = [plane_of(path) for path in (first, second)]
     lines = ["| evaluations | residual |", "|---:|---:|"]
     for count in ITERATIONS:
@@ -94,7 +94,7 @@ def quality(stage: str, data: str, weights: str | None, limit: int) -> str:
     count = min(limit, len(dataset.validation))
     pairs = [dataset.validation_pair(i * len(dataset.validation) // count) for i in range(count)]
     loaded = load_weights(weights, "efrufn", "ivif" if stage == "ivif" else stage)
-    module = build_model(loaded, "efrufn").train()
+    module = build_model(loaded).train()
     fabric = make_fabric(config)
     lines = [
         "| evaluations | PSNR | SSIM | PSNR, mask alone | largest residual |",

@@ -22,8 +22,7 @@ from gifnet.evaluation.datasets import Dataset
 from gifnet.evaluation.pair import Bytes, Pair, bands_picture
 from gifnet.metrics import METRICS
 from gifnet.models.gifnet.network import Branch, GIFNet
-from gifnet.models.registry import model_spec
-from gifnet.models.weights import identify, load_weights
+from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Progress
 from gifnet.training.gifnet.config import TrainingConfig
 from gifnet.training.gifnet.trainer import train_gifnet
@@ -68,12 +67,10 @@ class _Module:
 
     def __init__(self, name: str, weights: Path, main: Branch, device: str):
         self.name = self.title = name
-        model = identify(weights)
-        loaded = load_weights(weights, model)
+        loaded = load_weights(weights)
         self.device = resolve_device(device)
-        module = model_spec(model).build()
+        module = build_model(loaded)
         assert isinstance(module, GIFNet)
-        module.load_state_dict(loaded.state)
         self.module = module.to(self.device).eval()
         self.main, self.sha256 = main, loaded.sha256
 

@@ -129,7 +129,7 @@ def _fuse_of(method: object) -> Fuse:
     from gifnet.models.weights import build_model
 
     assert isinstance(method, Network)
-    module = build_model(method.fuser.weights, method.model).to(method.fuser.device).eval()
+    module = build_model(method.fuser.weights).to(method.fuser.device).eval()
 
     def fuse(first: Tensor, second: Tensor) -> Tensor:
         image: Tensor = module(first, second).image

@@ -194,7 +194,7 @@ def transfer(
         reporter.expect(len(rows) * len(pairs))
         found = {}
         for title, name in rows.items():
-            module = build_model(load_weights(weights[name], model), model)
+            module = build_model(load_weights(weights[name], model))
             found[title] = _score(module, stage, pairs, reporter)
         lines += _table(stage, found, len(pairs))
     return "\n".join(lines)

@@ -59,7 +59,7 @@ def seen(
 
     monkeypatch.setattr(Engine, "run_steps", run_steps)
     monkeypatch.setattr(
-        "gifnet.models.registry.ModelSpec.bundled_weights",
+        "gifnet.models.spec.ModelSpec.bundled_weights",
         lambda self, task=None: random_weights,
     )
     return calls

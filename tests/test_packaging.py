@@ -13,7 +13,7 @@ import pytest
 from npe2 import PluginManifest
 
 import gifnet
-from gifnet.models.registry import MODELS
+from gifnet.models.registry import SPECS
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "napari-gifnet"
@@ -21,7 +21,11 @@ IN_BOTH = [
     "napari_gifnet/napari.yaml",
     "napari_gifnet/py.typed",
     "{core}gifnet/py.typed",
-    *(f"{{core}}gifnet/weights/{spec.bundled}" for spec in MODELS.values() if spec.bundled),
+    *(
+        f"{{core}}gifnet/weights/{spec.bundled[None]}"
+        for spec in SPECS.values()
+        if None in spec.bundled
+    ),
 ]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from gifnet.models.registry import model_spec
-from gifnet.models.weights import identify, load_weights, save_weights
+from gifnet.models.weights import load_weights, save_weights
 
 
 def main() -> None:
@@ -29,11 +29,11 @@ def main() -> None:
         parser.error("every file needs a share: FILE=SHARE")
     if abs(sum(shares) - 1) > 1e-6:
         parser.error(f"the shares add up to {sum(shares):g}, not 1")
-    models = {identify(path) for path, _, _ in given}
+    files = [load_weights(path) for path, _, _ in given]
+    models = {file.model for file in files}
     if len(models) > 1:
         parser.error(f"the files are of different models: {', '.join(sorted(models))}")
     (model,) = models
-    files = [load_weights(path, model) for path, _, _ in given]
     state = {
         name: sum(
             (share * file.state[name].double() for file, share in zip(files, shares, strict=True)),

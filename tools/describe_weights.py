@@ -14,7 +14,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from gifnet.models.weights import build_model, identify, load_weights, save_weights
+from gifnet.models.weights import build_model, load_weights, save_weights
 
 
 def main() -> None:
@@ -26,8 +26,7 @@ def main() -> None:
     parser.add_argument("--commit", help="of the code that trained; the working tree's by default")
     parser.add_argument("--renew", action="store_true", help="replace what the card has already")
     arguments = parser.parse_args()
-    model = identify(arguments.weights)
-    weights = load_weights(str(arguments.weights), model)
+    weights = load_weights(arguments.weights)
     notes = json.loads(arguments.notes.read_text(encoding="utf-8"))
     if (twice := sorted(set(notes) & set(weights.card))) and not arguments.renew:
         parser.error(f"{arguments.notes} repeats {twice} of the card; --renew replaces them")
@@ -38,7 +37,7 @@ def main() -> None:
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
     )
-    module = build_model(weights, model)
+    module = build_model(weights)
     card = {**weights.card, "commit": commit, **notes}
     print(save_weights(module, arguments.out, card))
 

@@ -10,7 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from gifnet.models.registry import MODELS, ModelSpec, model_spec
+from gifnet.models.registry import MODELS, model_spec
+from gifnet.models.spec import ModelSpec
 from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
 from gifnet.tasks import TASKS, best_model
 

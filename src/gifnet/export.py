@@ -82,7 +82,7 @@ def export(
     if format == "onnx":
         _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     spec = model_spec(model)
-    module = _plain(load_for_inference(load_weights(weights, model), model), spec.has_share)
+    module = _plain(load_for_inference(load_weights(weights, model)), spec.has_share)
     program = _program(module)
     difference: list[float] = []
 

@@ -18,7 +18,7 @@ from gifnet.engine.threads import Workers, cpu_threads
 from gifnet.engine.tile_io import TileBuffer
 from gifnet.errors import Cancelled, DeviceError, GifnetWarning, InvalidInputError
 from gifnet.geometry.region import Region
-from gifnet.models.gifnet.attention import Moments
+from gifnet.models.contract import Moments
 from gifnet.models.gifnet.network import GIFNet
 from gifnet.models.gifnet.tiled import gifnet_pipeline
 from gifnet.models.registry import MODELS
@@ -29,7 +29,7 @@ from tests.helpers.engine_samples import CPU, limit_memory, make_engine, planes,
 
 @pytest.fixture(scope="module")
 def module(random_weights):
-    module = build_model(load_weights(random_weights, "gifnet"), "gifnet")
+    module = build_model(load_weights(random_weights, "gifnet"))
     # Untrained, the head hardly reacts; make a fault in its input visible.
     with torch.no_grad():
         module.decoder.convs.last.weight.mul_(20)
@@ -83,7 +83,7 @@ def test_the_folded_network_is_the_plain_one(head, multiple):
 def test_a_model_without_stages_runs_whole(module):
     from dataclasses import replace
 
-    spec = replace(MODELS["gifnet"], fold=None)
+    spec = replace(MODELS["gifnet"], pipeline_factory="")
     first, second = planes(40, 60)
     engine = Engine(spec.pipeline(module, CPU, torch.float32), spec, tile=16)
     image, mask = whole(module, first, second)

@@ -21,7 +21,7 @@ FILES = ("medical", "meif_crop", "nir_crop", "remote_band1")
 @pytest.fixture(scope="module")
 def network(shared_dir: Path) -> torch.nn.Module:
     weights = load_weights(shared_dir / "reference/gifnet/official.model", "gifnet-cvpr")
-    return build_model(weights, "gifnet-cvpr")
+    return build_model(weights)
 
 
 def planes(golden: np.lib.npyio.NpzFile) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ from gifnet.imaging.chroma_correction import ChromaCorrection
 from gifnet.models.frufn.color_net import ColorNet
 from gifnet.models.frufn.efrufn import EFRUFN
 from gifnet.models.registry import model_spec
+from gifnet.models.spec import ModelSpec
 from gifnet.models.weights import save_weights
 from gifnet.options import FuseOptions
 from gifnet.tasks import TASKS, best_model
@@ -40,8 +41,12 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorNet:
             parameter.zero_()
     path = tmp_path / "color-net.safetensors"
     save_weights(module, path, {"model": "color-net"})
-    for user in ("gifnet.models.weights", "gifnet.fusion.color_net"):
-        monkeypatch.setattr(f"{user}.companion_weights", lambda name: path)
+    bundled = ModelSpec.bundled_weights
+    monkeypatch.setattr(
+        ModelSpec,
+        "bundled_weights",
+        lambda self, task=None: path if self.name == "color-net" else bundled(self, task),
+    )
 
     def shifted(self: ColorNet, luminance: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         return torch.tensor([0.1, -0.05]).view(1, 2, 1, 1) + torch.zeros_like(luminance)

@@ -43,7 +43,7 @@ def test_saved_weights_come_back_with_card_and_hash(
     assert weights.card == CARD
     assert weights.source == str(path)
     assert weights.sha256 == digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    rebuilt = build_model(weights, name)
+    rebuilt = build_model(weights)
     assert not rebuilt.training
     assert not any(parameter.requires_grad for parameter in rebuilt.parameters())
     for key, value in modules[name].state_dict().items():
@@ -293,5 +293,5 @@ def test_weights_take_none_of_the_callers_random_numbers() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    build_model(load_weights(None, "gifnet"), "gifnet")
+    build_model(load_weights(None, "gifnet"))
     assert torch.equal(torch.rand(4), expected)

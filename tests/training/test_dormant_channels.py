@@ -2,7 +2,7 @@
 
 import torch
 
-from gifnet.models.layers import ConvStack
+from gifnet.models.gifnet.blocks import ConvStack
 from gifnet.training.gifnet.config import recipe
 from gifnet.training.gifnet.dormant_channels import revive_dead_channels
 from gifnet.training.gifnet.losses import photography_loss

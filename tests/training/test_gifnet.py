@@ -217,7 +217,7 @@ def test_the_average_follows_the_weights(trainer: GIFNetTrainer) -> None:
 def test_validation_scores_the_held_back_triplets(trainer: GIFNetTrainer) -> None:
     class Perfect(torch.nn.Module):
         def forward(self, first: Tensor, second: Tensor) -> Any:
-            from gifnet.models.heads import Fused
+            from gifnet.models.contract import Fused
 
             return Fused(target, None)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gifnet.models.layers import ReflectConv
+from gifnet.models.gifnet.blocks import ReflectConv
 from gifnet.models.weights import load_weights
 from gifnet.training.gifnet.config import RECIPES, TrainingConfig
 from gifnet.training.gifnet.depthwise import speed_up_depthwise

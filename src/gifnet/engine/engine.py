@@ -20,7 +20,7 @@ import torch
 from ..errors import DeviceError, GifnetWarning
 from ..geometry.region import Region
 from ..models.contract import KnownMoments, Pipeline
-from ..models.registry import ModelSpec
+from ..models.spec import ModelSpec
 from ..progress import Reporter
 from .device import float32_products
 from .feature_maps import bytes_per_pixel
@@ -88,7 +88,7 @@ class Engine:
 
     def tile_size(self, height: int, width: int) -> int:
         """Return the greatest side of the tiles of a plane, 0 for one tile."""
-        if self.spec.fold is None:
+        if not self.spec.runs_in_tiles:
             return 0
         if self.tile != "auto":
             size = int(self.tile)
@@ -244,7 +244,7 @@ class Engine:
         longest = max(image.height, image.width)
         size = self.tile_size(image.height, image.width) or longest
         half = size // 2 // self.pipeline.window * self.pipeline.window
-        if half >= SMALLEST_TILE and self.spec.fold is not None:
+        if half >= SMALLEST_TILE and self.spec.runs_in_tiles:
             return replace(self, tile=half)
         reason = str(error).splitlines()[0]
         if self.fallback is None:
@@ -304,7 +304,7 @@ class Engine:
     def _passes(
         self, source: PlaneReader, image: Region, *, keep: bool = False, known: KnownMoments = ()
     ) -> Iterator[tuple[TileBuffer, Passes]]:
-        margin = self.spec.halo if self.spec.fold else max(image.height, image.width)
+        margin = self.spec.halo if self.spec.runs_in_tiles else max(image.height, image.width)
         window = TileBuffer(source, image, margin, self.device, ahead=self.device.type == "cuda")
         workers = Workers(self._threads)
         try:

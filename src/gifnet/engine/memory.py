@@ -10,7 +10,7 @@ import torch
 
 from ..errors import DeviceError
 from ..geometry.region import Region
-from ..models.registry import ModelSpec
+from ..models.spec import ModelSpec
 
 #: Greatest side of tiles in pixels that are computed at once: margins cost little by then.
 LARGEST_TILE = 2048

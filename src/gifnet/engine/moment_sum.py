@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..models.contract import BYTES_AT_ONCE
-from ..models.gifnet.attention import EPSILON, Moments
+from ..models.contract import BYTES_AT_ONCE, EPSILON, Moments
 
 
 @dataclass

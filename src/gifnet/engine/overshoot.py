@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..geometry.region import Region
-from ..models.contract import KnownMoments, Pipeline, ReadyStage, Stage, StageTask
-from ..models.heads import Fused
+from ..models.contract import Fused, KnownMoments, Pipeline, ReadyStage, Stage, StageTask
 from ..models.maps import crop
 
 #: Result and surroundings are compared in 5 x 5 pixels, the range is that of 9 x 9.

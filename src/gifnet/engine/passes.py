@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from ..geometry.region import Region
-from ..models.contract import KnownMoments, Pipeline, Planes, ReadyStage, StageTask
-from ..models.gifnet.attention import Moments
-from ..models.heads import Fused
+from ..models.contract import Fused, KnownMoments, Moments, Pipeline, Planes, ReadyStage, StageTask
 from ..models.maps import crop
 from .feature_maps import Features, Slots
 from .moment_sum import MomentSum

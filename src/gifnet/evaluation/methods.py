@@ -289,6 +289,6 @@ def network_from(name: str, path: Path, device: str = "auto") -> Network:
     WeightsError
         If the file cannot be used.
     """
-    from ..models.weights import identify
+    from ..models.weights import load_weights
 
-    return Network(name, name, identify(path), path, device)
+    return Network(name, name, load_weights(path).model, path, device)

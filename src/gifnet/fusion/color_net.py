@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from ..geometry.region import Region
 from ..imaging.chroma_correction import ChromaCorrection
 from ..models.frufn.color_net import ColorNet
-from ..models.registry import companion_weights
+from ..models.registry import SPECS
 from ..models.weights import build_model, load_weights
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ColorNetChroma:
     """
 
     def __init__(self, device: torch.device):
-        module = build_model(load_weights(None, "color-net"), "color-net")
+        module = build_model(load_weights(None, "color-net"))
         assert isinstance(module, ColorNet)
         self._module, self._device = module.to(device), device
 
@@ -91,4 +91,4 @@ def _factor(shape: tuple[int, int]) -> int:
 
 def make_colornet_chroma(device: torch.device) -> ColorNetChroma | None:
     """Return what mixes chroma on a device, None where the installation has no weights for it."""
-    return None if companion_weights("color-net") is None else ColorNetChroma(device)
+    return None if not SPECS["color-net"].has_weights() else ColorNetChroma(device)

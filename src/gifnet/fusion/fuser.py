@@ -260,7 +260,7 @@ class Fuser:
         if self._module is None:
             from ..models.weights import load_for_inference
 
-            self._module = load_for_inference(self.weights, self.options.model)
+            self._module = load_for_inference(self.weights)
         if (device, dtype) not in self._pipelines:
             spec = model_spec(self.options.model)
             self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)

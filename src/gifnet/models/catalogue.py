@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .registry import MODELS, ModelSpec
+from .registry import MODELS
+from .spec import ModelSpec
+from .weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,6 @@ class ModelInfo:
 
 def list_models() -> list[ModelInfo]:
     """Return every model, with the sha256 and card of its bundled weights."""
-    from .weights import load_weights
-
     models = []
     for spec in MODELS.values():
         bundled = spec.has_weights()
@@ -59,7 +59,5 @@ def list_models() -> list[ModelInfo]:
 
 
 def _bundled(spec: ModelSpec, task: str) -> BundledWeights:
-    from .weights import load_weights
-
     weights = load_weights(None, spec.name, task)
     return BundledWeights(spec.bundled_name(task), weights.sha256, weights.card)

@@ -10,19 +10,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..geometry.region import Region
-from .gifnet.attention import Moments
-from .heads import Fused
-from .maps import crop
 
 #: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
 #: what these hand on to each other stays in a core's cache.
 BYTES_AT_ONCE = 3 << 18
+
+
+class Fused(NamedTuple):
+    """A fused plane and, where the head has one, the first source's share of every pixel.
+
+    Both are (B, 1, H, W); `share` is in [0, 1].
+    """
+
+    image: Tensor
+    share: Tensor | None
+
+
+#: What is added to the variance of every activation.
+EPSILON = 1e-5
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of an activation over channels, height and width.
+
+    Both are (B, 1, 1, 1) tensors. A network that depends on the rest of the
+    image by moments alone can run on any part of it once they are known.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, eps: float = EPSILON) -> Moments:
+        """Measure `x`, a (B, C, H, W) tensor; `eps` is added to the variance."""
+        # bfloat16 has 8 bits of mantissa: its sums over a megapixel are worthless.
+        x = x.float()
+        mean = x.mean(dim=(1, 2, 3), keepdim=True)
+        variance = (x - mean).square().mean(dim=(1, 2, 3), keepdim=True)
+        return cls(mean, torch.sqrt(variance + eps))
+
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
 Planes: TypeAlias = Callable[[Region], Tensor]
@@ -129,39 +161,3 @@ class Pipeline:
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """Return the context in which a plain module computes in a number format."""
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
-
-
-class WholePlane:
-    """A module as a stage that computes the whole plane, whatever region is asked for."""
-
-    name = "whole plane"
-    maps: tuple[int, ...] = ()
-    measured: tuple[int, ...] = ()
-    shift = 0
-    block_factor = 1
-
-    def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype):
-        self._module = module
-        self._device, self._dtype = device, dtype
-
-    def bounds(self, image: Region) -> Region:
-        return image
-
-    def reads(self, to: Region, image: Region) -> Region:
-        return image
-
-    def with_moments(self, known: KnownMoments) -> ReadyStage:
-        return self
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
-        first, second = part.planes(part.image).split(1, dim=1)
-        with autocast(self._device, self._dtype):
-            # Moved here: other pipelines of the same module may be on other devices.
-            fused: Fused = self._module.to(self._device)(first, second)
-        maps = (fused.image, fused.share)
-        return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
-
-
-def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    """Return a pipeline of one stage that runs a module on whole planes."""
-    return Pipeline((WholePlane(module, device, dtype),), 1, device, dtype, at_once=True)

@@ -1,90 +1,9 @@
-"""Convolutional building blocks shared by the fusion networks."""
+"""Building blocks that the networks share: padding and window grids."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-
-class ReflectConv(nn.Conv2d):
-    """An odd-sized convolution that reflects its input at the border and keeps its size.
-
-    Reflecting rather than padding with zeros keeps flat regions flat up to the border.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, size: int = 3, *, groups: int = 1):
-        super().__init__(
-            channels_in,
-            channels_out,
-            size,
-            padding=size // 2,
-            padding_mode="reflect",
-            groups=groups,
-        )
-
-    def reset_parameters(self) -> None:
-        """Initialise for the ReLU that mostly follows (He et al., 2015).
-
-        PyTorch's default shrinks the signal threefold a layer; five layers on, the biases
-        drown it, and the decoder's ReLUs die before it has grown.
-        """
-        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
-
-
-def pointwise(channels_in: int, channels_out: int, *, bias: bool = True) -> nn.Conv2d:
-    """Return a 1 x 1 convolution."""
-    return nn.Conv2d(channels_in, channels_out, 1, bias=bias)
-
-
-class ConvStack(nn.Sequential):
-    """Reflect-padded 3 x 3 convolutions with ReLU between them and none after the last."""
-
-    def __init__(self, *channels: int):
-        layers: list[nn.Module] = []
-        for before, after in pairwise(channels):
-            layers += [ReflectConv(before, after), nn.ReLU()]
-        super().__init__(*layers[:-1])
-
-    @property
-    def last(self) -> nn.Conv2d:
-        """The last convolution."""
-        conv = self[-1]
-        assert isinstance(conv, nn.Conv2d)
-        return conv
-
-
-class DenseEncoder(nn.Module):
-    """GIFNet's shared encoder S-Enc: three densely connected 3 x 3 convolutions.
-
-    The two luminance planes are stacked, first source first, and every convolution sees
-    all that came before it. The planes themselves stay among the features, so the later
-    stages always have the original signal at hand (paper, Sec. 3.3).
-
-    Parameters
-    ----------
-    sources : int
-        Number of input planes.
-    growth : int
-        Feature maps that each convolution adds.
-    """
-
-    def __init__(self, sources: int = 2, growth: int = 32, depth: int = 3):
-        super().__init__()
-        self.convs = nn.ModuleList(
-            ReflectConv(sources + index * growth, growth) for index in range(depth)
-        )
-        self.channels = sources + depth * growth
-
-    def forward(self, planes: Tensor) -> Tensor:
-        features = planes
-        for conv in self.convs:
-            features = torch.cat((features, F.relu(conv(features))), dim=1)
-        return features
+from torch import Tensor
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
@@ -94,3 +13,40 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     if not right and not bottom:
         return x
     return F.pad(x, (0, right, 0, bottom), mode="reflect")
+
+
+class WindowGrid:
+    """Cuts a map into windows and puts windows back together into a map.
+
+    The grid of the unshifted block starts at the image's corner, that of the shifted
+    block `shift` pixels above and left of it. What the grid needs beyond the border is
+    reflected, not rolled around, and cut off again afterwards.
+    """
+
+    def __init__(self, height: int, width: int, window: int, shift: int):
+        self.height, self.width = height, width
+        self.window, self.shift = window, shift
+        self.bottom = -(height + shift) % window
+        self.right = -(width + shift) % window
+        self.rows = (height + shift + self.bottom) // window
+        self.columns = (width + shift + self.right) // window
+
+    def split(self, x: Tensor, heads: int) -> Tensor:
+        """Return (B * windows, heads, window^2, C / heads) of a (B, C, H, W) map."""
+        if self.shift or self.bottom or self.right:
+            x = F.pad(x, (self.shift, self.right, self.shift, self.bottom), mode="reflect")
+        batch, channels = x.shape[:2]
+        x = x.reshape(
+            batch, heads, channels // heads, self.rows, self.window, self.columns, self.window
+        )
+        x = x.permute(0, 3, 5, 1, 4, 6, 2)
+        return x.reshape(-1, heads, self.window**2, channels // heads)
+
+    def join(self, windows: Tensor) -> Tensor:
+        """Undo `split`."""
+        heads, depth = windows.shape[1], windows.shape[3]
+        x = windows.reshape(-1, self.rows, self.columns, heads, self.window, self.window, depth)
+        x = x.permute(0, 3, 6, 1, 4, 2, 5)
+        x = x.reshape(-1, heads * depth, self.rows * self.window, self.columns * self.window)
+        top = left = self.shift
+        return x[:, :, top : top + self.height, left : left + self.width]

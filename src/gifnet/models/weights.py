@@ -7,6 +7,7 @@ what is known about them.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
@@ -14,15 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from ..errors import InvalidInputError, WeightsError, WriteError
-from .frufn import checkpoint as keymap_efrufn
-from .gifnet import checkpoint as keymap
-from .registry import COMPANIONS, MODELS, ModelSpec, companion_weights, model_spec
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from ..tasks import DEFAULT_MODEL
+from .registry import MODELS, SPECS, model_spec
+from .spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Weights:
 
     Attributes
     ----------
+    model : str
+        The registry name of the model that they belong to.
     state : dict of str to Tensor
         Tensors under this package's names.
     source : str
@@ -41,6 +46,7 @@ class Weights:
         The model card; empty for files without one.
     """
 
+    model: str
     state: dict[str, Tensor]
     source: str
     sha256: str
@@ -57,7 +63,7 @@ def recognise(state: Mapping[str, Tensor]) -> str:
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     known = {}
-    for name in (*MODELS, *COMPANIONS):
+    for name in SPECS:
         known[name] = _expected_shapes(name)
         if shapes == known[name]:
             return name
@@ -80,11 +86,9 @@ def _some(names: list[str], limit: int = 3) -> str:
 
 
 def _build(name: str) -> nn.Module:
-    """Return a model or companion with random weights, which are not the caller's numbers."""
-    import torch
-
+    """Return a network with random weights, which are not the caller's random numbers."""
     with torch.random.fork_rng(devices=[]):
-        return COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
+        return SPECS[name].build()
 
 
 @lru_cache
@@ -94,16 +98,19 @@ def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in state.items()}
 
 
-def load_weights(weights: str | Path | None, model: str, task: str | None = None) -> Weights:
-    """Load weights for a model.
+def load_weights(
+    weights: str | Path | None, model: str | None = None, task: str | None = None
+) -> Weights:
+    """Load weights, of a given model or of the one that the file belongs to.
 
     Parameters
     ----------
     weights : None, str or Path
         None for the bundled weights, or a path to a safetensors file or to an authors'
         checkpoint (a pickled state dict, loaded without running any code in it).
-    model : str
-        The registry name, or "color-net".
+    model : str, optional
+        The registry name. If left out, the model is recognised from the file; the default model
+        for bundled weights.
     task : str, optional
         Which of a model's bundled weights, where it has some for every task.
 
@@ -112,9 +119,11 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
     WeightsError
         If the file is missing, unreadable, or belongs to another model.
     """
-    spec = None if model in COMPANIONS else model_spec(model)
+    if model is not None and model not in SPECS:
+        model_spec(model)
     if weights is None:
-        data, source = _bundled_companion(model) if spec is None else _bundled(spec, task)
+        model = model or DEFAULT_MODEL
+        data, source = _bundled(SPECS[model], task)
     else:
         path = Path(weights).expanduser()
         source = str(path)
@@ -129,7 +138,7 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
             raise WeightsError(f"Cannot read the weights file {source!r}: {error}") from error
     state, card = _parse(data, source)
     found = recognise(state)
-    if found != model:
+    if model not in (None, found):
         raise WeightsError(
             f"The weights {source!r} belong to model {found!r}, not {model!r}; "
             f"pass model={found!r}."
@@ -137,29 +146,7 @@ def load_weights(weights: str | Path | None, model: str, task: str | None = None
     bad = [key for key, value in state.items() if not bool(value.isfinite().all())]
     if bad:
         raise WeightsError(f"The weights {source!r} are not finite in {_some(bad)}.")
-    return Weights(state, source, hashlib.sha256(data).hexdigest(), card)
-
-
-def identify(path: str | Path) -> str:
-    """Return the registry name of the model that a weights file belongs to.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, unreadable, or belongs to no known model.
-    """
-    path = Path(path).expanduser()
-    try:
-        return recognise(_parse(path.read_bytes(), str(path))[0])
-    except OSError as error:
-        raise WeightsError(f"Cannot read the weights file {str(path)!r}: {error}") from error
-
-
-def _bundled_companion(name: str) -> tuple[bytes, str]:
-    path = companion_weights(name)
-    if path is None:
-        raise WeightsError(f"No weights are bundled for {name!r}: give a path.")
-    return path.read_bytes(), f"bundled:{path.name}"
+    return Weights(found, state, source, hashlib.sha256(data).hexdigest(), card)
 
 
 def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
@@ -183,9 +170,6 @@ def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]
     # first bytes of a pickle or a zip archive; its ninth byte is always the header's brace.
     if data[8:9] != b"{" and (data[:2] == b"PK" or data[:1] == b"\x80"):
         return _parse_pickle(data, source), {}
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
         state = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
@@ -198,10 +182,6 @@ def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]
 
 
 def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
-    import io
-
-    import torch
-
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises nearly anything
@@ -213,31 +193,22 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
         isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
     ):
         raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
-    if keymap.is_published(state):
-        return keymap.translate(state)
-    if keymap_efrufn.is_published(state):
-        return keymap_efrufn.translate(state)
+    for spec in SPECS.values():
+        if spec.checkpoint is not None and spec.checkpoint.is_published(state):
+            return spec.checkpoint.translate(state)
     return dict(state)
 
 
-def build_model(weights: Weights, model: str) -> nn.Module:
+def build_model(weights: Weights) -> nn.Module:
     """Return the model with the weights in it, in evaluation mode on the CPU."""
-    module = _build(model)
+    module = _build(weights.model)
     module.load_state_dict(weights.state)
     return module.eval().requires_grad_(False)
 
 
-def load_for_inference(weights: Weights, model: str) -> nn.Module:
-    """Return the model with the weights in it as it is meant to fuse; see `build_model`.
-
-    That is the model itself, or, where the weights' card asks for it, `EitherOrder` of it.
-    """
-    module = build_model(weights, model)
-    if not weights.card.get("either_order"):
-        return module
-    from .frufn.either_order import EitherOrder
-
-    return EitherOrder(module).eval()  # type: ignore[arg-type]
+def load_for_inference(weights: Weights) -> nn.Module:
+    """Return the model with the weights in it, as its descriptor has it fuse."""
+    return SPECS[weights.model].for_inference(build_model(weights), weights.card)
 
 
 def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
@@ -252,8 +223,6 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     WriteError
         If the file cannot be written.
     """
-    from safetensors.torch import save
-
     state = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     try:
         recognise(state)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
-from ..models.weights import identify, load_weights
+from ..models.weights import load_weights
 
 if TYPE_CHECKING:
     from .settings import RunSettings
@@ -72,7 +72,7 @@ def _parent(config: RunSettings) -> dict[str, Any]:
     if not config.parent:
         return {}
     try:
-        weights = load_weights(config.parent, identify(config.parent))
+        weights = load_weights(config.parent)
     except WeightsError:
         # A resumed run no longer needs them.
         return {"source": Path(config.parent).name}

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..models.frufn.frufn import FRUFN
+from ..models.gifnet.heads import BandHead, BlendHead
 from ..models.gifnet.network import GIFNet
-from ..models.heads import BandHead, BlendHead
-from ..models.weights import identify, load_weights
+from ..models.weights import load_weights
 
 _LAST = "decoder.convs.6"
 _UNIT = re.compile(r"unit\.(.+)")
@@ -30,12 +30,12 @@ def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor
     WeightsError
         If the file cannot be read or belongs to a model that cannot start this one.
     """
-    found = identify(path)
+    found = load_weights(path)
     if isinstance(module, GIFNet) and isinstance(module.head, BandHead):
-        if found == "gifnet-blend":
-            return _in_bands(load_weights(path, found).state, module.head.bands)
-    elif isinstance(module, FRUFN) and found == model.replace("frufn", "efrufn"):
-        return untied(load_weights(path, found).state, len(module.units))
+        if found.model == "gifnet-blend":
+            return _in_bands(found.state, module.head.bands)
+    elif isinstance(module, FRUFN) and found.model == model.replace("frufn", "efrufn"):
+        return untied(found.state, len(module.units))
     return load_weights(path, model).state
 
 

@@ -22,7 +22,7 @@ from gifnet.models.frufn.either_order import EitherOrder
 from gifnet.models.frufn.frufn import FRUFN
 from gifnet.models.frufn.swin_v2 import CosineAttention, SwinV2Block, log_offsets, shift_mask
 from gifnet.models.frufn.unit import MultiScaleMaskGenerator
-from gifnet.models.registry import COMPANIONS, model_spec
+from gifnet.models.registry import SPECS, model_spec
 from gifnet.models.weights import build_model, load_weights, save_weights
 
 
@@ -53,8 +53,7 @@ def frufn() -> FRUFN:
     [("frufn-published", 0.864), ("efrufn-published", 0.236), ("color-net", 0.132)],
 )
 def test_parameter_counts_are_the_papers(name: str, millions: float) -> None:
-    module = COMPANIONS[name]() if name in COMPANIONS else model_spec(name).build()
-    count = sum(p.numel() for p in module.parameters())
+    count = sum(p.numel() for p in SPECS[name].build().parameters())
     assert count / 1e6 == pytest.approx(millions, rel=0.01)
 
 
@@ -143,7 +142,7 @@ def test_the_bundled_weights_settle_on_real_pairs(task: str, shared_dir: Path) -
         path = sorted((shared_dir / "data/dev" / folder / role).iterdir())[0]
         grey = torch.from_numpy(imread(path, as_gray=True)).float()
         pair.append((grey / (255 if float(grey.max()) > 1 else 1))[-96:, -96:][None, None])
-    module = build_model(load_weights(None, "efrufn", task), "efrufn")
+    module = build_model(load_weights(None, "efrufn", task))
     with torch.no_grad():
         assert module(*pair).convergence.converged
 
@@ -276,7 +275,7 @@ def test_weights_of_every_kind_come_back(efrufn: EFRUFN, frufn: FRUFN, tmp_path:
     ):
         path = tmp_path / f"{name}.safetensors"
         save_weights(module, path, {"model": name})
-        rebuilt = build_model(load_weights(path, name), name)
+        rebuilt = build_model(load_weights(path, name))
         for key, value in module.state_dict().items():
             assert torch.equal(rebuilt.state_dict()[key], value)
 
@@ -338,7 +337,7 @@ def test_the_tensor_that_nothing_reads_was_never_trained(published: Path) -> Non
 def test_the_checkpoint_fuses_and_its_mask_settles(published: Path, shared_dir: Path) -> None:
     from skimage.io import imread
 
-    module = build_model(load_weights(published, "efrufn-published"), "efrufn-published")
+    module = build_model(load_weights(published, "efrufn-published"))
     infrared, visible = (
         torch.from_numpy(imread(shared_dir / "data/dev/ivif" / role / "fight.jpg", as_gray=True))
         for role in ("infrared", "visible")

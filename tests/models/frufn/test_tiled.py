@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gifnet import Fuser, fuse
 from gifnet.engine import memory as room
+from gifnet.engine.passes import measured_stages
 from gifnet.errors import Cancelled, DeviceError, InvalidInputError
 from gifnet.models.frufn.convnext_v2 import GlobalResponseNorm
 from gifnet.models.frufn.efrufn import EFRUFN, ConvergenceWarning
@@ -129,7 +130,7 @@ def test_what_is_known_of_the_whole_stands_in_for_it(name, modules, pair):
 def test_the_registry_describes_its_tiles(name):
     spec, network = model_spec(name), MODELS[name].build()
     pipeline = spec.pipeline(network, torch.device("cpu"), torch.float32)
-    assert network.surveys == spec.statistics_stages == len(pipeline.stages) - 1
+    assert network.surveys == len(measured_stages(pipeline)) == len(pipeline.stages) - 1
     assert network.size_multiple == spec.window == pipeline.window
     assert spec.halo % spec.window == 0
 

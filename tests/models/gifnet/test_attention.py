@@ -7,13 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gifnet.models.gifnet.attention import (
-    LogPositionBias,
-    Moments,
-    RescaledLayerNorm,
-    WindowGrid,
-    window_attention,
-)
+from gifnet.models.contract import Moments
+from gifnet.models.gifnet.attention import LogPositionBias, RescaledLayerNorm, window_attention
+from gifnet.models.layers import WindowGrid
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

@@ -8,11 +8,15 @@ import torch
 from scipy.ndimage import convolve1d
 from torch import Tensor
 
+from gifnet.engine.passes import Passes, measured_stages
+from gifnet.engine.threads import Workers
 from gifnet.errors import InvalidInputError
-from gifnet.models.gifnet.attention import Moments
+from gifnet.geometry.region import Region
+from gifnet.models.contract import Moments
+from gifnet.models.gifnet.blocks import ConvStack, DenseEncoder
+from gifnet.models.gifnet.heads import BandHead, BlendHead, TanhHead
 from gifnet.models.gifnet.network import HEADS, Branch, GIFNet, other_branch
-from gifnet.models.heads import BandHead, BlendHead, TanhHead
-from gifnet.models.layers import ConvStack, DenseEncoder, pad_to_multiple
+from gifnet.models.layers import pad_to_multiple
 from gifnet.models.registry import MODELS, model_spec
 
 BRANCHES: tuple[Branch, ...] = ("mm", "dp")
@@ -94,44 +98,28 @@ def test_without_its_gate_the_auxiliary_branch_has_no_say(
     assert torch.equal(network(*pair, main=main).image, before)
 
 
-@pytest.mark.parametrize("main", BRANCHES)
-@pytest.mark.parametrize("size", [(16, 24), (19, 13)])
-def test_known_moments_replace_those_of_the_image(
-    size: tuple[int, int], main: Branch, networks: dict[str, GIFNet]
-) -> None:
-    network = networks["blend"]
-    first, second = noise(1, 1, *size), noise(1, 1, *size, seed=1)
-    known: list[tuple[Moments, ...]] = []
-    for _ in range(model_spec("gifnet").statistics_stages):
-        observed = network.observe(first, second, known, main=main)
-        known.append(tuple(Moments.of(activation) for activation in observed))
-    assert [len(stage) for stage in known] == [2, 1]
-    direct = network(first, second, main=main)
-    streamed = network(first, second, known, main=main)
-    torch.testing.assert_close(streamed.image, direct.image, atol=1e-6, rtol=0)
-    torch.testing.assert_close(streamed.share, direct.share, atol=1e-6, rtol=0)
-
-
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("gifnet")])
-def test_the_halo_of_the_registry_hides_the_rest_of_the_image(name: str) -> None:
-    torch.manual_seed(3)
+def test_a_tile_reads_as_far_as_the_halo_and_no_window_less(name: str) -> None:
     spec = model_spec(name)
-    network = spec.build().eval().requires_grad_(False)
-    first, second = noise(1, 1, 80, 72), noise(1, 1, 80, 72, seed=1)
-    known: list[tuple[Moments, ...]] = []
-    for _ in range(spec.statistics_stages):
-        observed = network.observe(first, second, known)  # type: ignore[operator]
-        known.append(tuple(Moments.of(activation) for activation in observed))
-    whole = network(first, second, known).image
-    part = (..., slice(8, None), slice(8, 64))
-    tile = network(first[part], second[part], known).image
-    inner = (..., slice(spec.halo, None), slice(spec.halo, 56 - spec.halo))
-    expected = whole[part][inner]
-    assert expected.shape[-2:] == (48, 8)
-    torch.testing.assert_close(tile[inner], expected, atol=1e-6, rtol=0)
-    # The halo is not larger than the window grid makes necessary.
-    tight = (..., slice(spec.halo - spec.window, None), slice(None))
-    assert (tile[tight] - whole[part][tight]).abs().max() > 1e-6
+    pipeline = spec.pipeline(spec.build(), torch.device("cpu"), torch.float32)
+    assert [len(pipeline.stages[i].measured) for i in measured_stages(pipeline)] == [2, 1]
+    image, tile, moments = (
+        Region.of(128, 128),
+        Region(48, 56, 88, 80),
+        Moments.of(noise(1, 1, 4, 4)),
+    )
+    read = [tile]
+
+    def planes(region: Region) -> Tensor:
+        read.append(read[-1] | region)
+        return noise(1, 2, region.height, region.width)
+
+    known = [[moments] * 2, [moments]]
+    passes = Passes(pipeline, image, planes, step=1 << 20, workers=Workers(1), known=known)
+    for _ in passes.render(tile):
+        pass
+    assert read[-1] in tile.expand(spec.halo)
+    assert read[-1] not in tile.expand(spec.halo - spec.window)
 
 
 # -- training -------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..heads import ResidualBlend, zero_last_layer
 from ..layers import pad_to_multiple
 from .fixed_point import Convergence, equilibrium
 from .frufn import UnfoldingUnit
+from .head import ResidualBlend, zero_last_layer
 from .unit import CHANNELS, Responses, conv, make_decoder, make_encoder
 
 #: Tiles settle to this share of the tolerance: neighbours have to agree where they meet.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ..heads import Fused
+from ..contract import Fused
 from .efrufn import EFRUFN, Settled
 from .frufn import FRUFN
 from .unit import Responses

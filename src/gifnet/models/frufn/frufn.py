@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ..heads import Fused, ResidualBlend, zero_last_layer
+from ..contract import Fused
 from ..layers import pad_to_multiple
+from .head import ResidualBlend, zero_last_layer
 from .unit import (
     CHANNELS,
     GlobalLocalTransformation,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..gifnet.attention import WindowGrid
+from ..layers import WindowGrid
 
 #: Attention logits of pairs that the cyclic shift has brought together from opposite borders.
 _APART = -100.0

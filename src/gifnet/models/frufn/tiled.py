@@ -15,10 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from ...geometry.region import Region
-from ..contract import KnownMoments, Pipeline, ReadyStage, StageTask, autocast, whole_plane_pipeline
-from ..gifnet.attention import EPSILON, Moments
-from ..heads import Fused
+from ..contract import (
+    EPSILON,
+    Fused,
+    KnownMoments,
+    Moments,
+    Pipeline,
+    ReadyStage,
+    StageTask,
+    autocast,
+)
 from ..maps import crop
+from ..whole_plane import whole_plane_pipeline
+from . import HALO
 from .efrufn import EFRUFN, ConvergenceWarning, Settled
 from .either_order import EitherOrder
 from .frufn import FRUFN
@@ -34,9 +43,8 @@ class _TileStage:
     shift = 0
     block_factor = 1
 
-    def __init__(self, network: Network, halo: int, device: torch.device, dtype: torch.dtype):
-        self.network, self.halo = network, halo
-        self.device, self.dtype = device, dtype
+    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype):
+        self.network, self.device, self.dtype = network, device, dtype
 
     def reads(self, to: Region, image: Region) -> Region:
         return to
@@ -48,7 +56,7 @@ class _TileStage:
     def read(self, part: StageTask) -> tuple[Region, Tensor, Tensor]:
         """Return a part with its margin, and both planes of it; the network goes to the device."""
         self.network.to(self.device)
-        at = part.to.expand_within(self.halo, part.image)
+        at = part.to.expand_within(HALO, part.image)
         first, second = part.planes(at).split(1, dim=1)
         return at, first, second
 
@@ -140,20 +148,16 @@ def _reduced(region: Region, scale: int) -> Region:
     return Region(*(side >> scale for side in sides))
 
 
-def unfolding_pipeline(
-    module: nn.Module, device: torch.device, dtype: torch.dtype, *, halo: int
-) -> Pipeline:
+def unfolding_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
     """Return FRUFN or EFRUFN ready to run in tiles, and as it is on planes that fit the memory.
 
     Parameters
     ----------
     module : FRUFN, EFRUFN or EitherOrder
-    halo : int
-        Margin in pixels around a tile, a multiple of 8.
     """
     assert isinstance(module, (FRUFN, EFRUFN, EitherOrder))
     whole = whole_plane_pipeline(module, device, dtype)
-    how = module, halo, device, dtype
+    how = module, device, dtype
     surveys = tuple(StatisticsStage(*how) for _ in range(module.surveys))
     return Pipeline(
         (*surveys, OutputStage(*how)),

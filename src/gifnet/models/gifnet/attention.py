@@ -8,30 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import ReflectConv, pointwise
-
-#: What is added to the variance of every activation.
-EPSILON = 1e-5
-
-
-class Moments(NamedTuple):
-    """Mean and standard deviation of an activation over channels, height and width.
-
-    Both are (B, 1, 1, 1) tensors. They are the only thing in GIFNet that sees the whole
-    image, so a caller that knows them can run the network on any part of an image.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor, eps: float = EPSILON) -> Moments:
-        """Measure `x`, a (B, C, H, W) tensor; `eps` is added to the variance."""
-        # bfloat16 has 8 bits of mantissa: its sums over a megapixel are worthless.
-        x = x.float()
-        mean = x.mean(dim=(1, 2, 3), keepdim=True)
-        variance = (x - mean).square().mean(dim=(1, 2, 3), keepdim=True)
-        return cls(mean, torch.sqrt(variance + eps))
+from ..contract import Moments
+from ..layers import WindowGrid
+from .blocks import ReflectConv, pointwise
 
 
 class RescaledLayerNorm(nn.Module):
@@ -41,9 +20,8 @@ class RescaledLayerNorm(nn.Module):
     functions of the removed standard deviation and mean, for use on the block's output.
     """
 
-    def __init__(self, channels: int, eps: float = 1e-5):
+    def __init__(self, channels: int):
         super().__init__()
-        self.eps = eps
         self.weight = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
         self.to_rescale = pointwise(1, channels)
@@ -53,9 +31,8 @@ class RescaledLayerNorm(nn.Module):
         nn.init.trunc_normal_(self.to_rebias.weight, std=0.02)
         nn.init.zeros_(self.to_rebias.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, moments: Moments | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        mean, std = Moments.of(x, self.eps) if moments is None else moments
-        mean, std = mean.to(x.dtype), std.to(x.dtype)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, std = (moment.to(x.dtype) for moment in Moments.of(x))
         y = (x - mean) / std * self.weight + self.bias
         return y, self.to_rescale(std), self.to_rebias(mean)
 
@@ -92,43 +69,6 @@ class QueryKeyValue(NamedTuple):
     query: Tensor
     key: Tensor
     value: Tensor
-
-
-class WindowGrid:
-    """Cuts a map into windows and puts windows back together into a map.
-
-    The grid of the unshifted block starts at the image's corner, that of the shifted
-    block `shift` pixels above and left of it. What the grid needs beyond the border is
-    reflected, not rolled around, and cut off again afterwards.
-    """
-
-    def __init__(self, height: int, width: int, window: int, shift: int):
-        self.height, self.width = height, width
-        self.window, self.shift = window, shift
-        self.bottom = -(height + shift) % window
-        self.right = -(width + shift) % window
-        self.rows = (height + shift + self.bottom) // window
-        self.columns = (width + shift + self.right) // window
-
-    def split(self, x: Tensor, heads: int) -> Tensor:
-        """Return (B * windows, heads, window^2, C / heads) of a (B, C, H, W) map."""
-        if self.shift or self.bottom or self.right:
-            x = F.pad(x, (self.shift, self.right, self.shift, self.bottom), mode="reflect")
-        batch, channels = x.shape[:2]
-        x = x.reshape(
-            batch, heads, channels // heads, self.rows, self.window, self.columns, self.window
-        )
-        x = x.permute(0, 3, 5, 1, 4, 6, 2)
-        return x.reshape(-1, heads, self.window**2, channels // heads)
-
-    def join(self, windows: Tensor) -> Tensor:
-        """Undo `split`."""
-        heads, depth = windows.shape[1], windows.shape[3]
-        x = windows.reshape(-1, self.rows, self.columns, heads, self.window, self.window, depth)
-        x = x.permute(0, 3, 6, 1, 4, 2, 5)
-        x = x.reshape(-1, heads * depth, self.rows * self.window, self.columns * self.window)
-        top = left = self.shift
-        return x[:, :, top : top + self.height, left : left + self.width]
 
 
 def window_attention(

@@ -7,15 +7,16 @@ an encoder and a decoder and exchange features through the cross-fusion gating m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from ..heads import BandHead, BlendHead, Fused, Head, TanhHead
-from ..layers import ConvStack, DenseEncoder, ReflectConv, pad_to_multiple, pointwise
-from .attention import LogPositionBias, Moments, TaskBlock, window_attention
+from ..contract import Fused
+from ..layers import pad_to_multiple
+from .attention import LogPositionBias, TaskBlock, window_attention
+from .blocks import ConvStack, DenseEncoder, ReflectConv, pointwise
+from .heads import BandHead, BlendHead, Head, TanhHead
 
 Branch = Literal["mm", "dp"]
 HeadName = Literal["tanh", "blend", "bands"]
@@ -55,33 +56,23 @@ class InteractionBlock(nn.Module):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         return window_attention(query, key, value, bias, window=self.window, shift=self.shift)
 
-    def forward(self, x: Tensor, branch: Branch, moments: Moments | None = None) -> Tensor:
+    def forward(self, x: Tensor, branch: Branch) -> Tensor:
         """Run one branch by itself."""
         task = self.task(branch)
-        y, rescale, rebias = task.norm(x, moments)
+        y, rescale, rebias = task.norm(x)
         q, k, v = task.attention_inputs(y)
         return task.finish(x, self.attend(q, k, v, self.position_bias()), v, rescale, rebias)
 
-    def interact(
-        self,
-        x_main: Tensor,
-        x_auxiliary: Tensor,
-        main: Branch,
-        moments: Sequence[Moments] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Run both branches; the auxiliary one is queried by the main one.
-
-        `moments` holds the main branch's and then the auxiliary branch's.
-        """
+    def interact(self, x_main: Tensor, x_auxiliary: Tensor, main: Branch) -> tuple[Tensor, Tensor]:
+        """Run both branches; the auxiliary one is queried by the main one."""
         main_task, auxiliary_task = self.task(main), self.task(other_branch(main))
-        main_moments, auxiliary_moments = moments if moments is not None else (None, None)
         bias = self.position_bias()
 
-        y, rescale, rebias = main_task.norm(x_main, main_moments)
+        y, rescale, rebias = main_task.norm(x_main)
         q, k, v = main_task.attention_inputs(y)
         out_main = main_task.finish(x_main, self.attend(q, k, v, bias), v, rescale, rebias)
 
-        y, rescale, rebias = auxiliary_task.norm(x_auxiliary, auxiliary_moments)
+        y, rescale, rebias = auxiliary_task.norm(x_auxiliary)
         _, k_aux, v_aux = auxiliary_task.attention_inputs(y)
         attended = self.attend(q, k_aux, v_aux, bias)
         # The released code feeds the main branch's values to the auxiliary branch's
@@ -123,8 +114,6 @@ class GIFNet(nn.Module):
 
     window = 8
     size_multiple = 4
-    #: Encoder 3, embedding 1, window 8, shifted window to 12, unembedding 1, decoder 4.
-    receptive_radius = 17
 
     def __init__(self, head: HeadName = "bands"):
         super().__init__()
@@ -158,10 +147,8 @@ class GIFNet(nn.Module):
         x: Tensor = self.embed[branch](pad_to_multiple(features, self.size_multiple))
         return x
 
-    def _interact(
-        self, x_main: Tensor, x_auxiliary: Tensor, main: Branch, moments: Sequence[Moments] | None
-    ) -> Tensor:
-        x_main, x_auxiliary = self.blocks[0].interact(x_main, x_auxiliary, main, moments)  # type: ignore[operator]
+    def _interact(self, x_main: Tensor, x_auxiliary: Tensor, main: Branch) -> Tensor:
+        x_main, x_auxiliary = self.blocks[0].interact(x_main, x_auxiliary, main)  # type: ignore[operator]
         return cast(Tensor, x_main + self.gate[main] * x_auxiliary)
 
     def _decode(self, features: Tensor, x: Tensor, first: Tensor, second: Tensor) -> Fused:
@@ -169,52 +156,17 @@ class GIFNet(nn.Module):
         x = self.unembed(x)[:, :, :height, :width]
         return self.head(self.decoder(features, x), first, second)  # type: ignore[no-any-return]
 
-    def observe(
-        self,
-        first: Tensor,
-        second: Tensor,
-        known: Sequence[Sequence[Moments]] = (),
-        *,
-        main: Branch = "dp",
-    ) -> tuple[Tensor, ...]:
-        """Return the next activations whose whole-image moments the network needs.
-
-        `known` holds the moments of the stages before: nothing for stage 0 (the inputs of
-        block 0, main branch first), stage 0's two for stage 1 (the input of block 1).
-        Activations reach to the padded size, a multiple of 4.
-        """
-        features = self.encode(first, second)
-        x = (self._embed(features, main), self._embed(features, other_branch(main)))
-        if not known:
-            return x
-        return (self._interact(*x, main, known[0]),)
-
-    def forward(
-        self,
-        first: Tensor,
-        second: Tensor,
-        known: Sequence[Sequence[Moments]] | None = None,
-        *,
-        main: Branch = "dp",
-    ) -> Fused:
+    def forward(self, first: Tensor, second: Tensor, *, main: Branch = "dp") -> Fused:
         """Fuse two (B, 1, H, W) planes in [0, 1].
 
         Parameters
         ----------
-        known : sequence of sequence of Moments, optional
-            Whole-image moments of every stage of `observe`, for running on a part of an
-            image. Measured on the input itself where not given.
         main : {"dp", "mm"}
             The main branch. "dp" is the paper's choice for inference (supplement, Sec. 4).
         """
         features = self.encode(first, second)
-        x = self._interact(
-            self._embed(features, main),
-            self._embed(features, other_branch(main)),
-            main,
-            known[0] if known else None,
-        )
-        x = self.blocks[1](x, main, known[1][0] if known else None)
+        auxiliary = self._embed(features, other_branch(main))
+        x = self.blocks[1](self._interact(self._embed(features, main), auxiliary, main), main)
         return self._decode(features, x, first, second)
 
     def reconstruct(self, first: Tensor, second: Tensor) -> Tensor:
@@ -235,7 +187,7 @@ class GIFNet(nn.Module):
         features = self.encode(*pair)
         with torch.no_grad():
             auxiliary = self._embed(self.encode(*auxiliary_pair), other_branch(main))
-        x = self._interact(self._embed(features, main), auxiliary, main, None)
+        x = self._interact(self._embed(features, main), auxiliary, main)
         x = self.blocks[1](x, main)
         return TrainingOutput(
             self._decode(features, x, *pair), torch.tanh(self.reconstruction(features))

@@ -18,10 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from ...geometry.region import Region
-from ..contract import KnownMoments, Pipeline, Planes, ReadyStage, Stage, StageTask
-from ..heads import Fused
-from ..layers import ReflectConv
+from ..contract import Fused, KnownMoments, Pipeline, Planes, ReadyStage, Stage, StageTask
 from ..maps import convolution_output, crop, reflect
+from .blocks import ReflectConv
 from .folding import Convolution, ConvolutionFolding, to_float64
 from .network import Branch, GIFNet, InteractionBlock, other_branch
 from .tiled_block import BlockWeights, ReadyBlock
@@ -262,7 +261,7 @@ class DecodingStage:
 
 
 def gifnet_pipeline(
-    model: nn.Module, device: torch.device, dtype: torch.dtype, *, multiple: int = 1
+    model: nn.Module, device: torch.device, dtype: torch.dtype, *, multiple: int | None = None
 ) -> Pipeline:
     """Fold a trained GIFNet.
 
@@ -270,10 +269,12 @@ def gifnet_pipeline(
     ----------
     model : GIFNet
         Not changed; with either head.
-    multiple : int
-        Pad channels to multiples of this: 8 suits tensor cores, 1 the CPU.
+    multiple : int, optional
+        Pad channels to multiples of this. Left out, 8 for tensor cores and 1 elsewhere: the CPU
+        loses more to the padding than it gains.
     """
     assert isinstance(model, GIFNet)
+    multiple = multiple or (8 if device.type == "cuda" else 1)
     folding = ConvolutionFolding(device, dtype, multiple)
     encoder = Encoder(model, folding)
     stages: tuple[Stage, ...] = (

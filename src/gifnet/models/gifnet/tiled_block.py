@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...geometry.region import Region
-from ..contract import BYTES_AT_ONCE
+from ..contract import BYTES_AT_ONCE, Moments
 from ..maps import convolution_output, crop, reflect
-from .attention import Moments, TaskBlock
+from .attention import TaskBlock
 from .folding import Convolution, ConvolutionFolding, Layout, to_float64
 
 if TYPE_CHECKING:

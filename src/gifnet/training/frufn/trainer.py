@@ -108,7 +108,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
 
     def _load_teacher(self) -> nn.Module:
         config = self.config
-        teacher = build_model(load_weights(config.teacher, config.model), config.model)
+        teacher = build_model(load_weights(config.teacher, config.model))
         if isinstance(teacher, EFRUFN):
             teacher.steps = config.iterations
         # Training mode changes nothing but that an unsettled mask is no warning.

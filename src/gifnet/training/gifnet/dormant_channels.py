@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ...models.layers import ConvStack
+from ...models.gifnet.blocks import ConvStack
 
 
 @torch.no_grad()

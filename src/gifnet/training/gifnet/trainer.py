@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import TrainingError, WeightsError
+from ...models.contract import Fused
 from ...models.gifnet.network import Branch, GIFNet, other_branch
-from ...models.heads import Fused
 from ...models.registry import model_spec
 from ..data.depth import DepthSource
 from ..data.scenes import Batch, JointDataset, read_scene

@@ -1,22 +1,12 @@
-"""What turns the global decoder's last convolution into a fused luminance plane."""
+"""Heads: from the global decoder's last convolution to a fused luminance plane."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-class Fused(NamedTuple):
-    """A fused plane and, where the head has one, the first source's share of every pixel.
-
-    Both are (B, 1, H, W); `share` is in [0, 1].
-    """
-
-    image: Tensor
-    share: Tensor | None
+from ..contract import Fused
 
 
 class Head(nn.Module):
@@ -126,26 +116,3 @@ def _spline(x: Tensor, dim: int, step: int) -> Tensor:
 
 def _inner(x: Tensor, by: int) -> Tensor:
     return x[..., by : x.shape[-2] - by, by : x.shape[-1] - by] if by else x
-
-
-class ResidualBlend(nn.Module):
-    """A mask that is there already, and a correction of it: m first + (1 - m) second + g r.
-
-    The layers that make r should start at 0 (see `zero_last_layer`), so that training begins with
-    the mask alone.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(1))
-
-    def forward(self, mask: Tensor, residual: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Return the (B, 1, H, W) image in float32; all arguments have that shape."""
-        first, second = first.float(), second.float()
-        return second + mask.float() * (first - second) + self.gain.float() * residual.float()
-
-
-def zero_last_layer(layers: nn.Sequential) -> nn.Sequential:
-    """Return layers that end in a convolution without bias, with zeros in its weights."""
-    nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
-    return layers
