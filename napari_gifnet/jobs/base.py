@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gifnet.errors import Cancelled
-from gifnet.models.registry import model_spec
 from gifnet.options import FuseOptions
 from gifnet.tasks import TASKS
 
@@ -85,30 +82,20 @@ class FuserCache:
 
     def __init__(self, speeds: Speeds | None = None) -> None:
         self.speeds = speeds or Speeds()
-        self._key: tuple[object, ...] | None = None
         self._fuser: Fuser | None = None
 
     def get(self, options: FuseOptions) -> Fuser:
         """Return a Fuser with these options, reusing the model if it is the same."""
         from gifnet import Fuser
 
-        bundled = model_spec(options.model).bundled_name(options.task)
-        key = (options.model, bundled, options.weights, _stamp(options.weights), options.device)
-        if self._fuser is None or key != self._key:
-            if self._fuser is not None:
-                self._fuser.release()
-            self._fuser, self._key = Fuser(options), key
-        self._fuser.options = options
-        return self._fuser
-
-
-def _stamp(weights: str | None) -> tuple[int, int] | None:
-    """Tell one state of a weights file from another."""
-    try:
-        found = os.stat(Path(weights).expanduser()) if weights else None
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size) if found else None
+        if self._fuser is None:
+            self._fuser = Fuser(options)
+            return self._fuser
+        fuser = self._fuser.with_options(options)
+        if not fuser.shares_network_with(self._fuser):
+            self._fuser.release()
+        self._fuser = fuser
+        return fuser
 
 
 def stop_if_asked(progress: ProgressCallback) -> None:
@@ -122,10 +109,9 @@ def loaded(cache: FuserCache, options: FuseOptions, progress: ProgressCallback) 
     stop_if_asked(progress)
     import_torch()
     fuser = cache.get(options)
-    for part in ("device", "weights"):
-        with few_pauses():
-            getattr(fuser, part)
-        stop_if_asked(progress)
+    with few_pauses():
+        fuser.load()
+    stop_if_asked(progress)
     return fuser
 
 
@@ -181,12 +167,12 @@ class FusionJob:
         )
         fuser = loaded(cache, options, progress)
         began = time.perf_counter()
-        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_share, progress=progress)
+        done = fuser.run(pair.first, pair.second, want_share=self.want_share, progress=progress)
         seconds = time.perf_counter() - began
         cache.speeds.note(self.options, count_pixels(pair.reference), seconds)
-        fused, mask = found if self.want_share else (found, None)
+        fused, mask = done.image, done.share
         fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
-        record = self._record(fuser, pair.reference)
+        record = self._record(done.record, pair.reference)
         if transform is not None:
             record["registration"] = self._registered(transform)
         name = f"{self.first.name} + {self.second.name}"
@@ -202,13 +188,13 @@ class FusionJob:
         _, fixed, moving = order_pair(self.first, self.second, self.reference)
         return {"moving": moving.name, "reference": fixed.name, **transform.to_dict()}
 
-    def _record(self, fuser: Fuser, reference: Snapshot) -> dict[str, Any]:
+    def _record(self, made: dict[str, Any], reference: Snapshot) -> dict[str, Any]:
         roles = role_names(self.options.task)
         sources = [
             {"name": source.name, "role": role, "dtype": str(source.data.dtype)}
             for source, role in zip((self.first, self.second), roles, strict=True)
         ]
-        record = fuser.provenance()
+        record = dict(made)
         record.update(operation="fuse", sources=sources, reference=reference.name)
         # The options above are what the network was given; this is what was asked for.
         record["request"] = {
@@ -241,9 +227,10 @@ class EnhancementJob:
         fuser = loaded(cache, options, progress)
         data = as_array(self.image.data)
         began = time.perf_counter()
-        result = fuser.enhance(data, progress=progress)
+        done = fuser.run_enhancement(data, progress=progress)
+        result = done.image
         cache.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
-        record = fuser.provenance()
+        record = dict(done.record)
         source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
         record.update(operation="enhance", sources=[source], reference=self.image.name)
         record["request"] = {"options": self.options.to_dict()}

@@ -103,10 +103,10 @@ class PreviewJob:
             channel_axis=-1 if self.first.rgb or self.second.rgb else None,
         )
         fuser = cache.get(options)
-        _ = fuser.weights  # loading is no part of the speed
+        fuser.load()  # loading is no part of the speed
         if options.precision == "auto":
             # A screen shows 8 bits, whatever the layers have.
-            fuser.options = dataclasses.replace(options, precision=quick_precision(fuser.device))
+            fuser = fuser.with_options(precision=quick_precision(fuser.device))
         began = time.perf_counter()
         full = max(grid.shape)
         if self.side < full:

@@ -61,11 +61,11 @@ def title_line(description: str) -> str:
 
 def chosen_options(options: FuseOptions) -> dict[str, Any]:
     """Return what differs from the defaults; the job finds the channel axis itself."""
-    values = options.to_dict()
+    values, defaults = options.to_dict(), FuseOptions()
     chosen = {
         field.name: values[field.name]
         for field in dataclasses.fields(FuseOptions)
-        if values[field.name] != field.default and field.name != "channel_axis"
+        if values[field.name] != getattr(defaults, field.name) and field.name != "channel_axis"
     }
     if chosen.get("weights"):
         chosen["weights"] = str(Path(chosen["weights"]).expanduser().absolute())

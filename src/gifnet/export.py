@@ -35,7 +35,7 @@ def export(
     path: str | Path,
     *,
     format: str = "onnx",
-    model: str = "gifnet",
+    model: str | None = None,
     weights: Any = None,
     check: bool = True,
 ) -> float | None:
@@ -47,8 +47,8 @@ def export(
         Ends in .onnx or, for torch-export, .pt2.
     format : {"onnx", "torch-export"}
         "onnx" needs the packages onnx and onnxscript, of the extra `export`.
-    model : str
-        A name from `gifnet.list_models`.
+    model : str, optional
+        A name from `gifnet.list_models`; the model of the weights if left out, "gifnet" without.
     weights : path, optional
         A .safetensors file or an authors' checkpoint; the bundled weights if left out.
     check : bool
@@ -71,7 +71,7 @@ def export(
     Notes
     -----
     The graph takes `first` and `second`, float32 planes of (1, 1, H, W) in [0, 1] whose sides are
-    multiples of 8 from 16 on, and gives `fused`, and `share` if the model tells it. Reflect other
+    multiples of 8 from 16 on, and gives `fused`, and `share` if the model has it. Reflect other
     planes at their right and bottom up to such a size, and crop the result.
     """
     path = Path(path)
@@ -81,8 +81,9 @@ def export(
         raise WriteError(f"{str(path)!r} needs a name ending in {SUFFIXES[format]}.")
     if format == "onnx":
         _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
-    spec = model_spec(model)
-    module = _plain(load_for_inference(load_weights(weights, model)), spec.has_share)
+    loaded = load_weights(weights, model)
+    spec = model_spec(loaded.model)
+    module = _plain(load_for_inference(loaded), spec.has_share)
     program = _program(module)
     difference: list[float] = []
 

@@ -22,7 +22,6 @@ class MergeGIFNet:
 
     def __init__(self, options: FuseOptions | None = None, **overrides: Any):
         self._fuser = Fuser(options, **overrides)
-        self._merger = StackFuser(self._fuser)
 
     def process(
         self, src: Sequence[npt.NDArray[Any]], times: Any = None, response: Any = None
@@ -62,8 +61,8 @@ class MergeGIFNet:
         unit = [image.astype(np.float32) / np.float32(255) for image in rgb]
         coloured = any(image.ndim == 3 for image in unit)
         axis = -1 if coloured else None
-        with self._fuser.using(channel_axis=axis, value_range=(0.0, 1.0)):
-            fused = self._merger.fuse(unit).image
+        fuser = self._fuser.with_options(channel_axis=axis, value_range=(0.0, 1.0))
+        fused = StackFuser(fuser).fuse(unit).image
         result = fused[..., ::-1] if fused.ndim == 3 else fused
         return np.ascontiguousarray(result, np.float32)
 

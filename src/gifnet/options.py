@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 from .errors import InvalidInputError
 from .models.registry import model_spec
-from .tasks import TASKS, best_model
+from .tasks import DEFAULT_MODEL, TASKS, best_model
 from .validation import (
     as_integer,
     as_number,
@@ -33,15 +33,20 @@ STATISTICS_CHOICES = ("exact", "sampled")
 ENHANCED_OVERSHOOT = 0.03
 
 
-def _option(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _option(default: Any, help: str, kind: str) -> Any:
+    return field(default=default, metadata={"help": help, "kind": kind})
+
+
+def _choices(names: Iterable[str]) -> str:
+    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
 
 
 @dataclass(frozen=True)
 class FuseOptions:
     """Everything that decides what `fuse` and `enhance` compute, given the images.
 
-    Each field's help text, shown by the CLI and the widgets, is in its metadata.
+    Each field's help text and type in words are in its metadata, from which the command line, the
+    widgets and the documentation of `fuse` are made.
 
     Raises
     ------
@@ -49,64 +54,88 @@ class FuseOptions:
         If a value is not one of those allowed.
     """
 
-    task: str | None = _option(None, "The fusion task, which puts roles on the two sources.")
-    model: str = _option(
-        "gifnet",
-        "The model's registry name, or best: that of the best measured quality for the task.",
+    task: str | None = _option(
+        None,
+        "The fusion task. It names the roles of both sources, and the weights of some models.",
+        f"{_choices(TASKS)}, optional",
+    )
+    model: str | None = _option(
+        None,
+        "The model's registry name, or best: that of the best measured quality for the task. Left "
+        "out, the model that the weights belong to; gifnet without weights.",
+        "str, optional",
     )
     weights: str | None = _option(
-        None, "A .safetensors file or an authors' checkpoint; the bundled weights if left out."
+        None,
+        "A .safetensors file or an authors' checkpoint; the bundled weights if left out.",
+        "path, optional",
     )
-    device: str = _option("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.")
+    device: str = _option("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", "str")
     precision: str = _option(
         "auto",
         "Number format of the network: auto (bfloat16 for 8-bit images where the hardware has "
         "it, float32 otherwise), float32, tf32 (CUDA: float32 with products rounded to 10 bits), "
         "bfloat16 or float16 (not on the CPU).",
+        _choices(PRECISION_CHOICES),
     )
     statistics: str = _option(
         "exact",
         "How the network's whole-image statistics are found for tiled images: exact (every "
         "pixel) or sampled (a subset of tiles; faster, approximate).",
+        _choices(STATISTICS_CHOICES),
     )
     tile: int | Literal["auto"] = _option(
-        "auto", "Side of the tiles in pixels, a multiple of 8; auto chooses, 0 turns tiling off."
+        "auto",
+        "Side of the tiles in pixels, a multiple of 8; auto chooses, 0 turns tiling off.",
+        'int or "auto"',
     )
     memory: int | Literal["auto"] = _option(
         "auto",
-        "Bytes that the network's features may take: with more, larger images are computed in one "
-        "piece, which is faster. The result is the same, with frufn and efrufn nearly. For those "
-        "two it is all that they take: auto is what is free, and half of it for tiles.",
+        "Bytes that the network's features may take. An image whose features fit is computed in "
+        "one piece, which is faster; a larger one in tiles, with the same result (nearly the same "
+        "with models whose context fades with distance). auto goes by the device and the model.",
+        'int or "auto"',
     )
     value_range: ValueRange = _option(
         "auto",
         "What maps to the network's [0, 1]: auto (the type's range for uint8, each source's own "
-        "minimum and maximum otherwise), dtype, (low, high), or one of these per source.",
+        "finite minimum and maximum over the whole stack otherwise), dtype, (low, high), or one of "
+        "these per source.",
+        '"auto", "dtype", (low, high), or a pair of these',
     )
     channel_axis: int | Literal["auto"] | None = _option(
-        "auto", "The axis of RGB(A) channels; None for grey images."
+        "auto",
+        "The axis of RGB(A) channels; None for grey images. auto takes a last axis of 3 or 4 in "
+        "uint8 images.",
+        'int, "auto" or None',
     )
     chroma: str = _option(
         "auto",
-        "Whose colour the result has: auto (the coloured source's, blended if both are), "
-        "first, second, blend, or none (grey).",
+        "Whose colour the result has: auto, first, second, blend, or none (grey). auto is the "
+        "coloured source's; of two, their blend, or for task meif, with models that have it, the "
+        "colour that a network makes of both.",
+        _choices(CHROMA_CHOICES),
     )
     overshoot: Overshoot = _option(
         "auto",
-        "How far the result's luminance may pass what both sources have in the 5 x 5 pixels "
-        "around, in parts of their local range; 0 invents no extremes. auto is 0.03 for single "
-        "images, which keeps their edges free of halos, and no limit for two.",
+        "How far the result's luminance may pass the local minimum and maximum of both sources "
+        "(5 x 5 pixels), as a fraction of their range (9 x 9 pixels); 0 allows none. auto is 0.03 "
+        "for single images, which keeps their edges free of halos, and no limit for two.",
+        'float, "auto" or None',
     )
 
     def __post_init__(self) -> None:
         if self.task is not None:
             require_choice("task", self.task, TASKS)
-        if not isinstance(self.model, str):
+        if self.model is not None and not isinstance(self.model, str):
             raise InvalidInputError(f"model is {self.model!r}; give the name of one, or 'best'.")
+        # Resolved here where possible, so that records of a run name the model.
         if self.model == "best":
-            # Resolved here, so that records of a run say which model it was.
             object.__setattr__(self, "model", best_model(self.task))
-        model_spec(self.model)
+        elif self.model is None and self.weights is None:
+            object.__setattr__(self, "model", DEFAULT_MODEL)
+        if self.model is not None:
+            model_spec(self.model)
         require_choice("chroma", self.chroma, CHROMA_CHOICES)
         require_choice("precision", self.precision, PRECISION_CHOICES)
         require_choice("statistics", self.statistics, STATISTICS_CHOICES)
@@ -130,6 +159,19 @@ class FuseOptions:
         if axis is not None and not is_auto(axis) and not is_integer(axis):
             raise InvalidInputError(f"channel_axis is {axis!r}; use 'auto', None or an integer.")
 
+    @property
+    def overshoot_limit(self) -> float | None:
+        """The limit for two images, None for none."""
+        return None if self.overshoot == "auto" else self.overshoot
+
+    def updated(self, **values: Any) -> FuseOptions:
+        """Return the options with single ones replaced, refusing names that do not exist."""
+        _require_known(values)
+        default = self.model == DEFAULT_MODEL and self.weights is None
+        if default and values.get("weights") is not None:
+            values = {"model": None, **values}
+        return dataclasses.replace(self, **values)
+
     def for_one_image(self) -> FuseOptions:
         """Return the options with which the fusion of an image with itself enhances it."""
         limit = ENHANCED_OVERSHOOT if self.overshoot == "auto" else self.overshoot
@@ -142,10 +184,14 @@ class FuseOptions:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FuseOptions:
         """Return options from a provenance record, refusing names that do not exist."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise InvalidInputError(f"Unknown options {unknown}; known are {sorted(known)}.")
+        _require_known(values)
         return cls(**values)
+
+
+def _require_known(names: Iterable[str]) -> None:
+    known = [field.name for field in dataclasses.fields(FuseOptions)]
+    if unknown := sorted(set(names) - set(known)):
+        raise InvalidInputError(f"Unknown options {unknown}; known are {known}.")
 
 
 def _overshoot(value: Any) -> Overshoot:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Generator
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from .errors import Cancelled
 
@@ -17,6 +17,8 @@ class ProgressBar(Protocol):
     def update(self, n: Any = ..., /) -> Any: ...
 
 
+Result = TypeVar("Result")
+
 #: Called with (done, total) units of work; returning False or raising `Cancelled` stops.
 ProgressCallback: TypeAlias = Callable[[int, int], object]
 Progress: TypeAlias = ProgressCallback | ProgressBar | None
@@ -28,7 +30,7 @@ class Reporter:
     Raises
     ------
     Cancelled
-        From `advance`, if the caller's callback returned False.
+        From `advance` and `check`, if the caller's callback returned False.
     """
 
     def __init__(self, progress: Progress):
@@ -44,6 +46,10 @@ class Reporter:
             if refresh := getattr(self._progress, "refresh", None):
                 refresh()
 
+    def check(self) -> None:
+        """Ask whether to stop, without reporting progress."""
+        self.advance(0)
+
     def advance(self, units: int = 1) -> None:
         """Report that units of work are done."""
         self.done += units
@@ -53,3 +59,13 @@ class Reporter:
             self._progress.update(units)
         elif self._progress(self.done, self.total) is False:
             raise Cancelled(f"Stopped after {self.done} of {self.total} units of work.")
+
+
+def drain(steps: Generator[Any, None, Result]) -> Result:
+    """Run a generator to its end and return its return value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

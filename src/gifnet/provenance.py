@@ -30,20 +30,19 @@ def make_record(
     options: FuseOptions,
     weights: Weights,
     device: torch.device,
-    dtype: torch.dtype | None,
+    dtype: torch.dtype,
     overshoot: float | None,
 ) -> dict[str, Any]:
     """Return a JSON-able record of how a result was made.
 
-    `dtype` is the number format that the last run used, None before any run; `overshoot` the limit
-    that held.
+    `dtype` is the number format of the network, `overshoot` the limit that held.
     """
     return {
         "options": options.to_dict(),
         "model": options.model,
         "weights": {"source": weights.source, "sha256": weights.sha256},
         "device": str(device),
-        "precision": str(dtype).removeprefix("torch.") if dtype is not None else options.precision,
+        "precision": str(dtype).removeprefix("torch."),
         "overshoot": overshoot,
         "versions": versions(),
     }

@@ -18,6 +18,8 @@ from skimage.io import imread
 
 import gifnet
 from gifnet.io.files import read_images, write_image
+from gifnet.models.registry import model_spec
+from gifnet.models.weights import save_weights
 from gifnet.options import FuseOptions
 from tests.helpers.cli_tools import SIDE, Outcome, Run, files, process, scene
 
@@ -209,3 +211,17 @@ def test_register_aligns_the_second_and_records_how(
     assert np.array(record["matrix"])[:2, 2] == pytest.approx([5, -2], abs=0.1)
     assert run("fuse", first, second, "-o", out, "--register", "elastic").code == 2
     assert run("fuse", first, second, "-o", out, "--register-by", "luck").code == 2
+
+
+def test_the_model_is_that_of_the_weights_unless_named(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    weights, out = tmp_path / "weights.safetensors", tmp_path / "out.tif"
+    save_weights(model_spec("gifnet-cvpr").build(), weights, {})
+    how = ("-o", out, "--weights", weights, "--device", "cpu")
+    assert run("fuse", *pair, *how).code == 0
+    record = read_images(out)[0].metadata["gifnet"]
+    assert record["model"] == record["options"]["model"] == "gifnet-cvpr"
+    refused = run("fuse", *pair, *how, "--overwrite", "--model", "gifnet")
+    assert refused.code != 0
+    assert "belong to model 'gifnet-cvpr', not 'gifnet'" in " ".join(refused.err.split())

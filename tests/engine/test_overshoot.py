@@ -56,10 +56,11 @@ def test_auto_limits_enhancement_alone(random_weights: Path) -> None:
     assert (expected != free).any()
     np.testing.assert_allclose(enhance(FIRST, **options), expected, atol=1e-6)
     fuser = Fuser(**options)
-    np.testing.assert_array_equal(fuser.enhance(FIRST), enhance(FIRST, **options))
+    enhanced = fuser.run_enhancement(FIRST)
+    np.testing.assert_array_equal(enhanced.image, enhance(FIRST, **options))
+    assert enhanced.record["overshoot"] == 0.03
     assert fuser.options.overshoot == "auto"
-    assert fuser.provenance()["overshoot"] == 0.03
-    fuser.fuse(FIRST, SECOND)
+    assert fuser.run(FIRST, SECOND).record["overshoot"] is None
     assert fuser.provenance()["overshoot"] is None
 
 

@@ -283,11 +283,11 @@ def test_tqdm_is_a_progress(seen):
 def test_fuser_keeps_its_model_and_releases_it(random_weights):
     with Fuser(weights=random_weights, device="cpu") as fuser:
         first = fuser.fuse(image((8, 8)), image((8, 8)))
-        module = fuser._module
+        module = fuser._network.module
         fuser.fuse(image((8, 8)), image((8, 8)))
-        assert fuser._module is module
+        assert fuser._network.module is module
         assert first.dtype == np.float32
-    assert fuser._module is None
+    assert fuser._network._module is None
     assert fuser.enhance(image((8, 8))).shape == (8, 8)
 
 

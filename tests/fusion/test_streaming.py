@@ -53,9 +53,9 @@ def test_tiles_of_any_image_equal_the_whole(options, sides, upright, tile, offse
         images.append((noise * gain).astype(dtype)[offset[0] :, offset[1] :])
     fuser = Fuser(**options, value_range=(0, 250))
     whole = fuser.fuse(*(x.astype(np.float32) for x in images))
-    with fuser.using(tile=tile, memory=0):
-        tiled = fuser.fuse(*(x.astype(np.float32) for x in images))
-        typed = fuser.fuse(*images)
+    in_tiles = fuser.with_options(tile=tile, memory=0)
+    tiled = in_tiles.fuse(*(x.astype(np.float32) for x in images))
+    typed = in_tiles.fuse(*images)
     np.testing.assert_allclose(tiled, whole, atol=250 * 1e-5)
     assert typed.dtype == dtype
     rounding = 0.501 if typed.dtype.kind == "u" else 0.0

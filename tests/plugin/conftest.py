@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 import warnings
@@ -56,8 +55,36 @@ class FakeFuser:
     device = "cpu"
     weights = None
 
+    model = "gifnet"
+
     def __init__(self, options: Any = None):
         self.options = options
+
+    def load(self) -> None:
+        pass
+
+    def with_options(self, options: Any = None, **overrides: Any) -> FakeFuser:
+        return type(self)(dataclasses.replace(options or self.options, **overrides))
+
+    def shares_network_with(self, other: Any) -> bool:
+        return True
+
+    def run_enhancement(self, image: Any, **rest: Any) -> Any:
+        from gifnet.fusion import Fusion
+
+        return Fusion(self.enhance(image, **rest), None, self.provenance())
+
+    def run(self, first: Any, second: Any, *, want_share: bool = False, **rest: Any) -> Any:
+        from gifnet.fusion import Fusion
+
+        found = self.fuse(first, second, return_mask=want_share, **rest)
+        image, share = found if want_share else (found, None)
+        return Fusion(image, share, self.provenance())
+
+    def fuse_planes(self, first: Any, second: Any, *, progress: Any = None) -> Any:
+        from gifnet.fusion import Planes
+
+        return Planes(*self.fuse(first, second, return_mask=True, progress=progress))
 
     def fuse(
         self,
@@ -84,13 +111,6 @@ class FakeFuser:
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
         self._work(progress)
         return image.copy()
-
-    @contextlib.contextmanager
-    def using(self, **overrides: Any) -> Iterator[FakeFuser]:
-        own = self.options
-        self.options = dataclasses.replace(own, **overrides)
-        yield self
-        self.options = own
 
     def _work(self, progress: Any) -> None:
         from gifnet.errors import Cancelled

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..tasks import DEFAULT_MODEL
 from . import fuse_options as p
 from .outputs import Overwrite, check_free
 from .terminal import say
@@ -25,8 +26,8 @@ def export(
         typer.Option("--check/--no-check", help="Run the file on two sizes and compare."),
     ] = True,
     overwrite: Overwrite = False,
-    model: p.Model = p.DEFAULTS.model,
-    weights: p.Weights = p.DEFAULTS.weights,
+    model: p.Model = None,
+    weights: p.Weights = None,
 ) -> None:
     """Write a network for ONNX Runtime or PyTorch, for planes of any size."""
     check_free(output, overwrite)
@@ -34,4 +35,4 @@ def export(
 
     difference = write(output, format=format, model=model, weights=weights, check=check)
     found = "" if difference is None else f", within {difference:.1e} of PyTorch"
-    say(f"{output}: {model}{found}")
+    say(f"{output}: {model or weights or DEFAULT_MODEL}{found}")

@@ -88,12 +88,11 @@ def fuse(
         data = [image.data for image in images]
         places = (scratch.array, scratch.array)
         with progress_bar("fusing", "step") as bar:
-            result = fuser.fuse(*data, return_mask=mask is not None, out=places, progress=bar)
-        fused, share = result if isinstance(result, tuple) else (result, None)
-        record = {**fuser.provenance(), "operation": "fuse", **extra}
-        save_result(output, fused, images, record)
-        if mask is not None and share is not None:
-            save_result(mask, fit_to_format(share, mask), images, record)
+            done = fuser.run(*data, want_share=mask is not None, out=places, progress=bar)
+        record = {**done.record, "operation": "fuse", **extra}
+        save_result(output, done.image, images, record)
+        if mask is not None:
+            save_result(mask, fit_to_format(done.share, mask), images, record)
         _report(output, fuser, began)
 
 
@@ -116,11 +115,11 @@ def enhance(
     options = dataclasses.replace(options, channel_axis=channel_axis(images, options))
     with Fuser(options) as fuser, Scratch(output) as scratch:
         with progress_bar("enhancing", "step") as bar:
-            enhanced = fuser.enhance(images[0].data, out=scratch.array, progress=bar)
-        save_result(output, enhanced, images, {**fuser.provenance(), "operation": "enhance"})
+            done = fuser.run_enhancement(images[0].data, out=scratch.array, progress=bar)
+        save_result(output, done.image, images, {**done.record, "operation": "enhance"})
         _report(output, fuser, began)
 
 
 def _report(path: Path, fuser: Fuser, began: float) -> None:
     seconds = time.perf_counter() - began
-    say(f"{path}: {fuser.options.model} on {fuser.device}, {seconds:.1f} s")
+    say(f"{path}: {fuser.model} on {fuser.device}, {seconds:.1f} s")

@@ -25,7 +25,7 @@ from ..options import (
 )
 from ..tasks import TASKS
 
-DEFAULTS = FuseOptions()
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(FuseOptions)}
 _HELP = {field.name: field.metadata["help"] for field in dataclasses.fields(FuseOptions)}
 
 
@@ -55,7 +55,7 @@ def _option(name: str) -> Any:
     return typer.Option(f"--{name.replace('_', '-')}", metavar=_METAVARS[name], help=text)
 
 
-Model = Annotated[str, _option("model")]
+Model = Annotated[str | None, _option("model")]
 Weights = Annotated[str | None, _option("weights")]
 
 
@@ -90,7 +90,7 @@ def takes_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..
 
 def _parameter(name: str) -> inspect.Parameter:
     kind: Any
-    default = getattr(DEFAULTS, name)
+    default: Any = DEFAULTS[name]
     if name == "value_range":
         kind, default = list[str] | None, None
     elif default is None:
@@ -130,7 +130,7 @@ def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
     """
     ranges = [_one_range(text) for text in texts or ()]
     if not ranges:
-        return DEFAULTS.value_range
+        return "auto"
     if len(ranges) == 1:
         return ranges[0]  # type: ignore[return-value]
     if len(ranges) > 2:

@@ -92,12 +92,12 @@ def stack(
             reference=reference,
             progress=bar,
         )
-        device_name = fuser.device
+        made_by = f"{fuser.model} on {fuser.device}"
     record = {**fused.provenance, "sources": [image.name for image in images]}
     save_result(output, fused.image, shown, record)
     if depth is not None:
         save_result(depth, fused.depth, shown, record)
-    say(f"{output}: {options.model} on {device_name}, {time.perf_counter() - began:.1f} s")
+    say(f"{output}: {made_by}, {time.perf_counter() - began:.1f} s")
 
 
 def _plane(image: ImageFile) -> ImageFile:

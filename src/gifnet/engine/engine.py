@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from ..errors import DeviceError, GifnetWarning
 from ..geometry.region import Region
 from ..models.contract import KnownMoments, Pipeline
 from ..models.spec import ModelSpec
-from ..progress import Reporter
+from ..progress import Reporter, drain
 from .device import float32_products
 from .feature_maps import bytes_per_pixel
 from .memory import require_memory, tile_side
@@ -30,8 +30,6 @@ from .passes import Passes, count_steps, measured_stages
 from .threads import Workers, cpu_threads
 from .tile_io import Arrays, Plane, PlaneReader, PlaneWriter, TileBuffer
 from .tile_plan import plan_tiles
-
-Result = TypeVar("Result")
 
 #: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
 STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
@@ -290,7 +288,7 @@ class Engine:
         """Return what a tile adds to the moments of the next stage after those known."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
-            return _drain(passes.measure(tile))
+            return drain(passes.measure(tile))
 
     def render_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
@@ -298,7 +296,7 @@ class Engine:
         """Return the fused plane of a tile and its share, the moments of all stages known."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
-            return _drain(passes.render(tile))
+            return drain(passes.render(tile))
 
     @contextmanager
     def _passes(
@@ -323,16 +321,6 @@ class Engine:
         finally:
             workers.close()
             window.close()
-
-
-def _drain(steps: Generator[None, None, Result]) -> Result:
-    """Return what a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from ..errors import DeviceError
 from ..geometry.region import Region
+from ..models.registry import MODELS
 from ..models.spec import ModelSpec
 
 #: Greatest side of tiles in pixels that are computed at once: margins cost little by then.
@@ -79,9 +80,10 @@ def require_memory(
     needed, free = area * bytes_at_once(spec, dtype), free_bytes(device)
     if free is None or needed <= free:
         return
+    lighter = [other.name for other in MODELS.values() if not other.plane_bytes]
     what = f"tiles of {tile}" if tile else f"a plane of {image.height} x {image.width}"
     raise DeviceError(
         f"Model {spec.name!r} takes about {needed / 2**30:.1f} GiB for {what} pixels; {device} has "
-        f"{free / 2**30:.1f} GiB free. Use tile='auto' or smaller tiles, free memory, or use "
-        "model='gifnet', which takes less."
+        f"{free / 2**30:.1f} GiB free. Use tile='auto' or smaller tiles, free memory, or use a "
+        f"model that takes less: {', '.join(lighter)}."
     )

@@ -194,13 +194,12 @@ class Network:
 
     def _choose(self, task: str) -> None:
         """Load what the model has for a task, "" for any."""
-        known, wanted = self.fuser.options, task or None
-        if known.task != wanted:
-            self.fuser = Fuser(known, task=wanted, model=self.model)
+        if self.fuser.options.task != (task or None):
+            self.fuser = self.fuser.with_options(task=task or None, model=self.model)
 
     def version(self, dataset: Dataset, pair: str) -> str:
         self._choose(dataset.task)
-        return f"{self.fuser.options.model} {self.fuser.weights.sha256[:16]}"
+        return f"{self.fuser.model} {self.fuser.weights.sha256[:16]}"
 
     def _plane(self, first: Bytes, second: Bytes) -> Bytes:
         return np.asarray(self.fuser.fuse(first, second), np.uint8)

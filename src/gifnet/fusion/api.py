@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import dataclasses
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
+from ..options import FuseOptions
 from ..progress import Progress
 from .fuser import Fuser
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def _takes_options(*left_out: str) -> Callable[[Function], Function]:
+    """Give a function the fields of `FuseOptions` as keywords, in its signature and docstring."""
+    fields = [field for field in dataclasses.fields(FuseOptions) if field.name not in left_out]
+
+    def decorate(function: Function) -> Function:
+        own = list(inspect.signature(function).parameters.values())[:-1]
+        place = [parameter.name for parameter in own].index("progress")
+        options = [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.type,
+            )
+            for field in fields
+        ]
+        signature = inspect.Signature([*own[:place], *options, *own[place:]], return_annotation=Any)
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            signature.bind(*args, **kwargs)
+            return function(*args, **kwargs)
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        entries = "\n".join(f"{x.name} : {x.metadata['kind']}\n{_help(x)}" for x in fields)
+        doc = (function.__doc__ or "").replace(
+            "{options}", textwrap.indent(entries, "    ").strip()
+        )
+        call.__doc__ = doc
+        return cast(Function, call)
+
+    return decorate
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    return textwrap.indent(textwrap.fill(field.metadata["help"], 92), "    ")
+
+
+@_takes_options()
 def fuse(
     first: Any,
     second: Any,
     *,
-    task: str | None = None,
-    model: str = "gifnet",
-    weights: Any = None,
-    device: str = "auto",
-    precision: str = "auto",
-    statistics: str = "exact",
-    tile: int | Literal["auto"] = "auto",
-    memory: int | Literal["auto"] = "auto",
-    value_range: Any = "auto",
-    channel_axis: int | Literal["auto"] | None = "auto",
-    chroma: str = "auto",
-    overshoot: float | Literal["auto"] | None = "auto",
     progress: Progress = None,
     return_mask: bool = False,
     out: Any = None,
+    **options: Any,
 ) -> Any:
     """Fuse two images of one scene into one.
 
@@ -38,36 +74,7 @@ def fuse(
         equal; leading axes (Z, T, C) broadcast and are fused plane by plane. The network is
         not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
         over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
-    task : {"ivif", "nir", "medical", "mfif", "meif", "pansharpen"}, optional
-        What the pair is. It names the roles of both sources, and the weights of some models.
-    model : str
-        A name from `list_models`, or "best": that of the best measured quality for the task.
-    weights : path, optional
-        A .safetensors file or an authors' checkpoint; the bundled weights if left out.
-    device : str
-        "auto", "cpu", "cuda", "cuda:N" or "mps".
-    precision : {"auto", "float32", "tf32", "bfloat16", "float16"}
-        "auto" is bfloat16 for 8-bit pairs where the hardware has it, float32 otherwise.
-    statistics : {"exact", "sampled"}
-        How the whole-image statistics of a tiled image are found.
-    tile : int or "auto"
-        Side of the tiles in pixels, a multiple of 8; 0 for none.
-    memory : int or "auto"
-        Bytes that the network's features may take. An image whose features fit is computed in
-        one piece, which is faster; the result is the same, with frufn and efrufn nearly. For those
-        two it is all that they take; "auto" is what is free, and half of it for tiles.
-    value_range : "auto", "dtype", (low, high), or a pair of these
-        What maps to the network's [0, 1]. "auto" is the type's range for uint8, and each
-        source's finite minimum and maximum over the whole stack otherwise.
-    channel_axis : int, "auto" or None
-        The axis of RGB(A) channels. "auto" takes a last axis of 3 or 4 in uint8 images.
-    chroma : {"auto", "first", "second", "blend", "none"}
-        Whose colour the result has. "auto": the coloured source's; of two, their blend, or with
-        `task` "meif" and a model that has it, what a network makes of both.
-    overshoot : float, "auto" or None
-        How far the result's luminance may pass the least and greatest of both sources in the 5 x 5
-        pixels around, in parts of their range in the 9 x 9 around; 0 invents no extremes. "auto" is
-        0.03 in `enhance`, which keeps edges free of halos, and no limit in `fuse`; None is none.
+    {options}
     progress : callable or progress bar, optional
         A tqdm or napari bar, or a function of (done, total) that returns False to stop.
     return_mask : bool
@@ -106,31 +113,11 @@ def fuse(
     output. The method is that of Cheng et al., "One Model for ALL: Low-Level Task
     Interaction Is a Key to Task-Agnostic Image Fusion", CVPR 2025.
     """
-    fuser = Fuser(
-        task=task, model=model, weights=weights, device=device, precision=precision,
-        statistics=statistics, tile=tile, memory=memory, value_range=value_range,
-        channel_axis=channel_axis, chroma=chroma, overshoot=overshoot,
-    )  # fmt: skip
-    return fuser.fuse(first, second, return_mask=return_mask, out=out, progress=progress)
+    return Fuser(**options).fuse(first, second, return_mask=return_mask, out=out, progress=progress)
 
 
-def enhance(
-    image: Any,
-    *,
-    model: str = "gifnet",
-    weights: Any = None,
-    device: str = "auto",
-    precision: str = "auto",
-    statistics: str = "exact",
-    tile: int | Literal["auto"] = "auto",
-    memory: int | Literal["auto"] = "auto",
-    value_range: Any = "auto",
-    channel_axis: int | Literal["auto"] | None = "auto",
-    chroma: str = "auto",
-    overshoot: float | Literal["auto"] | None = "auto",
-    progress: Progress = None,
-    out: Any = None,
-) -> Any:
+@_takes_options("task")
+def enhance(image: Any, *, progress: Progress = None, out: Any = None, **options: Any) -> Any:
     """Enhance one image as the fusion of it with itself, F(X, X) (paper, Eq. 2).
 
     Parameters and errors are those of `fuse`.
@@ -140,9 +127,4 @@ def enhance(
     enhanced : array
         Of the type and value range of `image`: (..., H, W), or (..., H, W, C) with colour last.
     """
-    fuser = Fuser(
-        model=model, weights=weights, device=device, precision=precision, statistics=statistics,
-        tile=tile, memory=memory, value_range=value_range, channel_axis=channel_axis,
-        chroma=chroma, overshoot=overshoot,
-    )  # fmt: skip
-    return fuser.enhance(image, out=out, progress=progress)
+    return Fuser(**options).enhance(image, out=out, progress=progress)

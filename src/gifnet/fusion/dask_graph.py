@@ -48,12 +48,13 @@ class _TileTask:
 
     def survey_chroma(self, first: Any, second: Any) -> Any:
         """Return what the network that decides about colour needs to know of a strip."""
+        assert self.request.chroma_model is not None
         return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
 
     def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
         """Return the correction of the plane's chroma."""
-        found: ChromaCorrection = self.request.chroma_model.correct(seen, self.shape)
-        return found
+        assert self.request.chroma_model is not None
+        return self.request.chroma_model.correct(seen, self.shape)
 
     def fuse(
         self,

@@ -8,31 +8,60 @@ array like the first image.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
+from ..engine.device import resolve_precision
+from ..engine.engine import Engine
+from ..engine.overshoot import with_limit
+from ..engine.sketch import sketch_plane
+from ..engine.tile_io import Arrays
 from ..errors import InvalidInputError
-from ..models.registry import model_spec, require_share
-from ..options import FuseOptions, Overshoot
-from ..progress import Progress, Reporter
+from ..models.registry import require_share
+from ..models.weights import Weights
+from ..options import FuseOptions
+from ..progress import Progress, Reporter, drain
+from ..provenance import make_record
 from .canvas import Canvas, CanvasPlane, PlanePair
+from .dask_graph import fuse_lazily
+from .network import Network
 from .request import Request, make_request
 
-if TYPE_CHECKING:
-    import torch
+Plane = npt.NDArray[np.float32]
 
-    from ..engine.engine import Engine
-    from ..models.contract import Pipeline
-    from ..models.weights import Weights
-    from .color_net import ColorNetChroma
+
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """A result with the record of how it was made.
+
+    Attributes
+    ----------
+    image : array
+    share : float32 array or None
+        The first source's share of every pixel, where it was wanted.
+    record : dict
+        JSON-able, as `Fuser.provenance` returns it.
+    """
+
+    image: Any
+    share: Any
+    record: dict[str, Any]
+
+
+class Planes(NamedTuple):
+    """A fused (H, W) plane, and the first source's share of it where the model has one."""
+
+    fused: Plane
+    share: Plane | None
 
 
 class Fuser:
-    """Keeps a model on its device for many fusions.
+    """Keeps a model on its device for many fusions. Threads may share it.
 
     Parameters
     ----------
@@ -52,17 +81,8 @@ class Fuser:
             raise InvalidInputError(
                 f"options is {options!r}; pass FuseOptions, or single options by name."
             )
-        known = [field.name for field in dataclasses.fields(FuseOptions)]
-        if unknown := sorted(set(overrides) - set(known)):
-            raise InvalidInputError(f"Unknown options {unknown}; known are {known}.")
-        self.options = dataclasses.replace(options or FuseOptions(), **overrides)
-        self._module: Any = None
-        self._pipelines: dict[tuple[torch.device, torch.dtype], Pipeline] = {}
-        self._weights: Weights | None = None
-        self._chroma: ColorNetChroma | None = None
-        self._device: torch.device | None = None
-        self._dtype: torch.dtype | None = None
-        self._limit: float | None = None
+        self._options = (options or FuseOptions()).updated(**overrides)
+        self._network = Network(self._options)
 
     def __enter__(self) -> Fuser:
         return self
@@ -71,45 +91,50 @@ class Fuser:
         self.release()
 
     @property
+    def options(self) -> FuseOptions:
+        """The options of every call."""
+        return self._options
+
+    @property
+    def model(self) -> str:
+        """The model's name, which the weights tell where the options do not."""
+        return self._network.spec.name
+
+    @property
     def device(self) -> str:
         """The device that computes, such as "cpu" or "cuda"."""
-        return str(self._resolved_device())
+        return str(self._network.device)
 
     @property
     def weights(self) -> Weights:
         """The weights, with their source, sha256 and model card."""
-        if self._weights is None:
-            from ..models.weights import load_weights
+        return self._network.weights
 
-            options = self.options
-            self._weights = load_weights(options.weights, options.model, options.task)
-        return self._weights
+    def with_options(self, options: FuseOptions | None = None, **overrides: Any) -> Fuser:
+        """Return a fuser of other options, which shares the loaded network if it is the same."""
+        other = Fuser(options or self._options, **overrides)
+        if other._network.key == self._network.key:
+            other._network = self._network
+        return other
 
-    @contextmanager
-    def using(self, **overrides: Any) -> Iterator[Fuser]:
-        """Change options for a while: those that do not concern the model or its device."""
-        own = self.options
-        self.options = dataclasses.replace(own, **overrides)
-        try:
-            yield self
-        finally:
-            self.options = own
+    def shares_network_with(self, other: Fuser) -> bool:
+        """Return whether both use one loaded network."""
+        return self._network is other._network
+
+    def load(self) -> None:
+        """Load the model now rather than in the first call."""
+        _ = self._network.module
 
     def release(self) -> None:
         """Free the model and its device memory; the next call loads it again."""
-        device, self._module, self._weights, self._chroma = self._device, None, None, None
-        self._pipelines.clear()
-        if device is not None and device.type == "cuda":
-            import torch
-
-            torch.cuda.empty_cache()
+        self._network.release()
 
     def provenance(self) -> dict[str, Any]:
-        """Return a JSON-able record of the options, weights, device and versions."""
-        from ..provenance import make_record
+        """Return a JSON-able record of the options, weights, device and versions.
 
-        device = self._resolved_device()
-        return make_record(self.options, self.weights, device, self._dtype, self._limit)
+        It holds for a fusion of two images of more than 8 bits; the result of `run` has its own.
+        """
+        return self._record(self._options, self._dtype(eight_bit=False))
 
     def fuse(
         self,
@@ -121,15 +146,35 @@ class Fuser:
         progress: Progress = None,
     ) -> Any:
         """Fuse two images; see `gifnet.fuse`."""
-        steps = self._steps(
-            first, second, return_mask, out, Reporter(progress), self.options.overshoot
-        )
-        return _returned(steps)
+        done = self.run(first, second, want_share=return_mask, out=out, progress=progress)
+        return (done.image, done.share) if return_mask else done.image
+
+    def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
+        """Enhance one image; see `gifnet.enhance`."""
+        return self.run_enhancement(image, out=out, progress=progress).image
+
+    def run(
+        self,
+        first: Any,
+        second: Any,
+        *,
+        want_share: bool = False,
+        out: Any = None,
+        progress: Progress = None,
+    ) -> Fusion:
+        """Fuse two images as `fuse` does, and return the result with its record."""
+        reporter = Reporter(progress)
+        return drain(self._steps(self._options, first, second, want_share, out, reporter))
+
+    def run_enhancement(self, image: Any, *, out: Any = None, progress: Progress = None) -> Fusion:
+        """Enhance one image as `enhance` does, and return the result with its record."""
+        options, reporter = self._options.for_one_image(), Reporter(progress)
+        return drain(self._steps(options, image, image, False, out, reporter))
 
     def fuse_steps(
         self, first: Any, second: Any, *, return_mask: bool = False, out: Any = None
     ) -> Generator[tuple[int, int], None, Any]:
-        """Fuse two images step by step, for those who would rather pull than be called back.
+        """Fuse two images step by step, as a generator instead of a progress callback.
 
         Yields
         ------
@@ -149,28 +194,21 @@ class Fuser:
         ... def run(near, far):
         ...     return (yield from Fuser(task="mfif").fuse_steps(near, far))
         """
-        return self._steps(first, second, return_mask, out, Reporter(None), self.options.overshoot)
+        reporter = Reporter(None)
+        done = yield from self._steps(self._options, first, second, return_mask, out, reporter)
+        return (done.image, done.share) if return_mask else done.image
 
-    def _steps(
-        self,
-        first: Any,
-        second: Any,
-        return_mask: bool,
-        out: Any,
-        reporter: Reporter,
-        overshoot: Overshoot,
-    ) -> Generator[tuple[int, int], None, Any]:
-        if return_mask:
-            require_share(self.options.model, "or return_mask=False")
-        request = self._request(first, second)
-        engine = self._engine(request, overshoot)
-        result, mask = yield from self._run(request, engine, return_mask, reporter, out)
-        return (result, mask) if return_mask else result
+    def fuse_planes(self, first: Plane, second: Plane, *, progress: Progress = None) -> Planes:
+        """Fuse two (H, W) float32 planes in [0, 1] without missing pixels.
 
-    def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
-        """Enhance one image; see `gifnet.enhance`."""
-        overshoot = self.options.for_one_image().overshoot
-        return _returned(self._steps(image, image, False, out, Reporter(progress), overshoot))
+        Options about value ranges, axes and colour do not matter.
+        """
+        reporter, result = Reporter(progress), Arrays(first, second)
+        engine = self._engine(self._options, self._dtype(eight_bit=False))
+        height, width = first.shape
+        reporter.expect(engine.units(height, width))
+        engine.run(result, result, (height, width), reporter)
+        return Planes(result.image.clip(0, 1), result.share)
 
     def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.
@@ -186,36 +224,52 @@ class Fuser:
         side : int
             The longest side in pixels of what the network sees.
         """
-        from ..engine.sketch import sketch_plane
-
-        request, reporter = self._request(first, second), Reporter(progress)
-        engine = self._engine(request, self.options.overshoot)
-        canvas = Canvas.of(request, None, False)
+        options, reporter = self._options, Reporter(progress)
+        request = self._request(first, second)
+        engine = self._engine(options, self._dtype(request.is_eight_bit))
+        canvas, size = Canvas.of(request, None, False), request.shape[-2:]
         for index in request.indices():
             request.require_data(index)
             pair = self._pair(request, index)
-            sketch_plane(
-                engine,
-                pair,
-                CanvasPlane(canvas, pair),
-                request.shape[-2:],
-                side,
-                reporter,
-                self._limit,
-            )
+            sink = CanvasPlane(canvas, pair)
+            sketch_plane(engine, pair, sink, size, side, reporter, options.overshoot_limit)
         return canvas.result()
 
+    def _steps(
+        self,
+        options: FuseOptions,
+        first: Any,
+        second: Any,
+        want_share: bool,
+        out: Any,
+        reporter: Reporter,
+    ) -> Generator[tuple[int, int], None, Fusion]:
+        if want_share:
+            require_share(self.model, "or return_mask=False")
+        request = self._request(first, second)
+        dtype = self._dtype(request.is_eight_bit)
+        engine, record = self._engine(options, dtype), self._record(options, dtype)
+        if request.is_lazy and out is None:
+            return Fusion(*fuse_lazily(request, want_share, engine), record)
+        *leading, height, width = request.shape
+        canvas = Canvas.of(request, out, want_share)
+        reporter.expect(int(np.prod(leading)) * engine.units(height, width))
+        for index in request.indices():
+            request.require_data(index)
+            pair = self._pair(request, index)
+            for _ in engine.run_steps(pair, CanvasPlane(canvas, pair), (height, width), reporter):
+                yield reporter.done, reporter.total
+        return Fusion(canvas.result(), canvas.share, record)
+
     def _request(self, first: Any, second: Any) -> Request:
-        options = self.options
+        options = self._options
         how = options.value_range, options.channel_axis, options.chroma
         request = make_request(first, second, *how)
-        learnt = options.task in model_spec(options.model).colornet_tasks
-        if not learnt or options.chroma != "auto" or request.colour_from != "blend":
+        if options.chroma != "auto" or request.colour_from != "blend":
             return request
-        from .color_net import make_colornet_chroma
-
-        self._chroma = self._chroma or make_colornet_chroma(self._resolved_device())
-        return dataclasses.replace(request, chroma_model=self._chroma)
+        if options.task not in self._network.spec.colornet_tasks:
+            return request
+        return dataclasses.replace(request, chroma_model=self._network.colornet())
 
     def _pair(self, request: Request, index: tuple[int, ...]) -> PlanePair:
         """Return a plane of a request, its colour decided."""
@@ -225,75 +279,32 @@ class Fuser:
         height, width = request.shape[-2:]
         return dataclasses.replace(pair, correction=mixer.of_plane(pair, (height, width)))
 
-    def _resolved_device(self) -> torch.device:
-        if self._device is None:
-            from ..engine.device import resolve_device
+    def _dtype(self, eight_bit: bool) -> torch.dtype:
+        return resolve_precision(self._options.precision, self._network.device, eight_bit=eight_bit)
 
-            self._device = resolve_device(self.options.device)
-        return self._device
+    def _record(self, options: FuseOptions, dtype: torch.dtype) -> dict[str, Any]:
+        # As it was asked for, with the model that the weights tell.
+        asked = dataclasses.replace(self._options, model=self.model)
+        limit = options.overshoot_limit
+        return make_record(asked, self.weights, self._network.device, dtype, limit)
 
-    def _engine(self, request: Request, overshoot: Overshoot) -> Engine:
-        from ..engine.device import resolve_precision
-        from ..engine.engine import Engine
-
-        device = self._resolved_device()
-        eight_bit = all(s.dtype.itemsize == 1 for s in (request.first, request.second))
-        dtype = resolve_precision(self.options.precision, device, eight_bit=eight_bit)
-        self._dtype = dtype
-        limit = self._limit = None if overshoot == "auto" else overshoot
+    def _engine(self, options: FuseOptions, dtype: torch.dtype) -> Engine:
+        network, limit = self._network, options.overshoot_limit
         return Engine(
-            self._pipeline(device, dtype, limit),
-            model_spec(self.options.model),
-            tile=self.options.tile,
-            statistics=self.options.statistics,
-            memory=self.options.memory,
-            tf32=self.options.precision == "tf32",
-            fallback=None if device.type == "cpu" else partial(self._on_cpu, limit),
+            with_limit(network.pipeline(network.device, dtype), limit),
+            network.spec,
+            tile=options.tile,
+            statistics=options.statistics,
+            memory=options.memory,
+            tf32=options.precision == "tf32",
+            fallback=None if network.device.type == "cpu" else _Fallback(network, limit),
         )
 
-    def _pipeline(
-        self, device: torch.device, dtype: torch.dtype, overshoot: float | None
-    ) -> Pipeline:
-        """Return the network ready to run, made once for each number format."""
-        from ..engine.overshoot import with_limit
 
-        if self._module is None:
-            from ..models.weights import load_for_inference
+@dataclass(frozen=True)
+class _Fallback:
+    network: Network
+    overshoot: float | None
 
-            self._module = load_for_inference(self.weights)
-        if (device, dtype) not in self._pipelines:
-            spec = model_spec(self.options.model)
-            self._pipelines[device, dtype] = spec.pipeline(self._module, device, dtype)
-        return with_limit(self._pipelines[device, dtype], overshoot)
-
-    def _on_cpu(self, overshoot: float | None) -> Pipeline:
-        import torch
-
-        return self._pipeline(torch.device("cpu"), torch.float32, overshoot)
-
-    def _run(
-        self, request: Request, engine: Engine, want_share: bool, reporter: Reporter, out: Any
-    ) -> Generator[tuple[int, int], None, tuple[Any, Any]]:
-        if request.is_lazy and out is None:
-            from .dask_graph import fuse_lazily
-
-            return fuse_lazily(request, want_share, engine)
-        shape = request.shape
-        canvas = Canvas.of(request, out, want_share)
-        reporter.expect(int(np.prod(shape[:-2])) * engine.units(*shape[-2:]))
-        for index in request.indices():
-            request.require_data(index)
-            pair = self._pair(request, index)
-            sink, plane = CanvasPlane(canvas, pair), (shape[-2], shape[-1])
-            for _ in engine.run_steps(pair, sink, plane, reporter):
-                yield reporter.done, reporter.total
-        return canvas.result(), canvas.share
-
-
-def _returned(steps: Generator[Any, None, Any]) -> Any:
-    """Return what a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
+    def __call__(self) -> Any:
+        return with_limit(self.network.on_cpu(), self.overshoot)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
+from ..imaging.chroma_correction import ChromaCorrection, Floats
 from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
 from ..imaging.source import Source, SourcePlane, read_sources
+
+if TYPE_CHECKING:
+    from .canvas import PlanePair
+
+
+class ChromaModel(Protocol):
+    """A network that decides the colour of two coloured sources, plane by plane."""
+
+    def strips(self, shape: tuple[int, int], /) -> list[Region]:
+        """Return the regions of an (H, W) plane that `survey` takes one by one."""
+
+    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int], /) -> Floats:
+        """Return what it needs of a strip."""
+
+    def correct(self, seen: Sequence[Floats], shape: tuple[int, int], /) -> ChromaCorrection:
+        """Return the correction of a plane from what it needs of all strips."""
+
+    def of_plane(self, pair: PlanePair, shape: tuple[int, int], /) -> ChromaCorrection:
+        """Return the correction of an (H, W) plane."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +44,8 @@ class Request:
     #: the range and type that the result goes back to
     output_limits: Range
     colour_from: Literal["first", "second", "blend", "none"]
-    #: A `gifnet.fusion.color_net.ColorNetChroma` that blends the chroma; None for the usual blend.
-    chroma_model: Any = None
+    #: Blends the chroma in place of the usual rule.
+    chroma_model: ChromaModel | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,6 +71,10 @@ class Request:
     def is_lazy(self) -> bool:
         """Whether a source is a dask array, and so the result."""
         return any(hasattr(source.data, "dask") for source in (self.first, self.second))
+
+    @property
+    def is_eight_bit(self) -> bool:
+        return all(source.dtype.itemsize == 1 for source in (self.first, self.second))
 
     @property
     def is_masked(self) -> bool:

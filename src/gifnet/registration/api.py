@@ -147,7 +147,7 @@ def register(
         channel_axis=channel_axis,
         moving_grid=moving_grid,
         order=order,
-        tick=lambda: reporter.advance(0),
+        tick=reporter.check,
     )
     return Registered(image, transform)
 

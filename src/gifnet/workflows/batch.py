@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .. import fusion
 from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
-from ..fusion.fuser import Fuser
 from ..io.files import is_readable
 from ..options import FuseOptions
 from ..progress import Progress
@@ -164,13 +164,15 @@ def run_batch(
     if scheduler is not None:
         yield from _distributed(items, options, overwrite, scheduler)
         return
-    with Fuser(options) as fuser:
+    with fusion.Fuser(options) as fuser:
         for number, item in enumerate(items):
             progress = on_item(number, len(items), item) if on_item else None
             yield _fused(item, fuser, overwrite, progress)
 
 
-def _fused(item: BatchItem, fuser: Fuser, overwrite: bool, progress: Progress) -> BatchResult:
+def _fused(
+    item: BatchItem, fuser: fusion.Fuser, overwrite: bool, progress: Progress
+) -> BatchResult:
     """Fuse one pair, and return an error instead of raising it."""
     if item.output.exists() and not overwrite:
         return BatchResult(item, "skipped", "the result exists")
@@ -185,20 +187,18 @@ def _fused(item: BatchItem, fuser: Fuser, overwrite: bool, progress: Progress) -
     return BatchResult(item, "done", "", time.perf_counter() - began)
 
 
-def _fuse_files(item: BatchItem, fuser: Fuser, progress: Progress) -> None:
+def _fuse_files(item: BatchItem, fuser: fusion.Fuser, progress: Progress) -> None:
     images = [open_image(path) for path in (item.first, item.second)]
-    with (
-        fuser.using(channel_axis=channel_axis(images, fuser.options)),
-        Scratch(item.output) as scratch,
-    ):
-        data = [image.data for image in images]
-        fused = fuser.fuse(*data, out=scratch.array, progress=progress)
-        save_result(item.output, fused, images, fuser.provenance())
+    fuser = fuser.with_options(channel_axis=channel_axis(images, fuser.options))
+    with Scratch(item.output) as scratch:
+        first, second = (image.data for image in images)
+        done = fuser.run(first, second, out=scratch.array, progress=progress)
+        save_result(item.output, done.image, images, done.record)
 
 
 def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:
     """Fuse one pair in a process of its own."""
-    with Fuser(options) as fuser:
+    with fusion.Fuser(options) as fuser:
         return _fused(item, fuser, overwrite, None)
 
 

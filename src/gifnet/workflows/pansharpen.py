@@ -137,10 +137,10 @@ def pansharpen(
         statistics = Statistics()
         for rows in scene.strips():
             statistics.add(scene.bands(rows), scene.pan(rows))
-            reporter.advance(0)
+            reporter.check()
         for rows in scene.strips():
             scene.finish(rows, _CLASSICAL[method](scene.bands(rows), scene.pan(rows), statistics))
-            reporter.advance(0)
+            reporter.check()
         reporter.advance(bands.count)
     else:
         plane = scratch(sharp.shape, working_type(bands.dtype))
@@ -149,17 +149,14 @@ def pansharpen(
             for index in range(bands.count):
                 # Resampled bands are floats, whose type no longer tells their range.
                 limits = _or_auto(bands.limits(index, specs[0])), pan_limits
-                with network.using(channel_axis=None, chroma="auto", value_range=limits):
-                    # Asks after every step whether to stop.
-                    network.fuse(
-                        fine[index],
-                        sharp,
-                        out=plane,
-                        progress=lambda done, total: reporter.advance(0),
-                    )
+                band_fuser = network.with_options(
+                    channel_axis=None, chroma="auto", value_range=limits
+                )
+                progress = lambda done, total: reporter.check()  # noqa: E731
+                band_fuser.fuse(fine[index], sharp, out=plane, progress=progress)
                 _finish_band(scene, index, plane, match_histograms)
                 reporter.advance()
-    return _returned(image, missing, np.ndim(ms) == 2, band_axis)
+    return _as_given(image, missing, np.ndim(ms) == 2, band_axis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +271,7 @@ def _bring(
                 apart = error
                 fine[index, rows] = np.nan
             missing[rows] |= np.isnan(fine[index, rows])
-            reporter.advance(0)
+            reporter.check()
         reporter.advance()
     if all(missing[rows].all() for rows in _strips(fine.shape)):
         raise apart or InvalidInputError("PAN and MS have no pixel in common where both have data.")
@@ -391,7 +388,7 @@ def _grids(
     return grids
 
 
-def _returned(image: Any, missing: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
+def _as_given(image: Any, missing: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
     """Return bands as the caller has them; masked where integers have no data."""
     if image.dtype.kind != "f" and missing.any():
         image = np.ma.MaskedArray(image, np.broadcast_to(missing, image.shape))

@@ -133,8 +133,10 @@ class StackFuser:
     """
 
     def __init__(self, fuser: Fuser):
-        require_share(fuser.options.model, "by which stacks are fused")
+        require_share(fuser.model, "by which stacks are fused")
         self._fuser = fuser
+        # Only shares are used: there is nothing to limit.
+        self._compared = fuser.with_options(overshoot=None)
 
     def fuse(
         self,
@@ -214,24 +216,19 @@ class StackFuser:
 
     def _share(self, first: _Node, second: _Node, reporter: Reporter) -> Plane:
         """Return the first one's share; where one lacks data both show the other."""
-        fuser = self._fuser
-        planes = (
+        share = self._compared.fuse_planes(
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
-        )
-        plain: dict[str, Any] = {"channel_axis": None, "chroma": "auto", "overshoot": None}
-        with fuser.using(value_range=(0.0, 1.0), **plain):
-            # Asks after every step whether to stop.
-            share: Plane = fuser.fuse(
-                *planes, return_mask=True, progress=lambda done, total: reporter.advance(0)
-            )[1]
+            progress=lambda done, total: reporter.check(),
+        ).share
+        assert share is not None
         reporter.advance()
         return share
 
     def _record(
         self, align: str, reference: int, transforms: tuple[Transform, ...]
     ) -> dict[str, Any]:
-        record = self._fuser.provenance()
+        record = {**self._fuser.provenance(), "overshoot": None}
         stack: dict[str, Any] = {"align": align, "reference": reference}
         if transforms:
             stack["transforms"] = [transform.to_dict() for transform in transforms]

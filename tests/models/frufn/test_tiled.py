@@ -213,8 +213,7 @@ def test_bundled_weights_in_tiles():
     how = {"model": "efrufn", "task": "mfif", "device": "cpu", "precision": "float32"}
     fuser = Fuser(**how, value_range=(0, 1))
     image, mask = fuser.fuse(near, far, return_mask=True)
-    with fuser.using(tile=104):
-        tiled, tiled_mask = fuser.fuse(near, far, return_mask=True)
+    tiled, tiled_mask = fuser.with_options(tile=104).fuse(near, far, return_mask=True)
     np.testing.assert_allclose(tiled, image, atol=BUNDLED_TOLERANCE)
     assert np.abs(tiled_mask - mask).mean() < 1e-4
 
