@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
 
 from ..errors import DeviceError
-
-if TYPE_CHECKING:
-    import torch
+from .process_settings import ProcessSetting
 
 
 def resolve_device(device: str) -> torch.device:
@@ -22,8 +20,6 @@ def resolve_device(device: str) -> torch.device:
     DeviceError
         If the name is no device, or the device is not there.
     """
-    import torch
-
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -60,8 +56,6 @@ def resolve_precision(
         For float16 on the CPU, which has no such arithmetic and is up to 1000 times slower,
         and for TF32 anywhere but on CUDA devices.
     """
-    import torch
-
     if precision == "auto":
         return torch.bfloat16 if eight_bit and _has_bfloat16(device) else torch.float32
     if precision == "float16" and device.type == "cpu":
@@ -83,59 +77,32 @@ def resolve_precision(
     return formats[precision]
 
 
-class _Products:
-    """How CUDA multiplies float32 numbers while anyone is in it; afterwards as before."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._before: list[str] = []
-
-    def enter(self, precision: str) -> None:
-        with self._lock:
-            if not self._users:
-                self._before = [setting.fp32_precision for setting in self._settings()]
-            self._users += 1
-            for setting in self._settings():
-                setting.fp32_precision = precision
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                for setting, value in zip(self._settings(), self._before, strict=True):
-                    setting.fp32_precision = value
-
-    @staticmethod
-    def _settings() -> tuple[Any, ...]:
-        import torch
-
-        return torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+def _backends() -> tuple[Any, ...]:
+    return torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
 
 
-# PyTorch's settings are the process's, and tiles of a dask graph run in several threads.
-_products = _Products()
+def _set_products(precisions: tuple[str, ...]) -> None:
+    for backend, precision in zip(_backends(), precisions, strict=True):
+        backend.fp32_precision = precision
 
 
-@contextmanager
-def float32_products(device: torch.device, *, tf32: bool) -> Iterator[None]:
-    """Say how CUDA multiplies float32 numbers meanwhile: in full, or rounded to TF32's 10 bits.
+# Tiles of a dask graph run in several threads.
+_products = ProcessSetting(
+    lambda: tuple(backend.fp32_precision for backend in _backends()), _set_products
+)
 
-    PyTorch rounds in convolutions unless told otherwise, which costs three digits.
+
+def float32_products(device: torch.device, *, tf32: bool) -> AbstractContextManager[None]:
+    """Let CUDA multiply float32 numbers in full meanwhile, or rounded to TF32's 10 bits.
+
+    By default PyTorch rounds in convolutions, which costs three digits.
     """
     if device.type != "cuda":
-        yield
-        return
-    _products.enter("tf32" if tf32 else "ieee")
-    try:
-        yield
-    finally:
-        _products.leave()
+        return nullcontext()
+    return _products.held(("tf32" if tf32 else "ieee",) * 2)
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    import torch
-
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

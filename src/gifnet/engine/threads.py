@@ -6,7 +6,6 @@ at every operation.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,44 +13,21 @@ from typing import TypeVar
 
 import torch
 
+from .process_settings import ProcessSetting
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _OneThreadAnOperation:
-    """While anyone is in it, PyTorch's operations take one thread; afterwards as many as before."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._before = 1
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._users:
-                self._before = torch.get_num_threads()
-                torch.set_num_threads(1)
-            self._users += 1
-
-    def __exit__(self, *exc_info: object) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                torch.set_num_threads(self._before)
-
-    def threads(self) -> int:
-        """Return how many threads PyTorch has when nobody is in it."""
-        with self._lock:
-            return self._before if self._users else torch.get_num_threads()
-
-
-# PyTorch's number of threads is the process's, so its guard is, too.
-_one_thread = _OneThreadAnOperation()
+# Read by name: tests replace both.
+_threads = ProcessSetting(
+    lambda: torch.get_num_threads(), lambda count: torch.set_num_threads(count)
+)
 
 
 def cpu_threads() -> int:
     """Return how many threads PyTorch may use."""
-    return _one_thread.threads()
+    return _threads.usual()
 
 
 class Workers:
@@ -67,7 +43,7 @@ class Workers:
         self._count = count
         self._pool = ThreadPoolExecutor(count, "gifnet") if count > 1 else None
         if self._pool is not None:
-            _one_thread.__enter__()
+            _threads.hold(1)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield results in order; at most a few are computed ahead."""
@@ -91,4 +67,4 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
-            _one_thread.__exit__()
+            _threads.release()
