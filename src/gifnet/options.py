@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .errors import InvalidInputError
 from .models.registry import model_spec
@@ -24,11 +24,12 @@ from .validation import (
 Range: TypeAlias = tuple[float, float]
 ValueRange: TypeAlias = Literal["auto", "dtype"] | Range | tuple[Range | str, Range | str]
 Overshoot: TypeAlias = float | Literal["auto"] | None
-
-
-CHROMA_CHOICES = ("auto", "first", "second", "blend", "none")
-PRECISION_CHOICES = ("auto", "float32", "tf32", "bfloat16", "float16")
-STATISTICS_CHOICES = ("exact", "sampled")
+Precision: TypeAlias = Literal["auto", "float32", "tf32", "bfloat16", "float16"]
+PRECISION_CHOICES: tuple[Precision, ...] = get_args(Precision)
+Statistics: TypeAlias = Literal["exact", "sampled"]
+STATISTICS_CHOICES: tuple[Statistics, ...] = get_args(Statistics)
+Chroma: TypeAlias = Literal["auto", "first", "second", "blend", "none"]
+CHROMA_CHOICES: tuple[Chroma, ...] = get_args(Chroma)
 #: What a single image may overshoot when it is enhanced: invisible at an edge.
 ENHANCED_OVERSHOOT = 0.03
 
@@ -71,14 +72,14 @@ class FuseOptions:
         "path, optional",
     )
     device: str = _option("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", "str")
-    precision: str = _option(
+    precision: Precision = _option(
         "auto",
         "Number format of the network: auto (bfloat16 for 8-bit images where the hardware has "
         "it, float32 otherwise), float32, tf32 (CUDA: float32 with products rounded to 10 bits), "
         "bfloat16 or float16 (not on the CPU).",
         _choices(PRECISION_CHOICES),
     )
-    statistics: str = _option(
+    statistics: Statistics = _option(
         "exact",
         "How the network's whole-image statistics are found for tiled images: exact (every "
         "pixel) or sampled (a subset of tiles; faster, approximate).",
@@ -109,7 +110,7 @@ class FuseOptions:
         "uint8 images.",
         'int, "auto" or None',
     )
-    chroma: str = _option(
+    chroma: Chroma = _option(
         "auto",
         "Whose colour the result has: auto, first, second, blend, or none (grey). auto is the "
         "coloured source's; of two, their blend, or for task meif, with models that have it, the "
