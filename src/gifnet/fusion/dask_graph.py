@@ -16,9 +16,10 @@ from ..engine.engine import Engine
 from ..engine.moment_sum import MomentSum
 from ..engine.passes import measured_stages
 from ..geometry.region import Region
+from ..imaging.arrays import is_dask, lazy
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH
-from ..imaging.source import Source, is_stored
+from ..imaging.source import Source
 from ..models.contract import KnownMoments
 from ..progress import Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair, without_data
@@ -128,7 +129,7 @@ def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool)
 
     bare, plane = replace(source, data=None), source.array(place)
     parts = [plane]
-    if hasattr(plane, "dask"):
+    if is_dask(plane):
         plane = plane.rechunk({-1: -1}) if source.coloured else plane
         parts = list((clone(plane) if apart else plane).to_delayed().ravel())
     found = [delayed(_has_data, pure=False)(bare, part) for part in parts]
@@ -137,9 +138,7 @@ def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool)
 
 def _unread(source: Source) -> Source:
     """Wrap an array in a file, whose parts would be read while the graph is built."""
-    import dask.array as da
-
-    return replace(source, data=da.from_array(source.data)) if is_stored(source.data) else source
+    return replace(source, data=lazy(source.data))
 
 
 def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any, Any]:
@@ -166,7 +165,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
     shared_engine = delayed(engine, traverse=False)
     in_tiles, stages = len(engine.tiles(image)) > 1, measured_stages(engine.pipeline)
 
-    def lazy(both: Any, height: int, width: int) -> tuple[Any, Any]:
+    def as_dask(both: Any, height: int, width: int) -> tuple[Any, Any]:
         size, dtype = (height, width), np.dtype(request.first.dtype)
         return (
             da.from_delayed(both[0], size + request.channels, dtype),
@@ -206,7 +205,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
         both = delayed(what.fuse, nout=2, pure=False)(
             shared_engine, checked(index), first, second, correction
         )
-        return lazy(both, image.height, image.width)
+        return as_dask(both, image.height, image.width)
 
     def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
         known = checked(index)
@@ -225,7 +224,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
             )
             if tile.left == 0:
                 rows.append([])
-            rows[-1].append(lazy(both, tile.height, tile.width))
+            rows[-1].append(as_dask(both, tile.height, tile.width))
         return tuple(
             da.concatenate([da.concatenate([x[part] for x in row], axis=1) for row in rows])
             for part in (0, 1)

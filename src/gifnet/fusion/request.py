@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
+from ..imaging.arrays import is_dask
 from ..imaging.chroma_correction import ChromaCorrection, Floats
 from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
 from ..imaging.source import Source, SourcePlane, read_sources
@@ -70,7 +71,7 @@ class Request:
     @property
     def is_lazy(self) -> bool:
         """Whether a source is a dask array, and so the result."""
-        return any(hasattr(source.data, "dask") for source in (self.first, self.second))
+        return any(is_dask(source.data) for source in (self.first, self.second))
 
     @property
     def is_eight_bit(self) -> bool:

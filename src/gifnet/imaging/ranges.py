@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError
+from .arrays import is_dask
 
 Range: TypeAlias = tuple[float, float]
 #: Numbers that are read from a file at a time.
@@ -37,7 +38,7 @@ def finite_range(array: Any) -> Range:
     InvalidInputError
         If no value is finite.
     """
-    if hasattr(array, "dask"):
+    if is_dask(array):
         import dask.array as da
 
         blank = da.where(da.isfinite(array), array, np.nan) if array.dtype.kind == "f" else array

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
+from .arrays import compute, is_dask, is_stored, lazy
 from .colour import chroma, luminance
 from .ranges import Range, normalise
 
@@ -80,16 +81,12 @@ class Source:
         """What a value range is measured on: everything but alpha."""
         if not self.has_alpha:
             return self.data
-        if is_stored(self.data):  # whose slices would be read at once
-            import dask.array as da
-
-            return da.from_array(self.data)[..., :3]
-        return self.data[..., :3]
+        return lazy(self.data)[..., :3]
 
     @property
     def may_have_missing(self) -> bool:
         """Whether pixels may be missing: in floats, and where there is a mask."""
-        return self.dtype.kind == "f" or self.is_masked or hasattr(self.data, "dask")
+        return self.dtype.kind == "f" or self.is_masked or is_dask(self.data)
 
     @property
     def is_masked(self) -> bool:
@@ -104,11 +101,7 @@ class Source:
         self, index: tuple[int, ...], region: Region | None
     ) -> tuple[npt.NDArray[Any], Any]:
         """Return the values of a region of a plane, and its alpha."""
-        values = self.array(index, region)
-        if hasattr(values, "dask"):
-            values = values.compute()  # np.asarray would drop a mask
-        if not isinstance(values, np.ma.MaskedArray):
-            values = np.asarray(values)
+        values = compute(self.array(index, region))
         if not self.has_alpha:
             return values, None
         return values[..., :3], np.ma.getdata(values[..., 3])
@@ -170,13 +163,6 @@ class Source:
         return valid
 
 
-def is_stored(image: Any) -> bool:
-    """Whether an image lies in a file, such as zarr's and HDF5's arrays, and is read by parts."""
-    needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
-    in_hand = isinstance(image, np.ndarray) or hasattr(image, "dask")
-    return not in_hand and all(hasattr(image, name) for name in needed)
-
-
 def as_array(image: Any, name: str) -> Any:
     """Return an image as a NumPy, masked, dask or zarr array of numbers.
 
@@ -190,7 +176,7 @@ def as_array(image: Any, name: str) -> Any:
         raise InvalidInputError(
             f"The {name} image is {type(image).__name__} {_short(image)}, not an array.{hint}"
         )
-    if not (isinstance(image, np.ndarray) or hasattr(image, "dask") or is_stored(image)):
+    if not (isinstance(image, np.ndarray) or is_dask(image) or is_stored(image)):
         try:
             image = np.asarray(image)
         except Exception as error:

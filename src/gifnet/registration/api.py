@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry import Grid, resample, working_type
+from ..imaging.arrays import as_float_with_nan, with_missing
 from ..imaging.colour import luminance
 from ..imaging.ranges import to_type
 from ..imaging.source import Source, read_sources
@@ -299,9 +300,7 @@ def _plane_grid(source: Source, grid: Grid | None) -> Grid:
 
 
 def _values(values: Any) -> Floats:
-    """Return pixels as floats, NaN where they are masked."""
-    values = values.compute() if hasattr(values, "dask") else values
-    return np.ma.filled(np.ma.asarray(values).astype(working_type(values.dtype)), np.nan)
+    return as_float_with_nan(values, working_type(values.dtype))
 
 
 def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
@@ -341,6 +340,4 @@ def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: 
             found = to_type(np.where(unknown, 0, found), source.dtype)
         result[index] = found
         missing[index] = unknown
-    if source.dtype.kind == "f" or not missing.any():
-        return result
-    return np.ma.MaskedArray(result, missing)
+    return with_missing(result, missing)

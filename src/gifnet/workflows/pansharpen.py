@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..errors import InvalidInputError
 from ..fusion.fuser import Fuser
 from ..geometry import Grid, resample, working_type
+from ..imaging.arrays import as_float_with_nan, lazy, with_missing
 from ..imaging.histogram import Histogram
 from ..imaging.ranges import (
     Range,
@@ -27,7 +28,7 @@ from ..imaging.ranges import (
     split_range_spec,
     to_type,
 )
-from ..imaging.source import as_array, is_stored
+from ..imaging.source import as_array
 from ..options import FuseOptions
 from ..progress import Progress, Reporter
 from .component_substitution import Statistics, brovey, gram_schmidt
@@ -347,11 +348,7 @@ def _plane(pan: Any) -> Any:
         raise InvalidInputError(f"PAN has shape {shape}; give one plane, (H, W).")
     if not extra:
         return plane
-    if is_stored(plane):  # whose slices would be read at once
-        import dask.array as da
-
-        plane = da.from_array(plane)
-    return plane[tuple(0 if axis in extra else slice(None) for axis in range(len(shape)))]
+    return lazy(plane)[tuple(0 if axis in extra else slice(None) for axis in range(len(shape)))]
 
 
 def _or_auto(limits: Range) -> Range | str:
@@ -361,8 +358,7 @@ def _or_auto(limits: Range) -> Range | str:
 
 def _filled(values: Any) -> npt.NDArray[np.float64]:
     """Return floats, NaN where there is no data."""
-    values = values.compute() if hasattr(values, "dask") else values
-    filled = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+    filled = as_float_with_nan(values)
     return np.where(np.isfinite(filled), filled, np.nan)
 
 
@@ -390,6 +386,6 @@ def _grids(
 
 def _as_given(image: Any, missing: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
     """Return bands as the caller has them; masked where integers have no data."""
-    if image.dtype.kind != "f" and missing.any():
-        image = np.ma.MaskedArray(image, np.broadcast_to(missing, image.shape))
+    if image.dtype.kind != "f":
+        image = with_missing(image, missing)
     return image[0] if single else np.moveaxis(image, 0, axis)

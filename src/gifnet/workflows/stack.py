@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..fusion.fuser import Fuser
+from ..imaging.arrays import compute, with_missing
 from ..imaging.colour import luminance
 from ..imaging.ranges import Range, normalise, shared_range, to_type
 from ..imaging.source import Source, as_array, read_sources
@@ -276,10 +277,7 @@ def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
             f"The slices have shape {slices[0].data.shape}; give planes, (H, W), or pass "
             "channel_axis if they have RGB(A) channels."
         )
-    return [
-        dataclasses.replace(s, data=s.data.compute() if hasattr(s.data, "dask") else s.data)
-        for s in slices
-    ]
+    return [dataclasses.replace(s, data=compute(s.data)) for s in slices]
 
 
 def _aligned(
@@ -332,14 +330,7 @@ def _weighted(
         total += weight * np.where(has, np.ma.getdata(source.data), 0)
     if grey and first.coloured:
         total[..., :3] = luminance(total[..., :3])[..., None]
-    dtype = first.dtype
     # In float32 the shares add up to a little less or more than 1.
-    image = to_type(total, dtype)
+    image = to_type(total, first.dtype)
     missing = np.asarray(~valid.any(axis=0))
-    if not missing.any():
-        return image
-    if dtype.kind == "f":
-        image[missing] = np.nan
-        return image
-    mask = missing[..., None] if first.coloured else missing
-    return np.ma.MaskedArray(image, np.broadcast_to(mask, image.shape))
+    return with_missing(image, missing[..., None] if first.coloured else missing)

@@ -1,0 +1,53 @@
+"""Arrays of every kind that images come as: NumPy, masked, dask, and stored in files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def is_dask(array: Any) -> bool:
+    return hasattr(array, "dask")
+
+
+def is_stored(array: Any) -> bool:
+    """Whether an array lies in a file, as zarr's and HDF5's do, and is read by parts."""
+    needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
+    in_hand = isinstance(array, np.ndarray) or is_dask(array)
+    return not in_hand and all(hasattr(array, name) for name in needed)
+
+
+def lazy(array: Any) -> Any:
+    """Wrap an array in a file with dask, whose slices would be read at once; others unchanged."""
+    if not is_stored(array):
+        return array
+    import dask.array as da
+
+    return da.from_array(array)
+
+
+def compute(array: Any) -> npt.NDArray[Any]:
+    """Return an array in memory; a masked one keeps its mask."""
+    values = array.compute() if is_dask(array) else array
+    return values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+
+
+def as_float_with_nan(array: Any, dtype: Any = np.float64) -> npt.NDArray[Any]:
+    """Return an array in memory as floats, NaN where it is masked."""
+    return np.asarray(np.ma.filled(np.ma.asarray(compute(array)).astype(dtype), np.nan))
+
+
+def with_missing(array: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> Any:
+    """Mark missing pixels: NaN in floats, in place, and a mask otherwise.
+
+    `missing` broadcasts to the array.
+    """
+    if not missing.any():
+        return array
+    missing = np.broadcast_to(missing, array.shape)
+    if array.dtype.kind != "f":
+        return np.ma.MaskedArray(array, missing)
+    array[missing] = np.nan
+    return array
