@@ -58,7 +58,7 @@ docs: $(VENV)/.installed-docs
 	$(PY) tools/api_reference.py $(API)
 
 gallery: system-packages $(VENV)/.installed-docs
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m examples.gallery
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m tools.gallery
 
 build: $(VENV)/.installed-build
 	$(PY) -m build

@@ -1,10 +1,10 @@
 """Open and close viewers with a fusion in each; watch memory, threads and the event loop.
 
-    python benchmarks/viewers.py [--viewers 20] [--side 96] [--weights FILE]
+    python -m benchmarks.viewers [--viewers 20] [--side 96] [--weights FILE]
 
-A display is needed; on a machine without one: ``xvfb-run -a python benchmarks/viewers.py``.
+A display is needed; on a machine without one: ``xvfb-run -a python -m benchmarks.viewers``.
 Memory is the process's resident set after each viewer is closed. A timer that should fire
-every five milliseconds measures the longest time that the event loop stood still: while PyTorch
+every five milliseconds measures the longest stall of the event loop: while PyTorch
 is loaded (in the first viewer), while the network runs, and while napari adds the result.
 """
 
@@ -14,29 +14,14 @@ import argparse
 import gc
 import threading
 import time
-from itertools import pairwise
 from typing import Any
 
 import napari
 import numpy as np
 import psutil
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-
-class Pulse:
-    """Measures the longest standstill of the event loop, in seconds."""
-
-    def __init__(self) -> None:
-        self._moments: list[float] = []
-        self._timer = QTimer()
-        self._timer.timeout.connect(lambda: self._moments.append(time.monotonic()))
-        self._timer.start(5)
-
-    def longest(self) -> float:
-        """Return the longest gap since the last call."""
-        moments, self._moments = [*self._moments, time.monotonic()], []
-        return max((b - a for a, b in pairwise(moments)), default=0.0)
+from benchmarks.event_loop import Pulse
 
 
 def wait_until(condition: Any, limit: float = 600) -> None:

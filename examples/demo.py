@@ -19,10 +19,8 @@ from napari.qt import get_qapp
 from skimage.transform import resize
 
 from gifnet.io.files import write_image
-from gifnet.options import FuseOptions
+from napari_gifnet import fuse_layers
 from napari_gifnet.io import samples
-from napari_gifnet.jobs.base import FuserCache, FusionJob
-from napari_gifnet.layers.snapshot import snapshot
 
 PAIRS = {
     "multi-focus": (samples.multi_focus, "mfif"),
@@ -34,15 +32,14 @@ SHOWN = "multi-focus"
 GAP = 8
 
 
-def fuse_pair(name: str, weights: str | None, cache: FuserCache) -> list[Image]:
-    """Return a sample's two layers and their fusion, made as the widget makes it."""
+def fuse_pair(name: str, weights: str | None) -> list[Image]:
+    """Return a sample's two layers and their fusion, as the Fuse widget makes it."""
     make, task = PAIRS[name]
     layers = [Image(data, **arguments) for data, arguments, _ in make()]
-    job = FusionJob(*map(snapshot, layers), FuseOptions(task=task, weights=weights))
     began = time.perf_counter()
-    ((data, arguments, _),) = job.run(cache, lambda done, total: None)
+    fused = fuse_layers(*layers, task=task, weights=weights)
     print(f"{name}: fused in {time.perf_counter() - began:.1f} s")
-    return [*layers, Image(data, **arguments)]
+    return [*layers, *fused]
 
 
 def picture(layer: Image) -> np.ndarray:
@@ -109,8 +106,7 @@ def main() -> None:
         "--screenshot", action="store_true", help="take a picture of napari and stop"
     )
     arguments = parser.parse_args()
-    cache = FuserCache()
-    fused = {name: fuse_pair(name, arguments.weights, cache) for name in PAIRS}
+    fused = {name: fuse_pair(name, arguments.weights) for name in PAIRS}
     for name, layers in fused.items():
         write_pictures(name, layers, arguments.out)
     target = arguments.out / "napari.png" if arguments.screenshot else None

@@ -28,6 +28,7 @@ LAYERS = {
 LEVEL = {name: level for level, names in enumerate(LAYERS.values()) for name in names}
 #: What belongs to napari's side alone.
 VIEWER = ("napari", "qtpy", "PyQt6", "PySide6", "npe2", "magicgui", "superqt", "app_model")
+NETWORK = ("socket", "urllib", "http", "requests", "urllib3", "huggingface_hub")
 HEAVY = ("torch", "napari", "numpy", "skimage", "scipy", "tifffile")
 MAX_LINES = 400
 
@@ -97,8 +98,21 @@ def test_core_knows_nothing_of_the_viewer(path: Path) -> None:
         assert top not in (*VIEWER, "napari_gifnet"), f"{path}:{line} imports {name}"
 
 
-def test_nothing_but_tests_imports_the_plugin() -> None:
-    for path in python_files(ROOT / "benchmarks", ROOT / "tools"):
+@pytest.mark.parametrize("path", python_files(GIFNET), ids=lambda p: str(p.relative_to(GIFNET)))
+def test_core_neither_prints_nor_reads_the_environment_nor_the_network(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if path.parent != GIFNET / "cli":
+        calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not names & {"environ", "getenv"}
+    assert not {name.partition(".")[0] for _, name in gifnet_imports(path)} & set(NETWORK)
+
+
+def test_benchmarks_experiments_and_tools_do_not_import_the_plugin() -> None:
+    gallery = ROOT / "tools" / "gallery.py"  # makes pictures of what the widgets do
+    files = python_files(ROOT / "benchmarks", ROOT / "experiments", ROOT / "tools")
+    for path in set(files) - {gallery}:
         for line, name in imports(path, ()):
             assert name.partition(".")[0] != "napari_gifnet", f"{path}:{line} imports {name}"
 

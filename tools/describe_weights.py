@@ -1,6 +1,6 @@
 """Adds to a weights file's model card what a training run cannot know.
 
-    python tools/describe_weights.py RUN/weights.safetensors docs/cards/gifnet.json -o FILE
+    python tools/describe_weights.py RUN/weights.safetensors tools/model_cards/gifnet.json -o FILE
 
 The notes say where the data comes from and on what terms, what was measured, and how the
 weights fail; the commit is the working tree's, unless the card has one. Tensors are left as they

@@ -1,12 +1,12 @@
 """A tour through every widget on the samples: one screenshot a step.
 
-    python -m examples.tour FOLDER [--weights FILE] [--sample KEY ...] [--side PIXELS]
+    python -m tools.tour FOLDER [--weights FILE] [--sample KEY ...] [--side PIXELS]
 
 Besides the screenshots, FOLDER gets a saved result, a small batch, and the script that "Copy as
 script" gives. While something computes, a timer measures how long the event loop stands still.
 
 Without --weights the bundled weights are used. A display is needed; on a machine without one:
-``xvfb-run -a -s "-screen 0 1600x1000x24" python -m examples.tour FOLDER``.
+``xvfb-run -a -s "-screen 0 1600x1000x24" python -m tools.tour FOLDER``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from benchmarks.viewers import Pulse
+from benchmarks.event_loop import Pulse
 from gifnet.io.files import write_image
 
 TASKS = {

@@ -1,6 +1,6 @@
 """Make the pictures of the documentation, and the page that shows them, from the samples.
 
-    python -m examples.gallery [--docs docs] [--weights FILE] [--only NAME ...]
+    python -m tools.gallery [--docs docs] [--weights FILE] [--only NAME ...]
 
 Writes DOCS/images/NAME.jpg and DOCS/gallery.md. The pictures are made with the bundled weights
 unless --weights names others, so run it anew when these change. The screenshot of napari needs a
@@ -110,30 +110,28 @@ ENTRIES = {
     ),
     "pet-mri": Entry(
         "PET and MRI",
-        "A phantom's uptake at 2.4 mm, its structure at 0.6 mm, fused on the finer grid "
+        "The PET of a phantom at 2.4 mm, its MRI at 0.6 mm, and both fused on the finer grid "
         "(`task=\"medical\"`).",
         pair(samples.pet_and_mri, "medical"),
     ),
     "focus-stack": Entry(
         "A focus stack",
-        "The first and the last of five slices, fused with `fuse_stack`, and the depth map.",
+        "The first and the last of five slices, the result of `fuse_stack` and the depth map.",
         focus_stack,
     ),
     "pansharpening": Entry(
         "PAN and MS",
-        "A part of the multispectral image at 2 m, the panchromatic one at 0.5 m, Brovey's "
-        "method, and the network, which keeps colours less.",
+        "A part of the multispectral image at 2 m, the panchromatic image at 0.5 m, the result of "
+        "Brovey's method, and that of the network, which changes colours more.",
         sharpened,
     ),
     "registration": Entry(
         "Registration",
-        "The two focal planes, one of them turned by two degrees and shifted: fused as they lie, "
-        "and with `register=\"rigid\"`.",
+        "Two focal planes, one of them rotated by two degrees and shifted: fused without "
+        "registration, and with `register=\"rigid\"`.",
         registered,
     ),
-    "enhancement": Entry(
-        "Enhancement", "A photograph of the moon, and the same enhanced.", enhanced
-    ),
+    "enhancement": Entry("Enhancement", "A photograph of the moon, before and after.", enhanced),
 }  # fmt: skip
 VIEWER = "napari"
 
@@ -163,7 +161,7 @@ def screenshot(weights: str) -> np.ndarray:
     """Return a picture of napari after a fusion, with a curtain over it."""
     import napari
 
-    from examples.tour import spend
+    from tools.tour import spend
 
     viewer = napari.Viewer()
     viewer.window.resize(1280, 960)
@@ -194,16 +192,15 @@ def page(weights: str) -> str:
     lines = [
         "# Gallery",
         "",
-        "Made by `python -m examples.gallery` from images that scikit-image ships, with weights of "
-        f"sha256 `{found.sha256[:12]}…`. What was simulated in them is told in "
-        "`napari_gifnet/samples.py`; how good the weights are on real data, in "
-        "[quality.md](quality.md).",
+        "`python -m tools.gallery` makes this page from images in scikit-image, with the weights "
+        f"of sha256 `{found.sha256[:12]}…`. `napari_gifnet/io/samples.py` says what is simulated "
+        "in them. [quality.md](quality.md) has results on real data.",
     ]
     for name, entry in ENTRIES.items():
         alt = entry.caption.replace("`", "")
         lines += ["", f"## {entry.title}", "", entry.caption, "", f"![{alt}](images/{name}.jpg)"]
     lines += [
-        "", "## In napari", "", "The Fuse widget, and the Compare widget's curtain between the "
+        "", "## In napari", "", "The Fuse widget, and the Compare widget's slider between the "
         "near focus and the result.", "", f"![napari with both widgets](images/{VIEWER}.jpg)", "",
     ]  # fmt: skip
     return "\n".join(lines)
