@@ -301,7 +301,7 @@ def test_float32_products_hold_until_the_last_one_leaves(monkeypatch):
     from gifnet.engine import device as module
 
     setting = SimpleNamespace(fp32_precision="tf32")
-    monkeypatch.setattr(module._Products, "_settings", staticmethod(lambda: (setting,)))
+    monkeypatch.setattr(module, "_backends", lambda: (setting, setting))
     cuda = SimpleNamespace(type="cuda")
     one, two = (float32_products(cuda, tf32=False) for _ in range(2))
     one.__enter__()

@@ -10,6 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import models
+from ..provenance import versions
+
 #: What of a model card fits one screen.
 _HIGHLIGHTS = ("date", "steps_done", "training_scenes", "validation")
 
@@ -24,9 +27,6 @@ def info(
 
 def collect() -> dict[str, Any]:
     """Return versions, devices and models as plain values."""
-    from ..models.catalogue import list_models
-    from ..provenance import versions
-
     return {
         "versions": versions(),
         "devices": _devices(),
@@ -43,7 +43,7 @@ def collect() -> dict[str, Any]:
                     task: dataclasses.asdict(found) for task, found in model.by_task.items()
                 },
             }
-            for model in list_models()
+            for model in models.list_models()
         ],
     }
 

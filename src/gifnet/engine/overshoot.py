@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,18 +49,12 @@ class LimitedStage:
         return self._stage.reads(to, image)
 
     def with_moments(self, known: KnownMoments) -> ReadyStage:
-        return _Ready(self._stage.with_moments(known), self._overshoot)
+        return partial(self._run, self._stage.with_moments(known))
 
-
-@dataclass(frozen=True)
-class _Ready:
-    stage: ReadyStage
-    overshoot: float
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
-        fused = self.stage(inputs, part)
+    def _run(self, stage: ReadyStage, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
+        fused = stage(inputs, part)
         around = part.to.expand_within(MARGIN, part.image)
-        limits = range_around(part.planes(around).float(), self.overshoot)
+        limits = range_around(part.planes(around).float(), self._overshoot)
         low, high = (crop(x, around, part.to) for x in limits)
         return Fused(fused.image.clamp(low, high), fused.share)  # type: ignore[union-attr]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,6 @@ import torch
 
 from ..engine.device import resolve_precision
 from ..engine.engine import Engine
-from ..engine.overshoot import with_limit
 from ..engine.sketch import sketch_plane
 from ..engine.tile_io import Arrays
 from ..errors import InvalidInputError
@@ -289,22 +289,14 @@ class Fuser:
         return make_record(asked, self.weights, self._network.device, dtype, limit)
 
     def _engine(self, options: FuseOptions, dtype: torch.dtype) -> Engine:
-        network, limit = self._network, options.overshoot_limit
+        network, limit, cpu = self._network, options.overshoot_limit, torch.device("cpu")
+        on_cpu = partial(network.pipeline, cpu, torch.float32, limit)
         return Engine(
-            with_limit(network.pipeline(network.device, dtype), limit),
+            network.pipeline(network.device, dtype, limit),
             network.spec,
             tile=options.tile,
             statistics=options.statistics,
             memory=options.memory,
             tf32=options.precision == "tf32",
-            fallback=None if network.device.type == "cpu" else _Fallback(network, limit),
+            fallback=None if network.device.type == "cpu" else on_cpu,
         )
-
-
-@dataclass(frozen=True)
-class _Fallback:
-    network: Network
-    overshoot: float | None
-
-    def __call__(self) -> Any:
-        return with_limit(self.network.on_cpu(), self.overshoot)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..engine.device import resolve_device
+from ..engine.overshoot import with_limit
 from ..models.contract import Pipeline
 from ..models.registry import model_spec
 from ..models.spec import ModelSpec
@@ -68,16 +69,14 @@ class Network:
                 self._module = load_for_inference(self.weights)
             return self._module
 
-    def pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    def pipeline(
+        self, device: torch.device, dtype: torch.dtype, overshoot: float | None
+    ) -> Pipeline:
         """Return the network ready to run, made once per device and number format."""
         with self._lock:
             if (device, dtype) not in self._pipelines:
                 self._pipelines[device, dtype] = self.spec.pipeline(self.module, device, dtype)
-            return self._pipelines[device, dtype]
-
-    def on_cpu(self) -> Pipeline:
-        """Return the network to go on with where the device's memory is too small."""
-        return self.pipeline(torch.device("cpu"), torch.float32)
+            return with_limit(self._pipelines[device, dtype], overshoot)
 
     def colornet(self) -> ColorNetChroma | None:
         """Return what decides the colour of two coloured sources, None without weights for it."""

@@ -20,19 +20,12 @@ if TYPE_CHECKING:
 
 
 class ChromaModel(Protocol):
-    """A network that decides the colour of two coloured sources, plane by plane."""
+    """A network that decides the colour of two coloured sources; see `ColorNetChroma`."""
 
-    def strips(self, shape: tuple[int, int], /) -> list[Region]:
-        """Return the regions of an (H, W) plane that `survey` takes one by one."""
-
-    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int], /) -> Floats:
-        """Return what it needs of a strip."""
-
-    def correct(self, seen: Sequence[Floats], shape: tuple[int, int], /) -> ChromaCorrection:
-        """Return the correction of a plane from what it needs of all strips."""
-
-    def of_plane(self, pair: PlanePair, shape: tuple[int, int], /) -> ChromaCorrection:
-        """Return the correction of an (H, W) plane."""
+    def strips(self, shape: tuple[int, int], /) -> list[Region]: ...
+    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int], /) -> Floats: ...
+    def correct(self, seen: Sequence[Floats], shape: tuple[int, int], /) -> ChromaCorrection: ...
+    def of_plane(self, pair: PlanePair, shape: tuple[int, int], /) -> ChromaCorrection: ...
 
 
 @dataclass(frozen=True)

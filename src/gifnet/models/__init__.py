@@ -1,0 +1,5 @@
+"""The fusion networks. Names are loaded on first use, and torch with them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

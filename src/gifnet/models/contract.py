@@ -83,18 +83,9 @@ class StageTask:
     into: tuple[Tensor, ...] | None = None
 
 
-class ReadyStage(Protocol):
-    """A stage that knows all whole-image moments it needs."""
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...] | Fused:
-        """Compute a part of the output.
-
-        Parameters
-        ----------
-        inputs : tuple of (1, C, H, W) tensors
-            The previous stage's outputs on ``reads(to, image)``; empty for the first stage.
-        part : StageTask
-        """
+#: A stage with all whole-image moments that it needs: from the previous stage's outputs on
+#: ``reads(to, image)``, (1, C, H, W) each and none for the first stage, to its own outputs.
+ReadyStage: TypeAlias = Callable[[tuple[Tensor, ...], StageTask], tuple[Tensor, ...] | Fused]
 
 
 class Stage(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -71,19 +72,15 @@ class StatisticsStage(_TileStage):
         return image.padded_to(self.network.size_multiple)
 
     def with_moments(self, known: KnownMoments) -> ReadyStage:
-        return _BoundSurvey(self, self.responses(known))
+        return partial(self._run, self.responses(known))
 
-
-class _BoundSurvey:
-    def __init__(self, stage: StatisticsStage, known: list[Responses]):
-        self.stage, self.known = stage, known
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
-        stage = self.stage
-        at, first, second = stage.read(part)
-        with autocast(stage.device, stage.dtype):
-            maps = stage.network.statistics(first, second, self.known)
-        at = at.padded_to(stage.network.size_multiple)
+    def _run(
+        self, known: list[Responses], inputs: tuple[Tensor, ...], part: StageTask
+    ) -> tuple[Tensor, ...]:
+        at, first, second = self.read(part)
+        with autocast(self.device, self.dtype):
+            maps = self.network.statistics(first, second, known)
+        at = at.padded_to(self.network.size_multiple)
         return tuple(
             channel
             for scale, x in enumerate(maps, start=1)

@@ -12,6 +12,7 @@ The same function as `GIFNet.forward` with DP as the main branch, with less to c
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import torch
@@ -128,19 +129,19 @@ class InteractionStage:
 
     def with_moments(self, known: KnownMoments) -> ReadyStage:
         main, auxiliary = known[0]
-        return _ReadyInteraction(
-            self, self.main.with_moments(main), self.auxiliary.with_moments(auxiliary)
+        return partial(
+            self._run, self.main.with_moments(main), self.auxiliary.with_moments(auxiliary)
         )
 
-
-class _ReadyInteraction:
-    def __init__(self, stage: InteractionStage, main: ReadyBlock, auxiliary: ReadyBlock):
-        self.stage, self.main, self.auxiliary = stage, main, auxiliary
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
+    def _run(
+        self,
+        main: ReadyBlock,
+        auxiliary: ReadyBlock,
+        inputs: tuple[Tensor, ...],
+        part: StageTask,
+    ) -> tuple[Tensor, ...]:
         to, into = part.to, part.into
-        bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
-        main, auxiliary = self.main, self.auxiliary
+        bounds, at = self.bounds(part.image), self.reads(to, part.image)
         x, x_auxiliary = inputs
         values, values_auxiliary = main.value.pointwise(x), auxiliary.value.pointwise(x_auxiliary)
         attended, attended_auxiliary = main.attend(
@@ -174,20 +175,17 @@ class TransformStage:
         return self.block.reads(to, self.bounds(image))
 
     def with_moments(self, known: KnownMoments) -> ReadyStage:
-        return _ReadyTransform(self, self.block.with_moments(known[1][0]))
+        return partial(self._run, self.block.with_moments(known[1][0]))
 
-
-class _ReadyTransform:
-    def __init__(self, stage: TransformStage, block: ReadyBlock):
-        self.stage, self.block = stage, block
-
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
+    def _run(
+        self, block: ReadyBlock, inputs: tuple[Tensor, ...], part: StageTask
+    ) -> tuple[Tensor, ...]:
         to, into = part.to, part.into
-        bounds, at = self.stage.bounds(part.image), self.stage.reads(to, part.image)
+        bounds, at = self.bounds(part.image), self.reads(to, part.image)
         (x,) = inputs
-        values = self.block.value.pointwise(x)
-        (attended,) = self.block.attend(x, values, at, to, bounds)
-        return (self.block.finish(x, values, attended, at, to, bounds, into[0] if into else None),)
+        values = block.value.pointwise(x)
+        (attended,) = block.attend(x, values, at, to, bounds)
+        return (block.finish(x, values, attended, at, to, bounds, into[0] if into else None),)
 
 
 class DecodingStage:
