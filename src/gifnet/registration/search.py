@@ -17,7 +17,6 @@ from ..errors import InvalidInputError
 from ..geometry.grid import Matrix
 from .correlation import Maps, around, best_shift, correlate, refine, shared_information, turn, warp
 from .edges import Mask, Plane, covered, edge_map, halve
-from .mutual_information import maximise
 from .transform import KINDS, Transform
 
 MEASURES = ("edges", "mutual-information")
@@ -109,6 +108,8 @@ def find_transform(
         matrix = _by_edges(levels, kind, search or Search(), tick)
         matrix = _polished(_shrunk(moving, reference, steps), matrix, kind)
     if kind != "none" and measure == "mutual-information":
+        from .mutual_information import maximise
+
         tick()
         matrix = maximise(_shrunk(moving, reference, steps), (np.eye(3), matrix), kind)
     after = correlate(finest, matrix)
