@@ -134,7 +134,7 @@ class Engine:
         return tuple(places[i] for i in picks)
 
     def units(self, height: int, width: int) -> int:
-        """Return how many units of progress a plane takes: steps, over all passes."""
+        """Return the number of progress units of a plane: steps over all passes."""
         height, width = (max(side, self.spec.minimum_side) for side in (height, width))
         image = Region.of(height, width)
         tiles, keep = self.tiles(image), self._keeps(image)
@@ -149,7 +149,7 @@ class Engine:
         return len(self.tiles(image)) == 1
 
     def _pipeline(self, keep: bool) -> Pipeline:
-        """Return what runs in a plane of a single tile, or of several."""
+        """Return the pipeline for a plane of a single tile, or of several."""
         return self.pipeline.whole or self.pipeline if keep else self.pipeline
 
     @property
@@ -182,10 +182,10 @@ class Engine:
         Raises
         ------
         DeviceError
-            If even the smallest tiles do not fit the CPU's memory, or what was asked for takes
-            more than is free.
+            If even the smallest tiles do not fit the CPU's memory, or the tiles that were asked
+            for need more memory than is free.
         Cancelled
-            If the reporter says so.
+            If the reporter stops the run.
         """
         height, width = shape
         if min(shape) < self.spec.minimum_side:
@@ -207,7 +207,7 @@ class Engine:
                 engine = engine._smaller(image, error)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            # What was done for nothing, and what the finer plan adds.
+            # The discarded work, and the additional steps of the finer plan.
             reporter.expect(reporter.done - done + engine.units(height, width) - planned)
 
     def _require_room(self, image: Region) -> None:
@@ -285,7 +285,7 @@ class Engine:
     def measure_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> list[MomentSum]:
-        """Return what a tile adds to the moments of the next stage after those known."""
+        """Return a tile's share of the moments of the first stage without known moments."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return drain(passes.measure(tile))

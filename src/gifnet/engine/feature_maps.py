@@ -20,7 +20,7 @@ def slot_channels(pipeline: Pipeline) -> tuple[int, int]:
 
 
 def bytes_per_pixel(pipeline: Pipeline) -> int:
-    """Return what the maps between stages cost a pixel."""
+    """Return the bytes per pixel of the maps between stages."""
     return sum(slot_channels(pipeline)) * pipeline.dtype.itemsize
 
 

@@ -1,4 +1,4 @@
-"""Whether a plane or a tile fits a device's memory, for models that compute either at once."""
+"""Memory checks for models that compute a plane or a tile at once."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _MEMORY_INFO = Path("/proc/meminfo")
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Return the memory that a device has free, None where there is no telling."""
+    """Return the free memory of a device, None if unknown."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        # What PyTorch keeps for itself it will use first.
+        # PyTorch first uses the memory that it has reserved.
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if device.type != "cpu" or not _MEMORY_INFO.exists():
         return None
@@ -35,8 +35,8 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def bytes_at_once(spec: ModelSpec, dtype: torch.dtype) -> float:
-    """Return what a pixel takes of a plane or tile that is computed at once."""
-    # Beside maps in the number format there are some in float32 always.
+    """Return the bytes per pixel of a plane or tile that is computed at once."""
+    # Some maps are float32 in every number format.
     return spec.plane_bytes * (1.0 if dtype == torch.float32 else 0.7)
 
 

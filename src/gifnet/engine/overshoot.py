@@ -51,11 +51,11 @@ class LimitedStage:
     def with_moments(self, known: KnownMoments) -> ReadyStage:
         return partial(self._run, self._stage.with_moments(known))
 
-    def _run(self, stage: ReadyStage, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
-        fused = stage(inputs, part)
-        around = part.to.expand_within(MARGIN, part.image)
-        limits = range_around(part.planes(around).float(), self._overshoot)
-        low, high = (crop(x, around, part.to) for x in limits)
+    def _run(self, stage: ReadyStage, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
+        fused = stage(inputs, task)
+        around = task.to.expand_within(MARGIN, task.image)
+        limits = range_around(task.planes(around).float(), self._overshoot)
+        low, high = (crop(x, around, task.to) for x in limits)
         return Fused(fused.image.clamp(low, high), fused.share)  # type: ignore[union-attr]
 
 

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 from ..geometry.region import Region
-from ..models.contract import Fused, KnownMoments, Moments, Pipeline, Planes, ReadyStage, StageTask
+from ..models.contract import (
+    Fused,
+    KnownMoments,
+    Moments,
+    Pipeline,
+    ReadPlanes,
+    ReadyStage,
+    StageTask,
+)
 from ..models.maps import crop
 from .feature_maps import Features, Slots
 from .moment_sum import MomentSum
@@ -23,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Passes:
-    """What has been found out about an image so far, and what can be computed with it.
+    """The passes over an image: the moments found so far, and the stages that they complete.
 
     A tile is taken through the stages one after the other, each in steps small enough for
     the cache.
@@ -45,7 +53,7 @@ class Passes:
         self,
         pipeline: Pipeline,
         image: Region,
-        planes: Planes,
+        planes: ReadPlanes,
         *,
         step: int,
         workers: Workers,
@@ -147,8 +155,8 @@ class Passes:
             inputs = features.get(self._pipeline.stages[index].reads(step, self._image))
         into = output.get(step) if output is not None else None
         with torch.inference_mode():
-            part = StageTask(step, self._image, self._planes, into)
-            maps = self._bound[index](inputs, part)
+            task = StageTask(step, self._image, self._planes, into)
+            maps = self._bound[index](inputs, task)
             if output is not None:
                 assert not isinstance(maps, Fused)
                 output.put(maps, step)
@@ -163,7 +171,7 @@ def measured_stages(pipeline: Pipeline) -> list[int]:
 def count_steps(
     pipeline: Pipeline, tile: Region, image: Region, step: int, *, keep: bool
 ) -> list[int]:
-    """Return how many steps every pass over a tile takes, the last one included."""
+    """Return the number of steps of each pass over a tile, including the last one."""
     measured = measured_stages(pipeline)
     counts, done = [], 0
     for last in [*measured, len(pipeline.stages) - 1]:

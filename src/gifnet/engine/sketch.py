@@ -29,7 +29,7 @@ def sketch_plane(
     side : int
         The longest side of what the network sees.
     overshoot : float, optional
-        Limits the result as `with_limit` says.
+        Limits the result as `with_limit` does.
     """
     height, width = shape
     whole = Region.of(height, width)

@@ -1,7 +1,7 @@
-"""Several steps at once on the CPU, each on a core of its own.
+"""Several steps at once on the CPU, each on one core.
 
-A step's maps then stay in one core's cache, and cores wait for each other once a stage, not
-at every operation.
+A step's maps then stay in that core's cache, and cores wait for each other once per stage instead
+of once per operation.
 """
 
 from __future__ import annotations

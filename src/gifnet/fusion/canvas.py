@@ -137,9 +137,9 @@ def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) ->
 def without_data(
     result: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, request: Request
 ) -> npt.NDArray[Any]:
-    """Return a result that says by its values where no source has data, for want of a mask.
+    """Fill pixels that are missing in both sources.
 
-    That is NaN in floats already; integers get the first source's least value.
+    They are NaN in floats already; integers get the minimum of the first source's range.
     """
     if missing is not None and result.dtype.kind != "f":
         result[missing] = request.output_limits[0]

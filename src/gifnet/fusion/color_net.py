@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.floating]
 
-#: Larger planes are halved, and halved again: the correction is smooth, and its features
-#: take some 3 kB a pixel.
+#: Larger planes are halved repeatedly: the correction is smooth, and the features take about 3 kB
+#: per pixel.
 MAX_PIXELS = 1 << 20
 #: Pixels that are read at once.
 _STRIP = 1 << 22
 
 
 class ColorNetChroma:
-    """ColorNet as what mixes the chroma of two sources.
+    """Mixes the chroma of two sources by ColorNet.
 
-    It sees a whole plane, reduced to at most a megapixel, so that the colour does not depend on
-    tiles. In place of the fused luminance, for which it was trained, it is given the mean of
-    both sources', which is known before anything is fused: on made exposure pairs the chroma is
-    as near to the truth (docs/quality.md).
+    Its input is a whole plane, reduced to at most a megapixel, so that the colour does not depend
+    on tiles. It was trained on the fused luminance. Here it gets the mean of both sources'
+    luminance, which is available before the fusion. On synthetic exposure pairs the chroma is
+    as accurate (docs/quality.md).
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class ColorNetChroma:
         return [Region(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]
 
     def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int]) -> Floats:
-        """Return what ColorNet needs to know of a strip, (h, w, 5)."""
+        """Return ColorNet's reduced input of a strip, (h, w, 5)."""
         luminance = np.mean(pair.read(strip), axis=0)
         first, second = pair.chroma(strip)
         seen = np.concatenate((luminance[..., None], first, second), axis=-1).astype(np.float32)
@@ -70,7 +70,7 @@ class ColorNetChroma:
 
     @torch.no_grad()
     def correct(self, seen: Sequence[Floats], shape: tuple[int, int]) -> ChromaCorrection:
-        """Return the correction of a plane from what was seen of its strips."""
+        """Return the correction of a plane from the inputs of its strips."""
         planes = torch.from_numpy(np.moveaxis(np.concatenate(seen), -1, 0))[None]
         planes = planes.to(self._device)
         values = self._module.correction(planes[:, :1], planes[:, 1:3], planes[:, 3:])
@@ -90,5 +90,5 @@ def _factor(shape: tuple[int, int]) -> int:
 
 
 def make_colornet_chroma(device: torch.device) -> ColorNetChroma | None:
-    """Return what mixes chroma on a device, None where the installation has no weights for it."""
+    """Return a chroma mixer on a device, None if its weights are not installed."""
     return None if not SPECS["color-net"].has_weights() else ColorNetChroma(device)

@@ -28,7 +28,7 @@ from .request import Request
 
 @dataclass(frozen=True)
 class _TileTask:
-    """What a task knows: everything but the pixels."""
+    """The data of a task, except the pixels."""
 
     request: Request  # without its arrays
     tile: Region
@@ -48,7 +48,7 @@ class _TileTask:
         return PlanePair(request, (), self.reads, correction)
 
     def survey_chroma(self, first: Any, second: Any) -> Any:
-        """Return what the network that decides about colour needs to know of a strip."""
+        """Return a strip's input to the network that decides about colour."""
         assert self.request.chroma_model is not None
         return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
 
@@ -113,7 +113,7 @@ def _require_data(
 
 
 def _may_have_missing(source: Source) -> bool:
-    """Whether pixels may be missing, as far as a lazy array tells."""
+    """Whether pixels may be missing; decided without computing a lazy array."""
     meta = getattr(source.data, "_meta", None)
     return source.may_have_missing if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
 

@@ -97,7 +97,7 @@ class Fuser:
 
     @property
     def model(self) -> str:
-        """The model's name, which the weights tell where the options do not."""
+        """The model's name: of the options, or recognised from the weights."""
         return self._network.spec.name
 
     @property
@@ -283,7 +283,7 @@ class Fuser:
         return resolve_precision(self._options.precision, self._network.device, eight_bit=eight_bit)
 
     def _record(self, options: FuseOptions, dtype: torch.dtype) -> dict[str, Any]:
-        # As it was asked for, with the model that the weights tell.
+        # The options as given, with the recognised model.
         asked = dataclasses.replace(self._options, model=self.model)
         limit = options.overshoot_limit
         return make_record(asked, self.weights, self._network.device, dtype, limit)

@@ -19,7 +19,7 @@ from .color_net import ColorNetChroma, make_colornet_chroma
 
 
 class Network:
-    """What a fusion needs of a model; any thread may use it.
+    """A model with its weights on a device. Threads may share it.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Network:
             return with_limit(self._pipelines[device, dtype], overshoot)
 
     def colornet(self) -> ColorNetChroma | None:
-        """Return what decides the colour of two coloured sources, None without weights for it."""
+        """Return the chroma mixer, None if its weights are not installed."""
         with self._lock:
             self._colornet = self._colornet or make_colornet_chroma(self.device)
             return self._colornet

@@ -79,7 +79,7 @@ class Request:
         yield from np.ndindex(self.shape[:-2])
 
     def places(self, index: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return where either source has the plane that is at an index of the result."""
+        """Return both sources' indices of the plane at an index of the result."""
         one, two = (_broadcast_index(s.shape, index) for s in (self.first, self.second))
         return one, two
 

@@ -1,4 +1,4 @@
-"""World grids: where pixels lie, and bringing one image onto another's grid."""
+"""Regions of pixels, world grids, and resampling of an image onto another grid."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from ..errors import InvalidInputError
 
 Matrix = npt.NDArray[np.float64]
 
-#: Grids whose pixels lie closer together than this part of a pixel count as identical: pixel
-#: sizes read from files are rounded.
+#: Grids whose pixels differ by less than this fraction of a pixel count as identical: pixel sizes
+#: in files are rounded.
 TOLERANCE = 0.01
 
 

@@ -39,8 +39,8 @@ def resample(
     data : (..., H, W) or (..., H, W, C) array
         Of the moving grid's shape, followed by C channels if `coloured`.
     moving, reference : Grid
-        Where the pixels of both images lie. A moving image with fewer axes than the reference
-        lies on each of its planes.
+        Of both images. A moving image with fewer axes than the reference is resampled onto each
+        of its planes.
     coloured : bool
         Whether the last axis holds channels.
     order : int
@@ -115,12 +115,12 @@ def _unchanged_axes(to_moving: Matrix, moving: Grid, reference: Grid) -> int:
 
 
 def _overlaps(plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int, ...]) -> bool:
-    """Tell whether any reference pixel's centre lies within the moving image."""
+    """Return whether any reference pixel's centre is within the moving image."""
     return any(inside.any() for _, inside in _steps(plane_map, shape, source_shape))
 
 
 def _steps(plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int, ...]) -> Any:
-    """Yield row ranges of the output with which of their pixels lie within the source."""
+    """Yield row ranges of the output, and which of their pixels are within the source."""
     rows = max(1, _STEP_PIXELS // max(1, int(np.prod(shape[1:]))))
     for start in range(0, shape[0], rows):
         stop = min(start + rows, shape[0])

@@ -13,7 +13,7 @@ def is_dask(array: Any) -> bool:
 
 
 def is_stored(array: Any) -> bool:
-    """Whether an array lies in a file, as zarr's and HDF5's do, and is read by parts."""
+    """Whether an array is stored in a file, as zarr's and HDF5's are, and read by parts."""
     needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
     in_hand = isinstance(array, np.ndarray) or is_dask(array)
     return not in_hand and all(hasattr(array, name) for name in needed)

@@ -1,4 +1,4 @@
-"""What a network changes about the chroma of two coloured sources, over a whole plane."""
+"""A network's correction of the chroma of two coloured sources, over a whole plane."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class ChromaCorrection:
-    """What is added to the mean of both sources' chroma.
+    """The correction that is added to the mean of both sources' chroma.
 
     Attributes
     ----------

@@ -21,13 +21,13 @@ class Histogram:
         self._counts: npt.NDArray[np.int64] = np.zeros(_BINS, np.int64)
 
     def widen(self, values: Floats) -> None:
-        """Make room for values, which are finite."""
+        """Extend the range to finite values."""
         if values.size:
             self._low = min(self._low, float(values.min()))
             self._high = max(self._high, float(values.max()))
 
     def count(self, values: Floats) -> None:
-        """Count values, for all of which there is room."""
+        """Count values within the range."""
         self._counts += np.histogram(values.astype(np.float64), _BINS, self._range)[0]
 
     @property
@@ -46,12 +46,12 @@ class Histogram:
         return np.asarray(below / max(1, self._counts.sum()))
 
     def quantiles(self, values: Floats) -> npt.NDArray[np.float64]:
-        """Return how large a part lies below values."""
+        """Return the fraction of all counts below each value."""
         return np.asarray(np.interp(values, self._edges, self._cumulative))
 
     def values(self, quantiles: Floats) -> npt.NDArray[np.float64]:
-        """Return the values that parts lie below."""
-        # Both edges of every bin that holds something: nothing lies between such bins.
+        """Return the value at each fraction of all counts."""
+        # Both edges of every bin with counts: between such bins there are none.
         filled = np.flatnonzero(self._counts)
         knots = np.stack((filled, filled + 1), axis=1).ravel()
         return np.asarray(np.interp(quantiles, self._cumulative[knots], self._edges[knots]))

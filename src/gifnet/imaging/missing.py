@@ -1,4 +1,4 @@
-"""Pixels without data: filled for the network, and put back into the result."""
+"""Missing pixels: filled for the network, and restored in the result."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from .source import Mask, Plane
 
-#: How far in pixels a pixel without data looks for one with data.
+#: Greatest distance in pixels from which a missing pixel is filled.
 FILL_REACH = 64
 
 
 def fill_pair(
     first: Plane, second: Plane, valid_first: Mask | None, valid_second: Mask | None
 ) -> tuple[Plane, Plane]:
-    """Fill both luminance planes where they lack data.
+    """Fill missing pixels of both luminance planes.
 
-    A pixel that one source lacks is taken from the other, so that their fusion is that
-    other source; a pixel that both lack takes the nearest pixel with data, and 0 where that is
-    further away than `FILL_REACH`. So a part of a plane, that much larger on all sides, is
-    filled as in the whole plane.
+    A pixel that is missing in one source comes from the other, so that their fusion is that
+    other source. A pixel that is missing in both takes the nearest pixel with data, and 0 if that
+    is further away than `FILL_REACH`. So a region with a margin of `FILL_REACH` is filled like the
+    whole plane.
     """
     if valid_first is None and valid_second is None:
         return first, second
@@ -40,7 +40,7 @@ def fill_pair(
 
 
 def both_missing(valid_first: Mask | None, valid_second: Mask | None) -> Mask | None:
-    """Return where neither source has data, or None where that is nowhere."""
+    """Return the pixels that are missing in both sources, None if there are none."""
     if valid_first is None or valid_second is None:
         return None
     missing: Mask = ~(valid_first | valid_second)
@@ -48,7 +48,7 @@ def both_missing(valid_first: Mask | None, valid_second: Mask | None) -> Mask | 
 
 
 def share_of_data(share: Plane, valid_first: Mask | None, valid_second: Mask | None) -> Plane:
-    """Return the first source's share: 0 where it lacks data, 1 where the other does."""
+    """Return the first source's share: 0 where its pixels are missing, 1 where the other's are."""
     if valid_first is not None:
         share = np.where(valid_first, share, np.float32(0))
     if valid_second is not None:

@@ -150,7 +150,7 @@ def shared_range(arrays: Sequence[Any], spec: Any) -> Range:
 
 
 def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32]:
-    """Map `limits` to [0, 1] as float32, clipping what lies outside; NaN stays NaN."""
+    """Map `limits` to [0, 1] as float32, clipped; NaN stays NaN."""
     low, high = limits
     if not np.isfinite(high - low):
         # As wide as float64 itself: halve everything, or the difference overflows.

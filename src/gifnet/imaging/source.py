@@ -120,7 +120,7 @@ class Source:
         return False
 
     def no_data(self, index: tuple[int, ...]) -> InvalidInputError:
-        """Return what is raised where a plane has none."""
+        """Return the error for a plane without data."""
         where = f" at plane {index}" if index else ""
         return InvalidInputError(
             f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "

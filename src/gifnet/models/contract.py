@@ -1,9 +1,8 @@
-"""Networks as a row of stages that can compute any region of their output.
+"""Networks as a sequence of stages that can compute any region of their output.
 
-What a network needs to run on images of any size, whatever its architecture: a stage makes a
-region of its output from a somewhat larger region of its input and of the two planes. Where
-an output has to be normalised over the whole image the stage is `measured`, and the stages
-after it are bound to the moments before they run.
+A stage computes a region of its output from a somewhat larger region of its input and of both
+planes. If an output is normalised over the whole image, its moments are measured, and later stages
+get them before they run. So a network of any architecture runs on images of any size.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from ..geometry.region import Region
 
-#: Bytes of a map that are taken through a row of cheap operations at a time on the CPU, so that
-#: what these hand on to each other stays in a core's cache.
+#: Bytes of a map that a sequence of cheap operations takes at a time on the CPU, so that their
+#: intermediate results stay in a core's cache.
 BYTES_AT_ONCE = 3 << 18
 
 
@@ -57,7 +56,7 @@ class Moments(NamedTuple):
 
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
-Planes: TypeAlias = Callable[[Region], Tensor]
+ReadPlanes: TypeAlias = Callable[[Region], Tensor]
 #: The moments of each output of every measured stage so far.
 KnownMoments: TypeAlias = Sequence[Sequence[Moments]]
 
@@ -79,7 +78,7 @@ class StageTask:
 
     to: Region
     image: Region
-    planes: Planes
+    planes: ReadPlanes
     into: tuple[Tensor, ...] | None = None
 
 
@@ -95,14 +94,14 @@ class Stage(Protocol):
     ----------
     name : str
     maps : tuple of int
-        Channels of every map of its output; empty for the fused image, and where the output is
-        only measured and the next stage does without it.
+        Channels of every map of its output; empty for the last stage, and for stages whose output
+        is used for statistics only.
     measured : tuple of int
         For every output map, of how many channels the moments are wanted; empty for none.
     shift : int
         Its windows' grid begins this many pixels above and left of the image.
     block_factor : int
-        How many times the usual side its steps may have: more where margins cost much.
+        Side of its steps in usual sides; larger if margins are expensive.
     """
 
     name: str
@@ -112,7 +111,7 @@ class Stage(Protocol):
     block_factor: int
 
     def bounds(self, image: Region) -> Region:
-        """Return where the output is defined: the image, or the image padded."""
+        """Return the region of the output: the image, or the padded image."""
 
     def reads(self, to: Region, image: Region) -> Region:
         """Return the region of the previous stage's output that a region of this one needs."""

@@ -1,4 +1,4 @@
-"""The descriptor of a network: what is known of it before it is built. No torch."""
+"""The descriptor of a network, which needs no torch."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ModelSpec:
         those of the whole image; 1 if there are none.
     halo : int
         Context in pixels, a multiple of `window`, around a tile's core that makes the core
-        independent of what lies further away; in unfolded networks, except for what fades.
+        independent of pixels further away; in unfolded networks, except for a decaying influence.
     minimum_side : int
         Smallest side in pixels that the network takes; smaller planes are padded.
     pipeline_factory : str
@@ -123,7 +123,7 @@ class ModelSpec:
         return path if path.is_file() else None
 
     def has_weights(self, task: str | None = None) -> bool:
-        """Return whether the model can run on a task without a weights file being given."""
+        """Return whether weights for a task are bundled."""
         return self.bundled_weights(task) is not None
 
     def tasks(self) -> tuple[str, ...]:

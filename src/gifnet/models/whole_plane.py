@@ -32,13 +32,13 @@ class WholePlane:
     def with_moments(self, known: KnownMoments) -> ReadyStage:
         return self
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
-        first, second = part.planes(part.image).split(1, dim=1)
+    def __call__(self, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
+        first, second = task.planes(task.image).split(1, dim=1)
         with autocast(self._device, self._dtype):
             # Moved here: other pipelines of the same module may be on other devices.
             fused: Fused = self._module.to(self._device)(first, second)
         maps = (fused.image, fused.share)
-        return Fused(*(None if x is None else crop(x, part.image, part.to) for x in maps))  # type: ignore[arg-type]
+        return Fused(*(None if x is None else crop(x, task.image, task.to) for x in maps))  # type: ignore[arg-type]
 
 
 def whole_plane_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:

@@ -1,4 +1,4 @@
-"""Registration as a step before fusion: `register`, and `misalignment`, which tells if it helps."""
+"""Registration before fusion: `register`, and `misalignment`, which checks if it would help."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Misalignment:
-    """What a glance at a pair says.
+    """The result of a quick check of a pair.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Misalignment:
     displacement : float
         Estimated mean displacement in pixels of the first image.
     before, after : float
-        Correlation of the edge maps as the images lie, and as they would lie registered.
+        Correlation of the edge maps without and with registration.
     """
 
     found: bool
@@ -102,7 +102,7 @@ def register(
     channel_axis : int, "auto" or None
         As in `gifnet.fuse`.
     moving_grid, reference_grid : Grid, optional
-        Where the last two axes lie in a common world; pixels of equal size with a common
+        Grids of the last two axes in a common world; pixels of equal size with a common
         corner if left out.
     order : int
         Of the interpolating spline: 1 is linear, 3 cubic, which keeps more detail.

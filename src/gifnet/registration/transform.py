@@ -1,4 +1,4 @@
-"""What a registration finds: where the reference's pixels lie in the moving image."""
+"""The result of a registration: a map from the reference's pixels to the moving image's."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Transform:
     kind : {"none", "translation", "rigid", "affine"}
         What it may be made of.
     matrix : (3, 3) float64
-        From homogeneous (row, column, 1) indices of the reference to where, in the same pixels,
-        the moving image lies before the correction; pixel centres at integers.
+        From homogeneous (row, column, 1) indices of the reference to the position of the moving
+        image before the correction, in the same pixels; pixel centres at integers.
     shape : (int, int)
         Height and width of the reference in pixels.
     before, after : float
@@ -111,7 +111,7 @@ class Transform:
 
 
 def shifts(matrix: Matrix, shape: tuple[int, int]) -> Matrix:
-    """Return how far a map of indices moves a 16 x 16 lattice over a plane, (256, 2)."""
+    """Return the displacements of a 16 x 16 lattice over a plane under a map, (256, 2)."""
     rows, columns = np.meshgrid(*(np.linspace(0, side - 1, 16) for side in shape), indexing="ij")
     points = np.stack((rows.ravel(), columns.ravel(), np.ones(rows.size)))
     return np.asarray((matrix @ points - points)[:2].T)

@@ -76,8 +76,8 @@ def pansharpen(
     band_axis : int
         The axis of the bands.
     pan_grid, ms_grid : Grid, optional
-        Where the planes of both lie in a common world, in any units. If left out, both cover the
-        same area, so the ratio is that of their sizes, whole or not.
+        Grids of both in a common world, in any units. If left out, both cover the same area, so
+        the ratio is that of their sizes, whole or not.
     match_histograms : bool
         For the network: give the result's coarse part the histogram of the band, as published.
     progress : callable or progress bar, optional
@@ -148,7 +148,7 @@ def pansharpen(
         pan_limits = _or_auto(resolve_range(sharp, specs[1]))
         with nullcontext() if fuser else network:
             for index in range(bands.count):
-                # Resampled bands are floats, whose type no longer tells their range.
+                # Resampled bands are floats, whose type does not imply their range.
                 limits = _or_auto(bands.limits(index, specs[0])), pan_limits
                 band_fuser = network.with_options(
                     channel_axis=None, chroma="auto", value_range=limits
@@ -221,7 +221,7 @@ class _Bands:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """PAN, the bands on its grid, where either lacks data, and the result."""
+    """PAN, the bands on its grid, the pixels that either is missing, and the result."""
 
     sharp: Any
     fine: Any
@@ -259,7 +259,7 @@ def _bring(
     scratch: Make,
     reporter: Reporter,
 ) -> npt.NDArray[np.bool_]:
-    """Resample the bands onto PAN's grid, and return where they or PAN lack data."""
+    """Resample the bands onto PAN's grid, and return the pixels missing in them or in PAN."""
     missing: npt.NDArray[np.bool_] = scratch(fine.shape[1:], bool)
     apart = None
     for rows in _strips(fine.shape):

@@ -1,8 +1,8 @@
 """More than two: a focus stack or an exposure bracket fused into one image.
 
-The network compares two planes and tells the first one's share. Slices are compared in a
-tree, each pair in both orders, and the shares multiply down to the slices. The result is their
-weighted mean, so that colours and values come from the slices and nowhere else.
+The network compares two planes and returns the first one's share. Slices are compared in a
+tree, each pair in both orders, and the shares of the slices are products along the tree. The
+result is their weighted mean, so colours and values come from the slices alone.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def fuse_stack(
     Raises
     ------
     InvalidInputError
-        If the slices cannot be used together, or the model tells no shares.
+        If the slices cannot be used together, or the model has no shares.
     Cancelled
         If the progress callback returned False.
 
@@ -125,12 +125,12 @@ class StackFuser:
     Parameters
     ----------
     fuser : Fuser
-        Of a model that tells shares.
+        Of a model with shares.
 
     Raises
     ------
     InvalidInputError
-        If the model tells none.
+        If the model has none.
     """
 
     def __init__(self, fuser: Fuser):
@@ -216,7 +216,7 @@ class StackFuser:
         return _Node(plane, first.valid | second.valid, first.slices + second.slices)
 
     def _share(self, first: _Node, second: _Node, reporter: Reporter) -> Plane:
-        """Return the first one's share; where one lacks data both show the other."""
+        """Return the first one's share; missing pixels of one come from the other."""
         share = self._compared.fuse_planes(
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
@@ -301,7 +301,7 @@ def _aligned(
 
 
 def _valid(source: Source) -> npt.NDArray[np.bool_]:
-    """Return where a slice has data."""
+    """Return the mask of a slice's valid pixels."""
     data = source.intensities
     valid = ~np.ma.getmaskarray(data)
     if data.dtype.kind == "f":

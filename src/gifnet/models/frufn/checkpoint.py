@@ -1,4 +1,4 @@
-"""How the authors' EFRUFN checkpoint names what this package names otherwise.
+"""From the tensor names of the authors' EFRUFN checkpoint to those of this package.
 
 Their first image is the one that the fusion starts from; here, as in the paper's equations,
 that is the second.
@@ -77,7 +77,7 @@ def _translate_key(key: str) -> str | None:
 def translate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the authors' state dict under this package's names.
 
-    Keys that no rule knows are kept as they are, so that loading reports them.
+    Keys without a rule are kept unchanged, so that loading reports them.
     """
     translated = {}
     for key, value in state.items():

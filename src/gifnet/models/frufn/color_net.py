@@ -36,6 +36,6 @@ class ColorNet(nn.Module):
         return (first + second) / 2 + self.correction(luminance, first, second)
 
     def correction(self, luminance: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Return what is added to the mean of both sources' chroma."""
+        """Return the correction of the mean of both sources' chroma."""
         x = torch.cat((luminance - 0.5, first, second), dim=1)
         return self.project(self.blocks(self.embed(x)))  # type: ignore[no-any-return]

@@ -48,7 +48,7 @@ class ConvNeXtV2Block(nn.Module):
         )
 
     def response(self, x: Tensor) -> Tensor:
-        """Return what GRN normalises, (B, H, W, ratio * C)."""
+        """Return the input of GRN, (B, H, W, ratio * C)."""
         return self.mix[:3](self.spatial(x).permute(0, 2, 3, 1))  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:

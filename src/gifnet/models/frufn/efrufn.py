@@ -61,7 +61,7 @@ class EFRUFN(nn.Module):
     -----
     Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
     bottom and right and cut back. The paper's I1 and I2 are the first and second plane.
-    Where the mask does not settle in evaluation mode, a `ConvergenceWarning` says so.
+    If the mask does not settle in evaluation mode, a `ConvergenceWarning` is issued.
     """
 
     size_multiple = 8
@@ -126,7 +126,7 @@ class EFRUFN(nn.Module):
     def statistics(
         self, first: Tensor, second: Tensor, known: Sequence[Responses] = ()
     ) -> list[Tensor]:
-        """Return what GRN sees at the fixed point, (B, C, h, w) for every scale.
+        """Return the inputs of the GRNs at the fixed point, (B, C, h, w) for every scale.
 
         `known` is what earlier surveys of the whole image found of it, if there were any.
         """
@@ -134,7 +134,7 @@ class EFRUFN(nn.Module):
         return self.unit.mask.responses(difference, mask)
 
     def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Settled:
-        """Fuse a part of two planes, knowing what surveys of the whole found; warns of nothing."""
+        """Fuse a part of two planes with the statistics of the whole, without warnings."""
         return self._fuse(first, second, known, TILE_SHARE)
 
     def _fuse(

@@ -13,11 +13,10 @@ from .unit import Responses
 
 
 class EitherOrder(nn.Module):
-    """The mean of what a network makes of a pair in both orders.
+    """The mean of a network's results in both orders of a pair.
 
-    The result does not depend on which plane is the first, and is nearer to the truth where
-    the network is of two minds; it takes twice the time. Weights ask for it in their model card
-    (``"either_order": true``).
+    The result does not depend on the order, and is more accurate where the network is uncertain.
+    It takes twice the time. Weights ask for it in their model card (``"either_order": true``).
 
     Parameters
     ----------
@@ -37,14 +36,14 @@ class EitherOrder(nn.Module):
         return 2 * self.network.surveys
 
     def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
-        """Return what GRN sees in the next survey, (B, C, h, w) for every scale."""
+        """Return the inputs of the GRNs in the next survey, (B, C, h, w) for every scale."""
         count = self.network.surveys
         if len(known) < count:
             return self.network.statistics(first, second, known)
         return self.network.statistics(second, first, known[count:])
 
     def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Fused | Settled:
-        """Fuse a part of two planes, knowing what surveys of the whole found."""
+        """Fuse a part of two planes with the statistics of the whole."""
         count = self.network.surveys
         return _mean(
             self.network.render(first, second, known[:count]),

@@ -109,7 +109,7 @@ class FRUFN(nn.Module):
         return self.render(first, second, ())
 
     def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
-        """Return what the GRN of a unit sees, (B, C, h, w) for every scale.
+        """Return the inputs of a unit's GRNs, (B, C, h, w) for every scale.
 
         `known` is what surveys of the whole image found of the units before that one.
         """

@@ -34,13 +34,13 @@ def log_offsets(window: int) -> Tensor:
 
 
 def shift_mask(height: int, width: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """Return what keeps apart, within a window, pixels that the cyclic shift brought together.
+    """Return a mask against attention between pixels that the cyclic shift has brought together.
 
     A (windows, 1, window^2, window^2) float32 tensor, to be added to the logits.
     """
 
     def strips(length: int) -> Tensor:
-        # 0 inside; the last window holds the last rows (1) beside those wrapped around (2).
+        # 0 inside; the last window holds the last rows (1) and those wrapped around (2).
         labels = torch.zeros(length, device=device)
         labels[length - window : length - shift] = 1
         labels[length - shift :] = 2

@@ -1,8 +1,8 @@
 """FRUFN and EFRUFN in tiles.
 
-All that they see of the whole image is, in every unit, the root mean square of the channels
-that GRN normalises at three scales. Surveys find it, unit by unit in FRUFN and at the fixed
-point in EFRUFN; with that known, a tile is computed as if it were the whole plane.
+They depend on the whole image only by the root mean square of the channels that each unit's GRNs
+normalise, at three scales. Surveys measure it, unit by unit in FRUFN and at the fixed point in
+EFRUFN. With these statistics a tile is computed like a whole plane.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Network: TypeAlias = FRUFN | EFRUFN | EitherOrder
 
 
 class _TileStage:
-    """What both kinds of stages share: a tile is computed at once, with a margin around it."""
+    """A stage that computes a tile at once, with a margin around it."""
 
     maps: tuple[int, ...] = ()
     shift = 0
@@ -51,19 +51,19 @@ class _TileStage:
         return to
 
     def responses(self, known: KnownMoments) -> list[Responses]:
-        """Return what the GRNs of every unit surveyed are to know of the whole image."""
+        """Return the whole-image statistics of every surveyed unit's GRNs."""
         return [_root_mean_squares(moments, self.device) for moments in known]
 
-    def read(self, part: StageTask) -> tuple[Region, Tensor, Tensor]:
+    def read(self, task: StageTask) -> tuple[Region, Tensor, Tensor]:
         """Return a part with its margin, and both planes of it; the network goes to the device."""
         self.network.to(self.device)
-        at = part.to.expand_within(HALO, part.image)
-        first, second = part.planes(at).split(1, dim=1)
+        at = task.to.expand_within(HALO, task.image)
+        first, second = task.planes(at).split(1, dim=1)
         return at, first, second
 
 
 class StatisticsStage(_TileStage):
-    """Makes what the GRNs of one unit see. Nothing but its moments is needed later."""
+    """Computes the inputs of one unit's GRNs, of which only moments are used later."""
 
     name = "survey"
     measured: tuple[int, ...] = (1,) * sum(RESPONSES)
@@ -75,23 +75,23 @@ class StatisticsStage(_TileStage):
         return partial(self._run, self.responses(known))
 
     def _run(
-        self, known: list[Responses], inputs: tuple[Tensor, ...], part: StageTask
+        self, known: list[Responses], inputs: tuple[Tensor, ...], task: StageTask
     ) -> tuple[Tensor, ...]:
-        at, first, second = self.read(part)
+        at, first, second = self.read(task)
         with autocast(self.device, self.dtype):
             maps = self.network.statistics(first, second, known)
         at = at.padded_to(self.network.size_multiple)
         return tuple(
             channel
             for scale, x in enumerate(maps, start=1)
-            for channel in crop(x, _reduced(at, scale), _reduced(part.to, scale))
+            for channel in crop(x, _reduced(at, scale), _reduced(task.to, scale))
             .contiguous()
             .split(1, dim=1)
         )
 
 
 class OutputStage(_TileStage):
-    """Makes pixels, knowing what the GRNs of all units are to know of the whole image."""
+    """Computes pixels with the whole-image statistics of all GRNs."""
 
     name = "rendering"
     measured: tuple[int, ...] = ()
@@ -108,15 +108,15 @@ class _BoundRendering:
         self.stage, self.known = stage, known
         self.warned = False
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
+    def __call__(self, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
         stage = self.stage
-        at, first, second = stage.read(part)
+        at, first, second = stage.read(task)
         with autocast(stage.device, stage.dtype):
             fused = stage.network.render(first, second, self.known)
         if isinstance(fused, Settled):
             self._require_settled(fused)
         assert fused.share is not None
-        return Fused(crop(fused.image, at, part.to), crop(fused.share, at, part.to))
+        return Fused(crop(fused.image, at, task.to), crop(fused.share, at, task.to))
 
     def _require_settled(self, fused: Settled) -> None:
         """Warn of a tile whose mask did not settle, once an image."""
@@ -140,7 +140,7 @@ def _root_mean_squares(moments: Sequence[Moments], device: torch.device) -> Resp
 
 
 def _reduced(region: Region, scale: int) -> Region:
-    """Return a region, whose sides lie on whole pixels there, at half the size or less."""
+    """Return a region at half the size or less; its sides are whole pixels there."""
     sides = region.top, region.left, region.bottom, region.right
     return Region(*(side >> scale for side in sides))
 

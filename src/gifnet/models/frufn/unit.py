@@ -25,7 +25,7 @@ _RATIO = 4
 #: How many channels the GRN of every scale normalises.
 RESPONSES = (_RATIO * CHANNELS,) * SCALES
 
-#: For every scale what `GlobalResponseNorm` may know of the whole image.
+#: For every scale the whole-image statistics that `GlobalResponseNorm` takes.
 Responses: TypeAlias = Sequence[Tensor]
 
 
@@ -89,9 +89,9 @@ class MultiScaleMaskGenerator(nn.Module):
         return self.embed(torch.cat((difference, mask.to(difference.dtype)), dim=1))  # type: ignore[no-any-return]
 
     def responses(self, difference: Tensor, mask: Tensor) -> list[Tensor]:
-        """Return what the GRN of every scale sees, (B, C, h, w), half the size first.
+        """Return the input of the GRN of every scale, (B, C, h, w), half the size first.
 
-        It depends on no GRN: one look at a whole image finds all that is to be known of it.
+        It depends on no GRN, so one pass over the image measures all of them.
         """
         coarse, found = self._embedded(difference, mask), []
         for block in cast("Iterable[ConvNeXtV2Block]", self.scales):

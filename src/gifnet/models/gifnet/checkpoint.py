@@ -1,4 +1,4 @@
-"""How the authors' GIFNet checkpoint names what this package names otherwise."""
+"""From the tensor names of the authors' GIFNet checkpoint to those of this package."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ def _translate_key(key: str) -> str | None:
 def translate(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the authors' state dict under this package's names.
 
-    Keys that no rule knows are kept as they are, so that loading reports them.
+    Keys without a rule are kept unchanged, so that loading reports them.
     """
     return {_translate_key(k) or k: v for k, v in state.items() if not _IGNORED.fullmatch(k)}

@@ -17,7 +17,7 @@ from ..maps import convolve
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the channels of a map lie in its padded form, whose other channels are zero."""
+    """The places of a map's channels in its padded form, whose other channels are zero."""
 
     places: tuple[int, ...]
     size: int

@@ -10,7 +10,7 @@ from ..contract import Fused
 
 
 class Head(nn.Module):
-    """Fuses two (B, 1, H, W) planes by what the decoder's last convolution says of them."""
+    """Fuses two (B, 1, H, W) planes by the output of the decoder's last convolution."""
 
     #: Channels of that convolution.
     channels: int
@@ -43,10 +43,9 @@ class TanhHead(Head):
 class BlendHead(Head):
     """A share of each source plus a residual: m first + (1 - m) second + r.
 
-    m = sigmoid(4 y0) and r = tanh(y1) / 2. Copying a source exactly is then one
-    saturated channel away, which is what faithful multi-focus fusion asks for, while
-    the residual keeps everything that the published head can express within half the
-    range.
+    m = sigmoid(4 y0) and r = tanh(y1) / 2. One saturated channel copies a source exactly, as
+    multi-focus fusion needs. The residual can express what the published head can, within half
+    the range.
     """
 
     channels = 2
@@ -66,8 +65,8 @@ class BandHead(Head):
     transform with the cubic B-spline (Starck, Fadili, Murtagh, "The Undecimated Wavelet
     Decomposition and its Reconstruction", IEEE TIP 2007): the sum of all is the plane. Band i of
     the result is g_i (m_i D_i first + (1 - m_i) D_i second), with m = sigmoid(4 y) and
-    g = exp(tanh(2 y)); the base has no gain. So detail of one source may lie on the base of the
-    other, as in a pyramid, and one source twice is sharpened by the gains alone. The residual is
+    g = exp(tanh(2 y)); the base has no gain. So detail of one source can be added to the base of
+    the other, as in a pyramid, and a single source is sharpened by the gains. The residual is
     tanh(y) / 2.
 
     `share` is the mean of the four shares.

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...geometry.region import Region
-from ..contract import Fused, KnownMoments, Pipeline, Planes, ReadyStage, Stage, StageTask
+from ..contract import Fused, KnownMoments, Pipeline, ReadPlanes, ReadyStage, Stage, StageTask
 from ..maps import convolution_output, crop, reflect
 from .blocks import ReflectConv
 from .folding import Convolution, ConvolutionFolding, to_float64
@@ -47,7 +47,7 @@ class Encoder:
         self.dtype = folding.dtype
         self.plane_padding = folding.layout(groups[0]).size - groups[0]
 
-    def __call__(self, planes: Planes, to: Region, image: Region) -> Tensor:
+    def __call__(self, planes: ReadPlanes, to: Region, image: Region) -> Tensor:
         at = to.expand_within(self.radius, image)
         features = planes(at).to(self.dtype)
         if self.plane_padding:
@@ -93,12 +93,12 @@ class EmbeddingStage:
     def with_moments(self, known: KnownMoments) -> ReadyStage:
         return self
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
-        to, image = part.to, part.image
+    def __call__(self, inputs: tuple[Tensor, ...], task: StageTask) -> tuple[Tensor, ...]:
+        to, image = task.to, task.image
         bounds = self.bounds(image)
         at = to.expand_within(1, bounds)
         known = at.reflection_source(image)
-        features = reflect(self.encoder(part.planes, known, image), known, at, image)
+        features = reflect(self.encoder(task.planes, known, image), known, at, image)
         both = crop(self.both(features, at, bounds), convolution_output(at, 1, bounds), to)
         return tuple(both.split(self.maps, dim=1))
 
@@ -138,10 +138,10 @@ class InteractionStage:
         main: ReadyBlock,
         auxiliary: ReadyBlock,
         inputs: tuple[Tensor, ...],
-        part: StageTask,
+        task: StageTask,
     ) -> tuple[Tensor, ...]:
-        to, into = part.to, part.into
-        bounds, at = self.bounds(part.image), self.reads(to, part.image)
+        to, into = task.to, task.into
+        bounds, at = self.bounds(task.image), self.reads(to, task.image)
         x, x_auxiliary = inputs
         values, values_auxiliary = main.value.pointwise(x), auxiliary.value.pointwise(x_auxiliary)
         attended, attended_auxiliary = main.attend(
@@ -178,10 +178,10 @@ class TransformStage:
         return partial(self._run, self.block.with_moments(known[1][0]))
 
     def _run(
-        self, block: ReadyBlock, inputs: tuple[Tensor, ...], part: StageTask
+        self, block: ReadyBlock, inputs: tuple[Tensor, ...], task: StageTask
     ) -> tuple[Tensor, ...]:
-        to, into = part.to, part.into
-        bounds, at = self.bounds(part.image), self.reads(to, part.image)
+        to, into = task.to, task.into
+        bounds, at = self.bounds(task.image), self.reads(to, task.image)
         (x,) = inputs
         values = block.value.pointwise(x)
         (attended,) = block.attend(x, values, at, to, bounds)
@@ -237,11 +237,11 @@ class DecodingStage:
         return image.padded_to(self.multiple)
 
     def _decoded(self, to: Region, image: Region) -> Region:
-        """Return where the decoder's convolutions need their input."""
+        """Return the region that the decoder's convolutions read."""
         return to.expand_within(len(self.convs), image)
 
-    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
-        to, image, planes = part.to, part.image, part.planes
+    def __call__(self, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
+        to, image, planes = task.to, task.image, task.planes
         bounds, read = self._padded(image), self.reads(to, image)
         at = self._decoded(to, image)
         (x,) = inputs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _rows_at_once(x: Tensor) -> int:
-    """Return how many rows of a map are taken through a row of operations at a time."""
+    """Return the number of rows of a map that a sequence of operations takes at a time."""
     if x.device.type != "cpu":
         return x.shape[-2]
     return max(1, BYTES_AT_ONCE // (x.shape[1] * x.shape[-1] * x.element_size()))
@@ -68,7 +68,7 @@ class BlockWeights:
         return self.task.local.kernel_size[0] // 2
 
     def reads(self, to: Region, bounds: Region) -> Region:
-        """Return where the block's input must be known."""
+        """Return the region of the input that the block reads."""
         windows = to.align_to_windows(self.window, self.shift)
         return windows.reflection_source(bounds) | to.expand_within(self.reach, bounds)
 
