@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .. import fusion
 from ..errors import InvalidInputError
-from ..fusion.fuser import Fuser
 from ..geometry import Grid, resample, working_type
 from ..imaging.arrays import as_float_with_nan, lazy, with_missing
 from ..imaging.histogram import Histogram
@@ -60,7 +60,7 @@ def pansharpen(
     progress: Progress = None,
     scratch: Make = np.empty,
     options: FuseOptions | None = None,
-    fuser: Fuser | None = None,
+    fuser: fusion.Fuser | None = None,
     **overrides: Any,
 ) -> Any:
     """Sharpen the bands of a multispectral image with a panchromatic one.
@@ -123,8 +123,10 @@ def pansharpen(
             f"{whose}, so {sorted(overrides)} would not count; leave them out, or call "
             "pansharpen(..., method='gifnet') without a fuser."
         )
-    network = fuser or Fuser(options, **{"task": "pansharpen", **overrides})
-    specs = split_range_spec(network.options.value_range)
+    network = None
+    if method not in _CLASSICAL:
+        network = fuser or fusion.Fuser(options, **{"task": "pansharpen", **overrides})
+        specs = split_range_spec(network.options.value_range)
     sharp, bands = _plane(pan), _Bands.of(ms, band_axis)
     grids = _grids(sharp.shape, bands.shape, pan_grid, ms_grid)
     reporter = Reporter(progress)
@@ -134,7 +136,7 @@ def pansharpen(
     missing = _bring(bands, grids, fine, sharp, scratch, reporter)
     image = scratch(size, bands.dtype)
     scene = _Scene(sharp, fine, missing, image)
-    if method in _CLASSICAL:
+    if network is None:
         statistics = Statistics()
         for rows in scene.strips():
             statistics.add(scene.bands(rows), scene.pan(rows))
@@ -153,8 +155,7 @@ def pansharpen(
                 band_fuser = network.with_options(
                     channel_axis=None, chroma="auto", value_range=limits
                 )
-                progress = lambda done, total: reporter.check()  # noqa: E731
-                band_fuser.fuse(fine[index], sharp, out=plane, progress=progress)
+                band_fuser.fuse(fine[index], sharp, out=plane, progress=lambda *_: reporter.check())
                 _finish_band(scene, index, plane, match_histograms)
                 reporter.advance()
     return _as_given(image, missing, np.ndim(ms) == 2, band_axis)
