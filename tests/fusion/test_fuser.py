@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -91,6 +93,23 @@ def test_options_name_the_model_where_they_can(tmp_path: Path) -> None:
     # Weights that replace the default model's bring their own model.
     assert FuseOptions().updated(weights="some.safetensors").model is None
     assert FuseOptions(model="frufn").updated(weights="some.safetensors").model == "frufn"
+
+
+def test_fuse_and_enhance_have_the_options_as_arguments() -> None:
+    fields = {field.name: field for field in dataclasses.fields(FuseOptions)}
+    parameters = inspect.signature(fuse).parameters
+    assert list(parameters) == ["first", "second", *fields, "progress", "return_mask", "out"]
+    without_task = [name for name in fields if name != "task"]
+    one = inspect.signature(gifnet.enhance).parameters
+    assert list(one) == ["image", *without_task, "progress", "out"]
+    text = " ".join((fuse.__doc__ or "").split())
+    for name, field in fields.items():
+        assert parameters[name].default == field.default
+        assert f"{name} : {field.metadata['kind']} {field.metadata['help']}" in text
+    with pytest.raises(TypeError, match="colour"):
+        fuse(FIRST, SECOND, colour=1)
+    with pytest.raises(TypeError, match="task"):
+        gifnet.enhance(FIRST, task="mfif")
 
 
 # -- sharing ---------------------------------------------------------------------------
