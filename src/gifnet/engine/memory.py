@@ -58,10 +58,10 @@ def tile_side(
     cost = bytes_at_once(spec, dtype)
     allowed = math.inf if memory == "auto" else float(memory)
     free = free_bytes(device)
-    room = math.inf if free is None else float(free)
-    if image.area * cost <= min(room, allowed):
+    available = math.inf if free is None else float(free)
+    if image.area * cost <= min(available, allowed):
         return 0
-    side = math.isqrt(int(min(TILE_SHARE * room, allowed) / cost)) - 2 * spec.halo
+    side = math.isqrt(int(min(TILE_SHARE * available, allowed) / cost)) - 2 * spec.halo
     return max(1, min(side, LARGEST_TILE) // spec.window) * spec.window
 
 

@@ -65,7 +65,6 @@ class EFRUFN(nn.Module):
     """
 
     size_multiple = 8
-    has_share = True
     #: Surveys of the whole image before a part of it can be fused.
     surveys = 1
 

@@ -23,8 +23,6 @@ class EitherOrder(nn.Module):
     network : FRUFN or EFRUFN
     """
 
-    has_share = True
-
     def __init__(self, network: FRUFN | EFRUFN):
         super().__init__()
         self.network = network

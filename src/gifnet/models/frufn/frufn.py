@@ -72,7 +72,6 @@ class FRUFN(nn.Module):
     """
 
     size_multiple = 8
-    has_share = True
 
     def __init__(self, units: int = 5, head: Literal["blend", "published"] = "blend"):
         super().__init__()

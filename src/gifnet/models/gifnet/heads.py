@@ -16,7 +16,6 @@ class Head(nn.Module):
     channels: int
     #: Context in pixels that the head needs of the planes.
     margin = 0
-    has_share = True
 
     def forward(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         if not self.margin:
@@ -34,7 +33,6 @@ class TanhHead(Head):
     """The published head: tanh(y) / 2 + 0.5, a free image in (0, 1)."""
 
     channels = 1
-    has_share = False
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
         return Fused(torch.tanh(raw) / 2 + 0.5, None)

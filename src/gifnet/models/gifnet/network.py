@@ -134,11 +134,6 @@ class GIFNet(nn.Module):
         with torch.no_grad():
             self.decoder.convs.last.weight.mul_(0.1)
 
-    @property
-    def has_share(self) -> bool:
-        """Whether the head gives the first source's share."""
-        return self.head.has_share
-
     def encode(self, first: Tensor, second: Tensor) -> Tensor:
         """Return the shared features (B, 98, H, W) of two (B, 1, H, W) planes."""
         return self.encoder(torch.cat((first, second), dim=1))  # type: ignore[no-any-return]
