@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ..errors import InvalidInputError
-from . import frufn, gifnet
 from .spec import ModelSpec
 
+#: The folders here, each of which has its descriptors as `SPECS`.
+_FOLDERS = (
+    "gifnet",
+    "frufn",
+)
 #: Every network that has weights files.
 SPECS: dict[str, ModelSpec] = {
     spec.name: spec
-    for spec in (
-        *gifnet.SPECS,
-        *frufn.SPECS,
-    )
+    for folder in _FOLDERS
+    for spec in import_module(f".{folder}", __package__).SPECS
 }
 #: Those that fuse.
 MODELS: dict[str, ModelSpec] = {name: spec for name, spec in SPECS.items() if spec.fuses}
