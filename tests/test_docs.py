@@ -1,4 +1,4 @@
-"""The documentation: links lead somewhere, pictures are small, code is Python."""
+"""The documents: links and paths exist, pictures are small, code is Python."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "benchmarks" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+#: A file of this repository, in full or by the last parts of its path.
+_FILE = re.compile(r"`([\w./-]*\w\.(?:py|yaml|md|txt))`")
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -49,3 +56,35 @@ def test_pictures_are_small() -> None:
     assert sizes
     assert max(sizes.values()) < 150_000, sizes
     assert sum(sizes.values()) < 800_000, sizes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_named_files_exist(page: Path) -> None:
+    folders = ("src", "napari_gifnet", "experiments", "tests", "examples", "benchmarks", "tools")
+    files = [name(path) for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    files += [name(path) for path in ROOT.iterdir()]
+    for file in _FILE.findall(page.read_text(encoding="utf-8")):
+        if "my" not in file and file != "tables.md":  # what a reader or a command writes
+            assert any(f"/{path}".endswith(f"/{file}") for path in files), f"{name(page)}: {file}"
+
+
+def test_architecture_is_a_short_map_of_the_core() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 1200
+    core = ROOT / "src" / "gifnet"
+    folders = {f"`{path.parent.name}/`" for path in core.glob("*/*") if path.parent.name[0] != "_"}
+    modules = {f"`{path.stem}`" for path in core.glob("*.py")} - {"`__init__`"}
+    for entry in folders | modules:
+        assert f"| {entry} |" in text, entry
+
+
+def test_commands_for_contributors_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    called = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
+    assert called <= targets
+    assert {"test", "lint", "demo", "docs", "gallery", "build"} <= called
+    for path in re.findall(r"tests/[\w/.]+\.py", text):
+        assert (ROOT / path).is_file(), path
+    assert text.count("\n") <= 120
