@@ -44,7 +44,7 @@ def _choices(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class FuseOptions:
-    """Everything that decides what `fuse` and `enhance` compute, given the images.
+    """The options of `fuse` and `enhance`.
 
     Each field's help text and type in words are in its metadata, from which the command line, the
     widgets and the documentation of `fuse` are made.
@@ -162,11 +162,11 @@ class FuseOptions:
 
     @property
     def overshoot_limit(self) -> float | None:
-        """The limit for two images, None for none."""
+        """The overshoot limit for two images; None for no limit."""
         return None if self.overshoot == "auto" else self.overshoot
 
     def updated(self, **values: Any) -> FuseOptions:
-        """Return the options with single ones replaced, refusing names that do not exist."""
+        """Return a copy with some options replaced. Unknown names are an error."""
         _require_known(values)
         default = self.model == DEFAULT_MODEL and self.weights is None
         if default and values.get("weights") is not None:
@@ -174,7 +174,7 @@ class FuseOptions:
         return dataclasses.replace(self, **values)
 
     def for_one_image(self) -> FuseOptions:
-        """Return the options with which the fusion of an image with itself enhances it."""
+        """Return the options for enhancing one image."""
         limit = ENHANCED_OVERSHOOT if self.overshoot == "auto" else self.overshoot
         return dataclasses.replace(self, overshoot=limit)
 
@@ -184,7 +184,7 @@ class FuseOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FuseOptions:
-        """Return options from a provenance record, refusing names that do not exist."""
+        """Return the options of a provenance record. Unknown names are an error."""
         _require_known(values)
         return cls(**values)
 
