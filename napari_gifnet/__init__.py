@@ -1,8 +1,7 @@
 """Learned image fusion inside napari.
 
-``from napari_gifnet import fuse, enhance`` gives scripts the functions behind the widgets,
-``fuse_layers`` and ``enhance_layer`` the same for napari layers. Names are loaded on first use, so
-importing the package is cheap.
+`fuse` and `enhance` take arrays; `fuse_layers`, `enhance_layer` and others take napari layers and
+do what the widgets do. Names are loaded on first use, so importing the package is cheap.
 """
 
 import lazy_loader

@@ -40,14 +40,14 @@ def fuse_layers(
     Parameters
     ----------
     first, second : napari.layers.Image
-        The sources; which comes first matters, see `gifnet.fuse`. They are left as they are.
+        The sources. Their order matters, see `gifnet.fuse`. They are not changed.
     grid : {"finer", "first", "second"}
-        Whose pixels the result has.
+        The source whose pixels the result has.
     return_mask : bool
-        Return the first layer's share of every pixel as well.
+        Also return the share of the first layer at each pixel.
     register : {"none", "translation", "rigid", "affine"}
-        The transform that lays the other layer onto that of the grid first; what is found stands
-        in the result's record.
+        First register the other layer onto the layer of the grid by such a transform. The result's
+        record has the transform.
     register_by : {"edges", "mutual-information"}
         As ``measure`` in `gifnet.register`.
     progress : callable, optional
@@ -58,7 +58,7 @@ def fuse_layers(
     Returns
     -------
     list of napari.layers.Image
-        The result last, after the share if it was asked for; not yet in any viewer.
+        The result last, after the share if requested. They are not in a viewer yet.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def enhance_layer(
     Returns
     -------
     list of napari.layers.Image
-        The result alone, not yet in any viewer.
+        The result. It is not in a viewer yet.
     """
     job = EnhancementJob(snapshot(image), _options(options))
     return as_layers(job.run(FuserCache(), progress or _silent))
@@ -108,13 +108,13 @@ def fuse_stack_layers(
     Parameters
     ----------
     layers : napari.layers.Image, or sequence of them
-        A layer with a stack axis, or two or more slices, which may lie on different grids.
+        A layer with a stack axis, or two or more slices, which may have different grids.
     axis : int
         The stack's axis, if it is one layer.
     align, reference
         As in `gifnet.fuse_stack`.
     return_depth : bool
-        Return a layer with the index of the slice that has the greatest share as well.
+        Also return a layer with the index of the slice with the greatest share.
     progress : callable, optional
         Called with (done, total); returns False to stop.
     **options
@@ -123,7 +123,7 @@ def fuse_stack_layers(
     Returns
     -------
     list of napari.layers.Image
-        The result last, after the depth map if it was asked for; not yet in any viewer.
+        The result last, after the depth map if requested. They are not in a viewer yet.
 
     Raises
     ------
@@ -153,9 +153,9 @@ def pansharpen_layers(
     Parameters
     ----------
     pan : napari.layers.Image
-        The panchromatic plane, whose grid the result has.
+        The panchromatic plane. The result has its grid.
     bands : napari.layers.Image, or sequence of them
-        An RGB layer, a layer with an axis of bands, or a layer for each band.
+        An RGB layer, a layer with a band axis, or one layer per band.
     band_axis : int
         The axis of the bands, if it is one grey layer.
     method, match_histograms
@@ -168,7 +168,7 @@ def pansharpen_layers(
     Returns
     -------
     list of napari.layers.Image
-        As many as there are layers of bands, not yet in any viewer.
+        As many as there are layers of bands. They are not in a viewer yet.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def rerun(
     *,
     progress: ProgressCallback | None = None,
 ) -> list[Image]:
-    """Make a result again from the record that it carries.
+    """Make a result again from its record.
 
     With the same pixels, weights and versions, the result has the same bytes on the same
     device.
@@ -202,10 +202,10 @@ def rerun(
     Parameters
     ----------
     layers : iterable of napari.layers.Image
-        Among them the sources, under the names that the record has for them; a viewer's
-        ``viewer.layers`` will do.
+        They include the sources, under the names in the record. Pass ``viewer.layers``, for
+        instance.
     record : mapping
-        ``layer.metadata["napari_gifnet"]`` of the result, also from a file.
+        ``layer.metadata["napari_gifnet"]`` of the result. It may come from a file.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def rerun(
     InvalidInputError
         If the record is incomplete, or a source is missing.
     WeightsError
-        If the weights are not those that the record names.
+        If the weights differ from the recorded ones.
     """
     by_name = {layer.name: layer for layer in layers}
     try:
@@ -299,27 +299,27 @@ def open_layer(
     index: int = 0,
     **place: Any,
 ) -> Image:
-    """Return a viewer's layer of a name, opening its file or sample first if it is not there.
+    """Return a viewer's layer by name. If it is missing, open its file or sample first.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where it is looked for and opened.
+        The viewer to search, and to open the layer in.
     name : str
-        The name that the layer has or gets.
+        The name of the layer.
     path, plugin : str, optional
-        The file or folder it comes from, and the reader.
+        The file or folder to open, and the reader.
     sample : (plugin, key), optional
-        The sample it comes from.
+        The sample to open.
     index : int
-        Which of the layers that are opened from there.
+        Which one of the opened layers.
     **place
-        Scale, translate and so on, which a layer that is opened gets.
+        Scale, translate and so on, for a layer that is opened.
 
     Raises
     ------
     InvalidInputError
-        If the layer is not there and nothing says where it comes from.
+        If the layer is missing and neither path nor sample is given.
     """
     if name in viewer.layers:
         return viewer.layers[name]

@@ -1,4 +1,4 @@
-"""Write the API reference from the docstrings, as HTML.
+"""Write the API reference of the public modules from their docstrings, as HTML.
 
 python tools/api_reference.py [FOLDER]
 """
@@ -11,22 +11,21 @@ from pathlib import Path
 
 import pdoc
 
+#: Everything else is internal (docs/index.md).
 MODULES = (
     "gifnet",
-    "gifnet.workflows.batch",
-    "gifnet.errors",
-    "gifnet.export",
-    "gifnet.io.files",
-    "gifnet.geometry",
+    "gifnet.io",
     "gifnet.metrics",
-    "gifnet.io.ome_zarr",
+    "gifnet.registration",
+    "gifnet.geometry",
+    "gifnet.evaluation",
+    "gifnet.export",
     "gifnet.opencv",
-    "gifnet.options",
+    "gifnet.errors",
     "gifnet.progress",
-    "gifnet.registration.api",
-    "gifnet.workflows.stack",
     "napari_gifnet",
 )
+FOOTER = "These modules are public. All other modules are internal and may change in any release."
 
 
 def main() -> None:
@@ -34,9 +33,9 @@ def main() -> None:
     for name in MODULES:
         module = import_module(name)
         for public in getattr(module, "__all__", ()):
-            # pdoc sees what has been loaded, and these names are loaded on first use.
+            # pdoc documents only what has been loaded, and these names are loaded on first use.
             setattr(module, public, getattr(module, public))
-    pdoc.render.configure(docformat="numpy", show_source=False)
+    pdoc.render.configure(docformat="numpy", show_source=False, footer_text=FOOTER)
     pdoc.pdoc(*MODULES, output_directory=folder)
     print(folder / "index.html")
 

@@ -1,13 +1,13 @@
-"""The one family of errors that users of gifnet see.
+"""The errors that users of gifnet see.
 
-Every message names what was wrong, with the offending value, and what to do about it.
+Every message names the fault, the offending value and the remedy.
 """
 
 from __future__ import annotations
 
 
 class GifnetError(Exception):
-    """Base class of every error that gifnet raises on purpose."""
+    """Base class of all errors that gifnet raises on purpose."""
 
 
 class InvalidInputError(GifnetError, ValueError):
@@ -31,11 +31,11 @@ class WriteError(GifnetError, OSError):
 
 
 class TrainingError(GifnetError, RuntimeError):
-    """Training cannot start or go on (data, configuration or checkpoint)."""
+    """Training cannot start or continue (data, configuration or checkpoint)."""
 
 
 class GifnetWarning(UserWarning):
-    """Something was done in another way than asked for, and the result stands."""
+    """Something was done differently than requested. The result is valid."""
 
 
 class Cancelled(GifnetError):

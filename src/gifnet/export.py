@@ -1,7 +1,7 @@
 """Export of a network to ONNX or torch.export, with heights and widths left open.
 
-The exported graph is the plain module: planes in [0, 1] in, a fused plane in [0, 1] out. Value
-ranges, colour, missing pixels and exact tiles are not part of it.
+The exported graph is the plain module. It takes planes in [0, 1] and gives a fused plane in
+[0, 1]. Value ranges, colour, missing pixels and exact tiles are not part of it.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ def export(
     format : {"onnx", "torch-export"}
         "onnx" needs the packages onnx and onnxscript, of the extra `export`.
     model : str, optional
-        A name from `gifnet.list_models`; the model of the weights if left out, "gifnet" without.
+        A name from `gifnet.list_models`. By default the model of the weights, or "gifnet".
     weights : path, optional
-        A .safetensors file or an authors' checkpoint; the bundled weights if left out.
+        A .safetensors file or an authors' checkpoint. By default the bundled weights.
     check : bool
-        Run the file on two sizes and compare with PyTorch; for ONNX by ONNX Runtime.
+        Run the file on two sizes (ONNX with ONNX Runtime) and compare with PyTorch.
 
     Returns
     -------
     float or None
-        The greatest difference that the check found, None without a check.
+        The largest difference found by the check; None without a check.
 
     Raises
     ------
@@ -66,13 +66,13 @@ def export(
     WeightsError
         If the weights are missing, damaged, or belong to another model.
     WriteError
-        If the file cannot be written, or does not compute what PyTorch computes.
+        If the file cannot be written, or its results differ from PyTorch's.
 
     Notes
     -----
-    The graph takes `first` and `second`, float32 planes of (1, 1, H, W) in [0, 1] whose sides are
-    multiples of 8 from 16 on, and gives `fused`, and `share` if the model has it. Reflect other
-    planes at their right and bottom up to such a size, and crop the result.
+    The graph takes `first` and `second`, float32 planes of (1, 1, H, W) in [0, 1]. Their sides are
+    multiples of 8 from 16 on. It gives `fused`, and `share` if the model has it. Reflect other
+    planes at their right and bottom border to such a size, and crop the result.
     """
     path = Path(path)
     if format not in FORMATS:

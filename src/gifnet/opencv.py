@@ -1,4 +1,4 @@
-"""Exposure fusion as OpenCV's photo module calls it; OpenCV itself is not needed."""
+"""Exposure fusion with the interface of OpenCV's photo module. OpenCV is not needed."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class MergeGIFNet:
             Two or more images of one size; colours in OpenCV's order, BGR. Neighbours in exposure
             should be neighbours in the sequence.
         times, response : any, optional
-            Taken because OpenCV's mergers take them; exposure fusion needs neither.
+            Accepted for compatibility with OpenCV, and ignored.
 
         Returns
         -------
         (H, W, 3) or (H, W) float32 array
-            Values in [0, 1], BGR; times 255 it is what ``cv2.imwrite`` wants.
+            Values in [0, 1], BGR. Multiply by 255 for ``cv2.imwrite``.
 
         Raises
         ------
         InvalidInputError
-            If there are fewer than two images, or they are not of one size and 8 bits.
+            If there are fewer than two images, sizes differ, or the type is not 8 bits.
         """
         images = [np.asarray(image) for image in src]
         for number, image in enumerate(images):
@@ -68,7 +68,7 @@ class MergeGIFNet:
 
 
 def createMergeGIFNet(options: FuseOptions | None = None, **overrides: Any) -> MergeGIFNet:
-    """Return a merger that takes the place of ``cv2.createMergeMertens()``.
+    """Return a replacement for ``cv2.createMergeMertens()``.
 
     Parameters
     ----------

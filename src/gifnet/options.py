@@ -30,7 +30,7 @@ Statistics: TypeAlias = Literal["exact", "sampled"]
 STATISTICS_CHOICES: tuple[Statistics, ...] = get_args(Statistics)
 Chroma: TypeAlias = Literal["auto", "first", "second", "blend", "none"]
 CHROMA_CHOICES: tuple[Chroma, ...] = get_args(Chroma)
-#: What a single image may overshoot when it is enhanced: invisible at an edge.
+#: The overshoot of an enhanced image: invisible at an edge.
 ENHANCED_OVERSHOOT = 0.03
 
 
@@ -44,7 +44,7 @@ def _choices(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class FuseOptions:
-    """Everything that decides what `fuse` and `enhance` compute, given the images.
+    """The options of `fuse` and `enhance`.
 
     Each field's help text and type in words are in its metadata, from which the command line, the
     widgets and the documentation of `fuse` are made.
@@ -62,27 +62,27 @@ class FuseOptions:
     )
     model: str | None = _option(
         None,
-        "The model's registry name, or best: that of the best measured quality for the task. Left "
-        "out, the model that the weights belong to; gifnet without weights.",
+        "Name of the model, or best: the best-scoring model for the task. By default the model of "
+        "the given weights, or gifnet.",
         "str, optional",
     )
     weights: str | None = _option(
         None,
-        "A .safetensors file or an authors' checkpoint; the bundled weights if left out.",
+        "A .safetensors file or an authors' checkpoint. By default the bundled weights.",
         "path, optional",
     )
     device: str = _option("auto", "Where to compute: auto, cpu, cuda, cuda:1, mps.", "str")
     precision: Precision = _option(
         "auto",
-        "Number format of the network: auto (bfloat16 for 8-bit images where the hardware has "
+        "Number format of the network: auto (bfloat16 for 8-bit images if the hardware supports "
         "it, float32 otherwise), float32, tf32 (CUDA: float32 with products rounded to 10 bits), "
         "bfloat16 or float16 (not on the CPU).",
         _choices(PRECISION_CHOICES),
     )
     statistics: Statistics = _option(
         "exact",
-        "How the network's whole-image statistics are found for tiled images: exact (every "
-        "pixel) or sampled (a subset of tiles; faster, approximate).",
+        "How the network's whole-image statistics are measured in tiled images: exact (every "
+        "pixel) or sampled (some places; faster, approximate).",
         _choices(STATISTICS_CHOICES),
     )
     tile: int | Literal["auto"] = _option(
@@ -92,16 +92,16 @@ class FuseOptions:
     )
     memory: int | Literal["auto"] = _option(
         "auto",
-        "Bytes that the network's features may take. An image whose features fit is computed in "
-        "one piece, which is faster; a larger one in tiles, with the same result (nearly the same "
-        "with models whose context fades with distance). auto goes by the device and the model.",
+        "Maximum bytes of the network's feature maps. An image that fits is computed in one piece, "
+        "which is faster. A larger one is computed in tiles. The result is the same, or nearly the "
+        "same for models with approximate tiles. auto depends on the device and the model.",
         'int or "auto"',
     )
     value_range: ValueRange = _option(
         "auto",
-        "What maps to the network's [0, 1]: auto (the type's range for uint8, each source's own "
-        "finite minimum and maximum over the whole stack otherwise), dtype, (low, high), or one of "
-        "these per source.",
+        "The values that map to the network's [0, 1]: auto (the type's range for uint8, each "
+        "source's own finite minimum and maximum over the whole stack otherwise), dtype, "
+        "(low, high), or one of these per source.",
         '"auto", "dtype", (low, high), or a pair of these',
     )
     channel_axis: int | Literal["auto"] | None = _option(
@@ -112,16 +112,16 @@ class FuseOptions:
     )
     chroma: Chroma = _option(
         "auto",
-        "Whose colour the result has: auto, first, second, blend, or none (grey). auto is the "
-        "coloured source's; of two, their blend, or for task meif, with models that have it, the "
-        "colour that a network makes of both.",
+        "Source of the result's colour: auto, first, second, blend, or none (grey). auto takes the "
+        "coloured source, and blends two coloured ones. For task meif some models use a network "
+        "instead of the blend.",
         _choices(CHROMA_CHOICES),
     )
     overshoot: Overshoot = _option(
         "auto",
-        "How far the result's luminance may pass the local minimum and maximum of both sources "
-        "(5 x 5 pixels), as a fraction of their range (9 x 9 pixels); 0 allows none. auto is 0.03 "
-        "for single images, which keeps their edges free of halos, and no limit for two.",
+        "Maximum overshoot of the fused luminance beyond the local minimum and maximum of both "
+        "sources (5 x 5 window), as a fraction of their 9 x 9 range. 0 allows none. auto is 0.03 "
+        "for single images, which avoids halos at edges, and no limit for two.",
         'float, "auto" or None',
     )
 
@@ -162,11 +162,11 @@ class FuseOptions:
 
     @property
     def overshoot_limit(self) -> float | None:
-        """The limit for two images, None for none."""
+        """The overshoot limit for two images; None for no limit."""
         return None if self.overshoot == "auto" else self.overshoot
 
     def updated(self, **values: Any) -> FuseOptions:
-        """Return the options with single ones replaced, refusing names that do not exist."""
+        """Return a copy with some options replaced. Unknown names are an error."""
         _require_known(values)
         default = self.model == DEFAULT_MODEL and self.weights is None
         if default and values.get("weights") is not None:
@@ -174,7 +174,7 @@ class FuseOptions:
         return dataclasses.replace(self, **values)
 
     def for_one_image(self) -> FuseOptions:
-        """Return the options with which the fusion of an image with itself enhances it."""
+        """Return the options for enhancing one image."""
         limit = ENHANCED_OVERSHOOT if self.overshoot == "auto" else self.overshoot
         return dataclasses.replace(self, overshoot=limit)
 
@@ -184,7 +184,7 @@ class FuseOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FuseOptions:
-        """Return options from a provenance record, refusing names that do not exist."""
+        """Return the options of a provenance record. Unknown names are an error."""
         _require_known(values)
         return cls(**values)
 

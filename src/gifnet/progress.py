@@ -10,7 +10,7 @@ from .errors import Cancelled
 
 @runtime_checkable
 class ProgressBar(Protocol):
-    """What tqdm and napari.utils.progress have in common."""
+    """The common interface of tqdm and napari.utils.progress."""
 
     total: Any
 
@@ -25,7 +25,7 @@ Progress: TypeAlias = ProgressCallback | ProgressBar | None
 
 
 class Reporter:
-    """Counts units of work and passes them on to whatever the caller gave.
+    """Counts units of work and reports them to the caller's progress bar or callback.
 
     Raises
     ------

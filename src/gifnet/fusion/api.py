@@ -69,32 +69,33 @@ def fuse(
     Parameters
     ----------
     first, second : array
-        (..., H, W), or with an RGB(A) axis. Booleans, integers and floats of any byte order;
-        NumPy, masked, dask or zarr arrays, or anything with ``__array__``. Heights and widths are
-        equal; leading axes (Z, T, C) broadcast and are fused plane by plane. The network is
-        not symmetric: the functional or spectral source comes first (infrared, PET, SPECT, MS,
-        over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
+        Shape (..., H, W), or with an RGB(A) axis. Booleans, integers and floats of any byte
+        order. NumPy, masked, dask or zarr arrays, or anything with ``__array__``. Both have the
+        same height and width. Leading axes (Z, T, C) broadcast and are fused plane by plane.
+        The network is not symmetric. The functional or spectral source comes first (infrared,
+        PET, SPECT, MS, over-exposed, near-infrared), the structural one second (visible, MRI,
+        PAN).
     {options}
     progress : callable or progress bar, optional
         A tqdm or napari bar, or a function of (done, total) that returns False to stop.
     return_mask : bool
-        Return the first source's share of every pixel as well.
+        Also return the share of the first source at each pixel.
     out : array, callable, or a pair of these, optional
-        Where the result is written, part by part: of the result's shape and type, such as a
-        NumPy memory map or a zarr array; or a function of (shape, dtype) that makes one; or
-        both of one and of the same for the mask. It is also what is returned (masked if `first`
-        is and a function has made a NumPy array; else with the least value of the first source's
-        range where neither has data, NaN in floats), and incomplete if the run is cancelled.
-        Sources and result then never need to be in memory as a whole.
+        Where the result is written, part by part, and what is returned. An array of the
+        result's shape and type, such as a NumPy memory map or a zarr array, or a function of
+        (shape, dtype) that makes one. With `return_mask` a pair of these. Sources and result
+        then need not be in memory as a whole. Where both sources are missing, it is NaN in
+        floats, otherwise the minimum of the first source's range. It is masked if `first` is and
+        a function has made a NumPy array. It is incomplete if the run is cancelled.
 
     Returns
     -------
     fused : array
-        With the type and value range of `first`; (..., H, W), or (..., H, W, C) if either
-        source is coloured. NaN, or masked, where neither source has data; where one lacks
-        data the other is used.
+        With the type and value range of `first`. Shape (..., H, W), or (..., H, W, C) if a
+        source is coloured. Where one source is missing, the other one is used. Where both are
+        missing, the result is NaN or masked.
     mask : (..., H, W) float32 array in [0, 1]
-        Only with `return_mask`.
+        The share of the first source; only with `return_mask`.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def fuse(
 
     Notes
     -----
-    With ``value_range=(0, 1)`` and float32 planes in [0, 1] the result is the network's own
+    With ``value_range=(0, 1)`` and float32 planes in [0, 1] the result is the network's
     output. The method is that of Cheng et al., "One Model for ALL: Low-Level Task
     Interaction Is a Key to Task-Agnostic Image Fusion", CVPR 2025.
     """
@@ -118,7 +119,7 @@ def fuse(
 
 @_takes_options("task")
 def enhance(image: Any, *, progress: Progress = None, out: Any = None, **options: Any) -> Any:
-    """Enhance one image as the fusion of it with itself, F(X, X) (paper, Eq. 2).
+    """Enhance one image by fusing it with itself, F(X, X) (paper, Eq. 2).
 
     Parameters and errors are those of `fuse`.
 

@@ -92,12 +92,12 @@ class Fuser:
 
     @property
     def options(self) -> FuseOptions:
-        """The options of every call."""
+        """The options of all calls."""
         return self._options
 
     @property
     def model(self) -> str:
-        """The model's name: of the options, or recognised from the weights."""
+        """The model's name: from the options, otherwise from the weights."""
         return self._network.spec.name
 
     @property
@@ -111,7 +111,7 @@ class Fuser:
         return self._network.weights
 
     def with_options(self, options: FuseOptions | None = None, **overrides: Any) -> Fuser:
-        """Return a fuser of other options, which shares the loaded network if it is the same."""
+        """Return a fuser with other options. It shares the loaded network if that is the same."""
         other = Fuser(options or self._options, **overrides)
         if other._network.key == self._network.key:
             other._network = self._network
@@ -132,7 +132,8 @@ class Fuser:
     def provenance(self) -> dict[str, Any]:
         """Return a JSON-able record of the options, weights, device and versions.
 
-        It holds for a fusion of two images of more than 8 bits; the result of `run` has its own.
+        It describes a fusion of two images of more than 8 bits. The result of `run` has its own
+        record.
         """
         return self._record(self._options, self._dtype(eight_bit=False))
 
@@ -179,12 +180,12 @@ class Fuser:
         Yields
         ------
         (int, int)
-            Steps done and steps in all, after every step. Closing the generator stops the run.
+            Blocks done and total number of blocks. Closing the generator stops the run.
 
         Returns
         -------
         fused, or (fused, mask)
-            What `fuse` returns, as the generator's return value.
+            The result of `fuse`, as the generator's return value.
 
         Examples
         --------
@@ -201,7 +202,7 @@ class Fuser:
     def fuse_planes(self, first: Plane, second: Plane, *, progress: Progress = None) -> Planes:
         """Fuse two (H, W) float32 planes in [0, 1] without missing pixels.
 
-        Options about value ranges, axes and colour do not matter.
+        Options for value ranges, axes and colour are ignored.
         """
         reporter, result = Reporter(progress), Arrays(first, second)
         engine = self._engine(self._options, self._dtype(eight_bit=False))
@@ -213,16 +214,15 @@ class Fuser:
     def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.
 
-        The shares and the residual that it finds there are enlarged and applied to the images
-        themselves, so the result is as sharp as they are, in a fraction of the time. Models
-        without shares give both images the same one.
+        Its shares and residual are enlarged and applied to the full images. So the result is as
+        sharp as these, in a fraction of the time. Models without shares use a share of one half.
 
         Parameters
         ----------
         first, second, progress
-            As `gifnet.fuse` takes them, and returns the result.
+            As in `gifnet.fuse`.
         side : int
-            The longest side in pixels of what the network sees.
+            The longest side of the reduced copy in pixels.
         """
         options, reporter = self._options, Reporter(progress)
         request = self._request(first, second)

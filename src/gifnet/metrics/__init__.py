@@ -1,8 +1,8 @@
-"""Metrics of image fusion, each with the conventions that differ between toolboxes as arguments.
+"""Metrics of image fusion, with the conventions of different toolboxes as arguments.
 
 Functions take NumPy planes (H, W) of any real type on the scale 0 to 255 (or 0 to `data_range`)
-and return a float; those of pansharpening take (bands, H, W). `evaluate` computes all that
-apply. Nothing but NumPy and SciPy is needed. docs/metrics.md lists sources and conventions.
+and return a float. Those of pansharpening take (bands, H, W). `evaluate` computes all metrics that
+apply. Only NumPy and SciPy are needed. docs/metrics.md lists sources and conventions.
 """
 
 from .bands import d_lambda, d_s, ergas, q4, qnr, sam, uqi, uqi_of_bands

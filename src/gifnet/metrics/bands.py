@@ -18,7 +18,7 @@ def sam(fused: Plane, reference: Plane, *, unit: str = "degrees") -> float:
     """Return SAM, the mean angle between the spectra of both images; lower is better.
 
     Yuhas, Goetz and Boardman, 1992. `unit` "degrees", as the field reports it, or "radians".
-    Pixels in which either spectrum is 0 have no angle and are left out; 0 if all are.
+    Pixels in which a spectrum is 0 have no angle and are excluded. The result is 0 if all are.
     """
     a, b = bands_of(fused, reference)
     require_choice("unit", unit, ("degrees", "radians"))
@@ -67,8 +67,8 @@ def uqi(first: Plane, second: Plane, *, window: int = 8, step: int = 1) -> float
         Side of the windows, 8 in the authors' code, 32 in pansharpening; the smaller side of
         the planes if that is less.
     step : int
-        Distance of the windows: 1 slides them, `window` lays them side by side, leaving
-        out what remains at the right and bottom.
+        Distance of the windows. 1 slides them. `window` puts them side by side, and excludes the
+        rest at the right and bottom border.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def uqi_of_bands(fused: Plane, reference: Plane, *, window: int = 32, step: int 
 
 
 def q4(fused: Plane, reference: Plane, *, window: int = 32, step: int | None = None) -> float:
-    """Return Q4, UQI of four bands as one quaternion a pixel.
+    """Return Q4, UQI of four bands as one quaternion per pixel.
 
     Alparone, Baronti, Garzelli and Nencini, "A global quality measurement of pan-sharpened
     multispectral imagery", IEEE GRSL 2004, Eq. 8.
@@ -163,8 +163,8 @@ def d_lambda(
     ms : (bands, h, w) array
         The multispectral source at its own size.
     window, step : int
-        Of `uqi` at the fused size; both are divided by the ratio of sizes for `ms`. Windows
-        of 32 pixels side by side by default.
+        As in `uqi`, at the fused size. For `ms` both are divided by the ratio of sizes. By default
+        windows of 32 pixels side by side.
     p : float
         1 as published.
 
@@ -211,7 +211,7 @@ def d_s(
     pan : (H, W) array
         The panchromatic plane.
     pan_low : (h, w) array, optional
-        It at the size of `ms`, by a filter that matches the sensor; by default the means of
+        PAN at the size of `ms`, by a filter that matches the sensor. By default the means of
         ratio x ratio pixels.
     q : float
         1 as published.

@@ -13,7 +13,7 @@ from .windows import BORDERS, Floats, Plane, as_planes
 
 @dataclass(frozen=True)
 class EdgeModel:
-    """The constants by which preserved edge strength and orientation become a quality.
+    """The constants that map preserved edge strength and orientation to a quality.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class EdgeModel:
     rooted : bool
         Take the root of the product of both qualities instead of the product.
     kernel_sum : float
-        What the Sobel kernels 1 2 1 are divided by.
+        Divisor of the Sobel kernels 1 2 1.
     border : str
-        What the Sobel kernels see beyond the border, a key of `planes.BORDERS`.
+        Extension of the plane beyond its border, a key of `windows.BORDERS`.
     """
 
     strength: tuple[float, float, float]
@@ -107,7 +107,7 @@ def qabf(
     model: EdgeModel = XYDEAS_2000,
     data_range: float = 255,
 ) -> float:
-    """Return Qabf, the share of the sources' edge information that the fused plane has.
+    """Return Qabf, the fraction of the sources' edge information in the fused plane.
 
     Xydeas and Petrovic, "Objective image fusion performance measure", Electron. Lett. 2000,
     Eqs. 1 to 7, between 0 and just below 1.
@@ -141,10 +141,10 @@ def nabf(
     artefact: str = "kumar",
     data_range: float = 255,
 ) -> float:
-    """Return Nabf, the share of edge information that fusion made up; lower is better.
+    """Return Nabf, the fraction of edge information that no source has; lower is better.
 
-    It counts where the fused gradient exceeds both sources' (Petrovic and Xydeas, "Objective
-    image fusion performance characterisation", ICCV 2005).
+    It counts pixels whose fused gradient exceeds the gradients of both sources (Petrovic and
+    Xydeas, "Objective image fusion performance characterisation", ICCV 2005).
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def mutual_information(
     base : float
         2 for bits, as most toolboxes count; e for nats, as VIFB does.
     stretch : bool
-        Spread every plane's own minimum and maximum over the bins first, as VIFB does.
+        First stretch each plane from its minimum and maximum to the bins, as VIFB does.
     bins : int
         Levels of the histograms.
     data_range : float
@@ -148,8 +148,8 @@ def cross_entropy(
 ) -> float:
     """Return CE, the relative entropy of either source's histogram to the fused plane's.
 
-    The sum of p log(p / q) over the levels that both planes have; levels that one lacks are
-    skipped, as in VIFB, so values below 0 can occur (Bulanon, Burks and Alchanatis, Biosyst.
+    The sum of p log(p / q) over the levels that occur in both planes. Other levels are skipped, as
+    in VIFB, so values below 0 can occur (Bulanon, Burks and Alchanatis, Biosyst.
     Eng. 2009). `total` "mean" averages over the sources, as VIFB does; "sum" adds
     them; "rms" takes the root of their mean square. Lower is better.
     """

@@ -26,34 +26,34 @@ def evaluate(
     *,
     data_range: float = 255,
 ) -> dict[str, float]:
-    """Measure a fused image with the conventions that `gifnet.metrics` has by default.
+    """Measure a fused image with the default conventions of `gifnet.metrics`.
 
     Parameters
     ----------
     first, second : array
-        The sources: planes (H, W), or RGB(A) (H, W, 3 or 4), of which the BT.601 luminance
-        is measured. For pansharpening `first` is the multispectral image (bands, h, w), at
-        its own size or that of PAN, and `second` the PAN plane (H, W).
+        The sources: planes (H, W), or RGB(A) (H, W, 3 or 4). Of colours the BT.601 luminance is
+        measured. For pansharpening `first` is the multispectral image (bands, h, w), at its own
+        size or that of PAN, and `second` the PAN plane (H, W).
     fused : array
         The result: a plane, RGB(A), or (bands, H, W). Metrics of planes are averaged over
         the bands, each against its own band of the sources.
     reference : array, optional
         The ground truth, like `fused`.
     metrics : iterable of str or Metric, optional
-        Names of `METRICS`; by default all that what is given allows.
+        Names of `METRICS`. By default all that these images allow.
     data_range : float
-        The images' span. They are brought to the scale 0 to 255 first, so that every
-        value is the one that the field reports.
+        The range of the images. They are first brought to the scale 0 to 255, so that values are
+        those that the field reports.
 
     Returns
     -------
     dict
-        Values by name, in the order asked for.
+        Values by name, in the requested order.
 
     Raises
     ------
     InvalidInputError
-        If images do not fit together, or a metric asked for needs what is not given.
+        If images do not fit together, or one is missing that a requested metric needs.
 
     Examples
     --------

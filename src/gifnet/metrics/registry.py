@@ -9,7 +9,7 @@ from ..errors import InvalidInputError
 from . import bands, edges, features, fidelity, gradients, information, similarity, statistics
 from .windows import Plane
 
-#: What a metric may need beside the fused image.
+#: Possible needs in addition to the fused image.
 NEEDS = ("sources", "reference", "bands")
 
 
@@ -23,24 +23,24 @@ class Metric:
         The field's abbreviation, the key of `METRICS`; "-ref" stands for a comparison with
         a reference where the same metric is also known over the sources.
     title : str
-        What it stands for.
+        The name in words.
     compute : callable
-        Takes, each after the other, what is needed: (fused,) if nothing is; (first, second,
-        fused) for sources; (fused, reference) for a reference. Planes (H, W), or images
-        (bands, H, W) if "bands" is among the needs; then the first source is the
-        multispectral image at its own size and the second the PAN plane (H, W).
+        Takes (fused,) without needs, (first, second, fused) for sources, (fused, reference)
+        for a reference. These are planes (H, W), or images (bands, H, W) if "bands" is among the
+        needs. Then the first source is the multispectral image at its own size, the second the
+        PAN plane (H, W).
     needs : tuple of str
         Of `NEEDS`.
     higher_is_better : bool
-        By the field's reading.
+        As the field ranks it.
     needs_care : str
         Why a better value may not be a better picture; empty if nothing is known.
     smallest_side : int
         Planes below this side cannot be measured.
     unit : str
-        Empty for ratios, and for what is in the unit of the pixels.
+        Empty for ratios, and for values in the unit of the pixels.
     version : int
-        Changes whenever the numbers do, so that stored results can tell.
+        Increased when the numbers change, so that stored results are measured again.
     """
 
     name: str
@@ -251,7 +251,7 @@ METRICS: dict[str, Metric] = {
 
 
 def metric(name: str) -> Metric:
-    """Return the metric of a name, in capitals or not.
+    """Return a metric by name, in upper or lower case.
 
     Raises
     ------

@@ -118,9 +118,9 @@ def ms_ssim(
         The planes' span.
     weights : tuple of float
         The scales' exponents. Planes that are too small for the last scales (see
-        `ms_ssim_scales`) get the first ones only, divided by their sum.
+        `ms_ssim_scales`) use only the first ones, divided by their sum.
     negative : str
-        What becomes of a scale whose mean is below 0, and has no real power: "zero", or
+        Replacement for the mean of a scale below 0, which has no real power: "zero", or
         "magnitude", its absolute value.
     border : str
         "valid", as in the authors' code; "mirror" averages SSIM of the last scale over
@@ -164,12 +164,12 @@ def mef_ssim(
     data_range: float = 255,
     weights: tuple[float, ...] = MEF_SSIM_WEIGHTS,
 ) -> float:
-    """Return MEF-SSIM: similarity to the patches that an ideal fusion of exposures would have.
+    """Return MEF-SSIM: the similarity to the patches of an ideal fusion of exposures.
 
-    Such a patch has the contrast of the source with more of it, and a mix of both sources'
-    structures in which contrast counts the more the better they agree (Ma, Zeng and Wang,
+    An ideal patch has the higher one of both contrasts. Its structure mixes both sources. The
+    better these agree, the more the one with more contrast counts (Ma, Zeng and Wang,
     "Perceptual quality assessment for multi-exposure image fusion", TIP 2015, Eqs. 2 to 8).
-    Brightness is not judged. Windows of 11 x 11, compared with Gaussian weights, sigma 1.5,
+    Brightness is ignored. Windows of 11 x 11, compared with Gaussian weights, sigma 1.5,
     K = 0.03.
 
     Parameters
@@ -179,7 +179,7 @@ def mef_ssim(
         The planes' span.
     weights : tuple of float
         Exponents of the scales: three as published; (1.0,) is the single-scale index that
-        some toolboxes list as SSIM. Small planes get the first ones only, divided by
+        some toolboxes list as SSIM. Small planes use only the first ones, divided by
         their sum.
 
     Returns

@@ -51,8 +51,8 @@ def scd(first: Plane, second: Plane, fused: Plane) -> float:
 def mse(fused: Plane, reference: Plane, *, data_range: float = 255, unit: bool = False) -> float:
     """Return the mean squared error of a plane to a reference.
 
-    `unit` True measures on the scale 0 to 1, as toolboxes do that report values near 0.03; by
-    default it is the square of the pixels' own unit. `data_range` matters for that alone.
+    With `unit`, it is measured on the scale 0 to 1, as in toolboxes that report values near 0.03.
+    By default its unit is the square of the pixels' unit. `data_range` matters only with `unit`.
     """
     a, b = as_planes(fused, reference)
     scale = data_range if unit else 1
@@ -102,9 +102,9 @@ def psnr_of_sources(
 ) -> float:
     """Return the PSNR of a fused plane to its two sources, in dB.
 
-    `mean_of` "mse" takes the decibels of the mean of both errors, as VIFB means to do (whose
-    "mse", a root of the summed squares divided by the number of pixels, is no mean) and
-    others do; "psnr" averages the two ratios. The rest as in `psnr`.
+    `mean_of` "mse" takes the decibels of the mean of both errors, as most toolboxes do. (The "mse"
+    of VIFB is a root of summed squares divided by the number of pixels, which is no mean.) "psnr"
+    averages both ratios. For the rest see `psnr`.
     """
     require_choice("mean_of", mean_of, ("mse", "psnr"))
     if data_range <= 0:

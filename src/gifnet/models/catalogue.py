@@ -23,8 +23,8 @@ class BundledWeights:
 class ModelInfo:
     """A model as `list_models` describes it.
 
-    `bundled`, `sha256` and `card` are about weights that serve every task; `by_task` has those
-    of a model with weights of its own for each.
+    `bundled`, `sha256` and `card` describe weights that serve all tasks. `by_task` has the weights
+    of a model with one file per task.
     """
 
     name: str

@@ -33,10 +33,10 @@ class Registered:
     Attributes
     ----------
     image : array
-        The moving image on the reference's grid, in its own type. Where it has no data, floats
-        are NaN and integers masked.
+        The moving image on the reference's grid, in its own type. Where it is missing, floats
+        are NaN and integers are masked.
     transform : Transform
-        What was found, in pixels of the reference.
+        The transform, in pixels of the reference.
     """
 
     image: Any
@@ -54,7 +54,7 @@ class Misalignment:
     displacement : float
         Estimated mean displacement in pixels of the first image.
     before, after : float
-        Correlation of the edge maps without and with registration.
+        Correlation of the edge maps, without and with registration.
     """
 
     found: bool
@@ -64,7 +64,7 @@ class Misalignment:
 
     @property
     def warning(self) -> str:
-        """One line for people, empty if the pair looks aligned."""
+        """A one-line warning, empty if the pair looks aligned."""
         if not self.found:
             return ""
         return (
@@ -85,49 +85,49 @@ def register(
     order: int = 1,
     progress: Progress = None,
 ) -> Registered:
-    """Find the transform that lays an image onto another, and resample it accordingly.
+    """Find the transform of an image onto another one, and resample it.
 
     Parameters
     ----------
     moving, reference : array
-        (..., H, W), or with an RGB(A) axis, as `gifnet.fuse` takes them; heights and widths
-        may differ. Leading axes share one transform, which is found on their mean. Pixels
-        without data and constant borders take no part.
+        (..., H, W), or with an RGB(A) axis, as in `gifnet.fuse`. Heights and widths may differ.
+        Leading axes share one transform, which is found on their mean. Missing pixels and constant
+        borders are ignored.
     kind : {"none", "translation", "rigid", "affine"}
-        What the transform may be made of: shifts up to a fifth of either side; rotations up to
-        about 15 degrees; scale and shear.
+        The class of transforms. Shifts are searched up to a fifth of either side, rotations up to
+        about 15 degrees. "affine" adds scale and shear.
     measure : {"edges", "mutual-information"}
-        What is maximised. "edges" is the correlation of edge maps, which holds across
-        modalities; "mutual-information" refines it on the intensities, and needs SimpleITK.
+        The quantity to maximise. "edges" is the correlation of edge maps, which works across
+        modalities. "mutual-information" refines it on the intensities, and needs SimpleITK.
     channel_axis : int, "auto" or None
         As in `gifnet.fuse`.
     moving_grid, reference_grid : Grid, optional
-        Grids of the last two axes in a common world; pixels of equal size with a common
-        corner if left out.
+        Positions of the last two axes in common world coordinates. By default pixels of equal
+        size with a common corner.
     order : int
-        Of the interpolating spline: 1 is linear, 3 cubic, which keeps more detail.
+        Order of the interpolating spline: 1 is linear; 3 is cubic and keeps more detail.
     progress : callable or progress bar, optional
-        As in `gifnet.fuse`; steps of work, whose number is an estimate.
+        As in `gifnet.fuse`. The total is an estimate.
 
     Returns
     -------
     Registered
-        The image, of the moving image's leading axes and type and the reference's size,
-        interpolated once, and the `Transform`.
+        The image and the `Transform`. The image has the leading axes and type of `moving` and the
+        size of `reference`. It is interpolated once.
 
     Raises
     ------
     InvalidInputError
-        If an image or option cannot be used, the images do not overlap, or one holds too
-        little to be registered.
+        If an image or option cannot be used, the images do not overlap, or one has too little
+        structure to be registered.
     Cancelled
         If the progress callback returned False.
 
     Notes
     -----
-    A start is searched by masked correlation at nine rotations on a coarse level, then refined
-    to below a pixel by maximising the enhanced correlation coefficient (Evangelidis and
-    Psarakis, IEEE TPAMI 30, 2008) from level to level.
+    Masked correlation at nine rotations on a coarse level finds a start. Maximising the enhanced
+    correlation coefficient (Evangelidis and Psarakis, IEEE TPAMI 30, 2008) from level to level
+    refines it below one pixel.
     """
     reporter = Reporter(progress)
     transform = find_registration(
@@ -164,7 +164,9 @@ def find_registration(
     reference_grid: Grid | None = None,
     progress: Progress | Reporter = None,
 ) -> Transform:
-    """Find what `register` finds, without resampling the image; parameters are the same.
+    """Find the transform as `register` does, without resampling the image.
+
+    The parameters are those of `register`.
 
     Returns
     -------
@@ -198,25 +200,25 @@ def resample_onto(
     order: int = 1,
     tick: Any = None,
 ) -> Any:
-    """Resample an image onto a reference's grid, corrected by a transform if there is one.
+    """Resample an image onto a reference's grid, optionally with a transform.
 
     Parameters
     ----------
     moving : array
         As in `register`.
     transform : Transform or None
-        What `find_registration` found, on the same reference grid.
+        The result of `find_registration` with the same reference grid.
     reference_grid, moving_grid : Grid
         As in `register`.
     channel_axis, order
         As in `register`.
     tick : callable, optional
-        Called now and then; may raise to stop.
+        Called repeatedly; may raise an exception to stop.
 
     Returns
     -------
     array
-        In the moving image's own type; NaN in floats, and masked in integers, where it has no data.
+        Has the type of `moving`. Where it is missing, floats are NaN and integers are masked.
     """
     source = _source(moving, "moving", channel_axis)
     grid, target = _plane_grid(source, moving_grid), reference_grid.trailing(2)
@@ -226,17 +228,17 @@ def resample_onto(
 
 
 def misalignment(first: Any, second: Any, *, channel_axis: ChannelAxis = "auto") -> Misalignment:
-    """Tell at a glance whether a pair looks misaligned.
+    """Check quickly whether a pair looks misaligned.
 
-    A rigid transform is sought on a reduced copy. The pair counts as misaligned if it
-    moves pixels by more than 1.5 pixels and 0.6 percent of the longer side on average, and if both
-    edges and intensities (their mutual information) then agree better. Shifts beyond a tenth of a
-    side are not looked for.
+    A rigid transform is searched on a reduced copy. The pair is reported as misaligned if the mean
+    displacement exceeds 1.5 pixels and 0.6 percent of the longer side, and if the transform
+    improves both edges and intensities (their mutual information). Shifts beyond a tenth of a
+    side are not searched.
 
     Parameters
     ----------
     first, second : array
-        As `gifnet.fuse` takes them, of one height and width.
+        As in `gifnet.fuse`, with the same height and width.
     channel_axis : int, "auto" or None
         As in `gifnet.fuse`.
 

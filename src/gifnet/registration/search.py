@@ -136,12 +136,12 @@ def glance(moving: Plane, reference: Plane) -> tuple[Transform, bool]:
 
 
 def check_registration(kind: str, measure: str) -> None:
-    """Refuse a kind of transform or a measure that is not known.
+    """Refuse an unknown kind of transform or measure.
 
     Raises
     ------
     InvalidInputError
-        Naming those that are.
+        With the known ones.
     """
     for name, value, known in (("kind", kind, KINDS), ("measure", measure, MEASURES)):
         if value not in known:

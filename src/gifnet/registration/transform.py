@@ -21,10 +21,10 @@ class Transform:
     Attributes
     ----------
     kind : {"none", "translation", "rigid", "affine"}
-        What it may be made of.
+        The class of transforms.
     matrix : (3, 3) float64
-        From homogeneous (row, column, 1) indices of the reference to the position of the moving
-        image before the correction, in the same pixels; pixel centres at integers.
+        Maps homogeneous (row, column, 1) indices of the reference to the position in the moving
+        image before the correction, in the same pixels. Pixel centres are at integers.
     shape : (int, int)
         Height and width of the reference in pixels.
     before, after : float
@@ -39,7 +39,7 @@ class Transform:
 
     @property
     def displacements(self) -> Matrix:
-        """How far a 16 x 16 lattice over the reference moves, (256, 2) rows and columns."""
+        """Displacements of a 16 x 16 lattice over the reference, (256, 2) rows and columns."""
         return shifts(self.matrix, self.shape)
 
     @property
@@ -49,35 +49,35 @@ class Transform:
 
     @property
     def centre_shift(self) -> tuple[float, float]:
-        """Rows and columns that the reference's centre moves by."""
+        """Displacement of the reference's centre in rows and columns."""
         row, column = self.displacements.mean(axis=0)
         return float(row), float(column)
 
     @property
     def rotation(self) -> float:
-        """The rotation that is nearest to the matrix, in degrees, from rows to columns."""
+        """The rotation nearest to the matrix, in degrees, from rows to columns."""
         u, _, vh = np.linalg.svd(self.matrix[:2, :2])
         nearest = u @ vh
         return float(np.degrees(np.arctan2(nearest[1, 0], nearest[0, 0])))
 
     @property
     def scales(self) -> tuple[float, float]:
-        """The greatest and the least stretch of the matrix."""
+        """The largest and the smallest scale of the matrix."""
         large, small = np.linalg.svd(self.matrix[:2, :2], compute_uv=False)
         return float(large), float(small)
 
     def world(self, reference: Grid) -> Matrix:
-        """Return the (3, 3) world transform that lays the moving image onto the reference.
+        """Return the (3, 3) world transform of the moving image onto the reference.
 
         ``transform.world(reference) @ grid.matrix`` is the corrected matrix of a moving plane's
-        grid; in napari it is what the layer's affine is multiplied by from the left.
+        grid. In napari, multiply the layer's affine by it from the left.
         """
         return np.asarray(
             reference.matrix @ np.linalg.inv(self.matrix) @ np.linalg.inv(reference.matrix)
         )
 
     def describe(self) -> str:
-        """Return one line for people."""
+        """Return a one-line description."""
         rows, columns = self.centre_shift
         large, small = self.scales
         text = f"{self.kind}: {rows:+.2f} rows, {columns:+.2f} columns"

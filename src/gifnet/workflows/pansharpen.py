@@ -68,7 +68,7 @@ def pansharpen(
     Parameters
     ----------
     pan : (H, W) array
-        The panchromatic image; axes of length 1 besides do not matter.
+        The panchromatic image. Further axes of length 1 are ignored.
     ms : (B, h, w) array, or with the bands along `band_axis`
         The multispectral image, or a single band, (h, w).
     method : {"gifnet", "brovey", "gram-schmidt"}
@@ -76,30 +76,30 @@ def pansharpen(
     band_axis : int
         The axis of the bands.
     pan_grid, ms_grid : Grid, optional
-        Grids of both in a common world, in any units. If left out, both cover the same area, so
-        the ratio is that of their sizes, whole or not.
+        Positions of both images in common world coordinates, in any unit. By default both cover
+        the same area, and the ratio of their sizes may be any number.
     match_histograms : bool
-        For the network: give the result's coarse part the histogram of the band, as published.
+        For the network: give the base of the result the histogram of the band, as published.
     progress : callable or progress bar, optional
-        As in `gifnet.fuse`; two units a band.
+        As in `gifnet.fuse`; two units per band.
     scratch : callable
-        Makes the arrays of PAN's size from (shape, dtype): the result, the resampled bands, and
-        for the network a plane more. Give one that makes memory maps for scenes that do not fit
-        in memory.
+        A function of (shape, dtype) that makes the arrays of PAN's size: the result, the resampled
+        bands, and one more plane for the network. For scenes larger than memory, pass one that
+        makes memory maps.
     options : FuseOptions, optional
-        For the network. `value_range` may be a pair, for `ms` and `pan`; "auto" and "dtype" go by
-        the types that these have. `overshoot` limits what the network gives, before histograms are
-        matched, which may pass it again.
+        For the network. `value_range` may be a pair, for `ms` and `pan`; "auto" and "dtype" use
+        their types. `overshoot` limits the output of the network. Matching histograms may exceed
+        it again.
     fuser : Fuser, optional
-        A network that is loaded already, whose options count instead of `options`.
+        A loaded network. Its options replace `options`.
     **overrides
-        Single options by name, as in `gifnet.fuse`, for the network alone, and not with `fuser`.
+        Single options for the network by name, as in `gifnet.fuse`; not with `fuser`.
 
     Returns
     -------
     (B, H, W) array, with the bands along `band_axis`
-        Of the type of `ms`, on PAN's grid. Where either has no data it is NaN in floats and masked
-        in integers.
+        Has the type of `ms` and the grid of PAN. Where either image is missing, floats are NaN
+        and integers are masked.
 
     Raises
     ------
@@ -110,10 +110,10 @@ def pansharpen(
 
     Notes
     -----
-    Bands are brought onto PAN's grid by cubic splines. The network fuses (band, PAN), each within
-    its own range, which is that of the pixels as they are given; then, as in the release of Cheng
-    et al. (CVPR 2025), base = a 3 x 3 Gaussian of the result with sigma 0.5, detail = result -
-    base, and the band is detail + base with the histogram of the resampled band.
+    Bands are resampled onto PAN's grid by cubic splines. The network fuses (band, PAN), each in
+    its own range before resampling. Then, as in the release of Cheng et al. (CVPR 2025), base is a
+    3 x 3 Gaussian of the result with sigma 0.5, and detail = result - base. The band is detail +
+    base with the histogram of the resampled band.
     """
     if method not in METHODS:
         raise InvalidInputError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")

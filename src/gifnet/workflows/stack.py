@@ -71,33 +71,33 @@ def fuse_stack(
     Parameters
     ----------
     images : sequence of arrays, or array
-        Two or more slices of one shape and type, (H, W) or with RGB(A) channels; or one array that
-        has them along `axis`. Neighbours in the sequence should be neighbours in focus or
+        Two or more slices of one shape and type, (H, W) or with RGB(A) channels, or one array with
+        the slices along `axis`. Neighbours in the sequence should be neighbours in focus or
         exposure.
     axis : int
         The stack's axis, if `images` is one array.
     align : {"none", "translation", "rigid", "affine"}
-        Registers every slice to the reference slice first; "affine" follows the change of
-        magnification of a focused lens.
+        Register every slice to the reference slice first. "affine" also corrects the change of
+        magnification of a refocused lens.
     reference : int, optional
-        The slice whose frame the result has; the middle one if left out.
+        Index of the reference slice; the middle one by default.
     return_depth : bool
-        Return the depth map as well.
+        Also return the depth map.
     progress : callable or progress bar, optional
         As in `gifnet.fuse`.
     options : FuseOptions, optional
-        Defaults for the network; `task` "mfif" or "meif" is but a name.
+        Defaults for the network.
     **overrides
-        Single options by name, as in `gifnet.fuse`. `value_range` is one for all slices, and
-        "auto" measures it over the whole stack. `overshoot` has nothing to limit here and is left
-        aside: only the shares that the network finds are used.
+        Single options by name, as in `gifnet.fuse`. All slices share one `value_range`; "auto"
+        measures it over the whole stack. `overshoot` has no effect, because only the shares of the
+        network are used.
 
     Returns
     -------
     fused : array
-        Like a slice: shape, type and value range. NaN, or masked, where no slice has data.
+        Shape, type and value range of a slice. NaN or masked where all slices are missing.
     depth : (H, W) uint16 array
-        Only with `return_depth`: index of the slice with the greatest share.
+        Index of the slice with the greatest share; only with `return_depth`.
 
     Raises
     ------
@@ -108,9 +108,9 @@ def fuse_stack(
 
     Notes
     -----
-    A pair is compared in both orders and the shares averaged, so the reversed stack gives the
-    same result to rounding. Other orders change which slices meet in the tree: shares that are
-    near 0 or 1 stay, and pixels on which slices hardly differ may change.
+    Each pair is compared in both orders, and the shares are averaged. So the reversed stack gives
+    the same result, to rounding. Other orders change which slices are compared. Then pixels in
+    which slices hardly differ may change.
     """
     with Fuser(options, **overrides) as fuser:
         fused = StackFuser(fuser).fuse(
