@@ -15,7 +15,7 @@ import numpy as np
 
 from gifnet.errors import ReadError
 from gifnet.evaluation.datasets import Dataset, spread
-from gifnet.io.files import is_readable, read_images
+from gifnet.io import is_readable, read_images
 
 Pairs = dict[str, tuple[Path, ...]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gifnet.errors import ReadError
-from gifnet.io.files import is_readable
+from gifnet.io import is_readable
 from gifnet.tasks import TASKS, words_of
 
 

@@ -11,7 +11,7 @@ from skimage.io import imsave
 
 import gifnet
 from gifnet.errors import Cancelled, InvalidInputError
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 from gifnet.options import FuseOptions
 from gifnet.workflows.batch import match_pairs, run_batch
 from tests.helpers.cli_tools import Run, files, scene

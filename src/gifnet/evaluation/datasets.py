@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
-from ..io.files import is_readable
+from ..io.formats import is_readable
 from ..tasks import REFERENCE_WORDS, TASKS, words_of
 from .pair import Pair, fingerprint, read_pair
 

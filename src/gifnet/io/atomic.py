@@ -58,6 +58,22 @@ def write_atomically(
         raise
 
 
+def require_free(path: Path, overwrite: bool) -> None:
+    """Refuse a file that exists and may not be replaced, or a folder that does not exist.
+
+    Raises
+    ------
+    WriteError
+        Naming it.
+    """
+    if path.exists() and not overwrite:
+        raise WriteError(
+            f"{str(path)!r} exists; pass --overwrite to replace it, or choose another name."
+        )
+    if not path.parent.is_dir():
+        raise WriteError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+
+
 def _write(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
     if callable(content):
         content(path)

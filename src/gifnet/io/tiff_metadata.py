@@ -11,31 +11,16 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-_ALIASES = {
-    "nm": ("nanometer", "nanometre", "nanometers"),
-    "um": ("µm", "μm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre", "micrometers"),
-    "mm": ("millimeter", "millimetre", "millimeters"),
-    "cm": ("centimeter", "centimetre", "centimeters"),
-    "m": ("meter", "metre", "meters"),
-    "km": ("kilometer", "kilometre"),
-    "angstrom": ("å", "Å"),
-    "inch": ("in", "inches"),
-    "foot": ("ft", "feet"),
-    "degree": ("degrees", "deg"),
-    "ns": ("nanosecond",),
-    "us": ("µs", "μs", "microsecond"),
-    "ms": ("msec", "millisecond", "milliseconds"),
-    "s": ("sec", "second", "seconds"),
-    "min": ("minute", "minutes"),
-    "hour": ("h", "hr", "hours"),
-    "pixel": ("pixels", "px", ""),
-}
-_UNITS = {alias.lower(): unit for unit, names in _ALIASES.items() for alias in (unit, *names)}
+from .image import Image
+from .units import KNOWN_UNITS, unit_name
+
+if TYPE_CHECKING:
+    import tifffile
 
 _METRES = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3, "inch": 0.0254}
 _GEO_UNITS = {9001: "m", 9002: "foot", 9003: "foot"}
@@ -43,38 +28,6 @@ _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_ORDER = "TZCYXS"
 #: The value of ResolutionUnit that means centimetres (TIFF 6.0, tag 296).
 _CENTIMETRE = 3
-
-
-def unit_name(text: str | None) -> str:
-    """Return the name that gifnet uses for a unit, "pixel" if it is unknown."""
-    return _UNITS.get(str(text or "").strip().lower(), "pixel")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an image to be written lies: a value per axis except S, `shape` with it."""
-
-    axes: str
-    shape: tuple[int, ...]
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    translate: tuple[float, ...]
-
-    @property
-    def named(self) -> str:
-        return self.axes.replace("S", "")
-
-
-@dataclass
-class Description:
-    """What a file says about one series, a value per axis except S."""
-
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    translate: tuple[float, ...]
-    name: str = ""
-    channel_names: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,11 +38,11 @@ class _Found:
     record: object = None
 
 
-def describe(tif: Any, index: int, axes: str) -> Description:
-    """Return what an open `tifffile.TiffFile` says about a series with these axes."""
+def describe(tif: tifffile.TiffFile, index: int, data: Any, axes: str) -> Image:
+    """Return the pixels of a series with what its file says about them."""
     series = tif.series[index]
     if tif.is_ome:
-        found = _read_ome(tif.ome_metadata, index)
+        found = _read_ome(str(tif.ome_metadata), index)
     elif tif.is_imagej:
         found = _read_imagej(tif, axes)
     else:
@@ -97,23 +50,16 @@ def describe(tif: Any, index: int, axes: str) -> Description:
     named = axes.replace("S", "")
     sizes = [found.sizes.get(axis, (1.0, "pixel")) for axis in named]
     names = found.channel_names
-    if "C" not in axes or len(names) != series_length(series, axes, "C"):
-        names = ()
-    metadata = {"gifnet": found.record} if isinstance(found.record, dict) else {}
-    return Description(
+    return Image(
+        data,
+        axes,
         tuple(size for size, _ in sizes),
         tuple(unit for _, unit in sizes),
         tuple(found.origin.get(axis, 0.0) for axis in named),
         str(series.name or ""),
-        names,
-        metadata,
+        names if "C" in axes and len(names) == data.shape[axes.index("C")] else (),
+        found.record if isinstance(found.record, dict) else None,
     )
-
-
-def series_length(series: Any, axes: str, axis: str) -> int:
-    """Return a series' length along an axis, whether tifffile calls samples C or S."""
-    letter = axis if axis in series.axes else "S"
-    return int(series.shape[series.axes.index(letter)]) if axis in axes else 0
 
 
 def _number(value: object) -> float | None:
@@ -161,7 +107,7 @@ def _read_ome(xml: str, index: int) -> _Found:
     if (plane := pixels.find("{*}Plane")) is not None:
         for axis in "XYZ":
             # Stages without a known unit count in "reference frames", which place nothing.
-            given = _UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
+            given = KNOWN_UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
             position = _number(plane.get(f"Position{axis}"))
             if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
                 found.origin[axis] = position
@@ -234,11 +180,11 @@ def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
         }
 
 
-def ome(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
-    """Return tifffile's OME metadata for the place and the provenance record."""
+def ome(image: Image) -> dict[str, Any]:
+    """Return tifffile's OME metadata for an image's place and record."""
     # OME has no word for a plain sequence of pages; Q stands for any other axis.
-    metadata: dict[str, Any] = {"axes": place.axes.replace("I", "Q")}
-    for axis, size, unit in zip(place.named, place.scale, place.units, strict=True):
+    metadata: dict[str, Any] = {"axes": image.axes.replace("I", "Q")}
+    for axis, size, unit in zip(image.placed_axes, image.scale, image.units, strict=True):
         if axis in "XYZ" and unit != "pixel":
             metadata[f"PhysicalSize{axis}"] = size
             metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
@@ -248,21 +194,21 @@ def ome(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
         elif axis == "T" and unit != "pixel":
             metadata["TimeIncrement"] = size
             metadata["TimeIncrementUnit"] = unit.replace("us", "µs")
-    if any(place.translate):
-        metadata["Plane"] = _positions(place)
-    if record is not None:
-        metadata["Description"] = json.dumps({"gifnet": record})
+    if any(image.translate):
+        metadata["Plane"] = _positions(image)
+    if image.record is not None:
+        metadata["Description"] = json.dumps({"gifnet": dict(image.record)})
     return metadata
 
 
-def _positions(place: Place) -> dict[str, list[Any]]:
+def _positions(image: Image) -> dict[str, list[Any]]:
     """Return the stage positions of every plane, the last leading axis running fastest."""
-    leading = [axis for axis in place.named if axis not in "YX"]
-    shape = tuple(place.shape[place.axes.index(axis)] for axis in leading)
+    leading = [axis for axis in image.placed_axes if axis not in "YX"]
+    shape = tuple(image.data.shape[image.axes.index(axis)] for axis in leading)
     planes = list(np.ndindex(shape))
     positions: dict[str, list[Any]] = {}
     for axis, size, unit, origin in zip(
-        place.named, place.scale, place.units, place.translate, strict=True
+        image.placed_axes, image.scale, image.units, image.translate, strict=True
     ):
         if axis not in "XYZ":
             continue
@@ -272,49 +218,49 @@ def _positions(place: Place) -> dict[str, list[Any]]:
     return positions
 
 
-def imagej_suits(dtype: np.dtype[Any], place: Place) -> bool:
-    """Tell whether ImageJ's dialect keeps this type and this place."""
-    axes = place.axes
+def imagej_suits(image: Image) -> bool:
+    """Tell whether ImageJ's dialect keeps this type and this image."""
+    axes, dtype = image.axes, image.data.dtype
     if dtype.name not in _IMAGEJ_TYPES or [a for a in _IMAGEJ_ORDER if a in axes] != list(axes):
         return False
-    if ("S" in axes and dtype != np.uint8) or any(place.translate):
+    if ("S" in axes and dtype != np.uint8) or any(image.translate):
         return False
-    by_axis = dict(zip(place.named, place.units, strict=True))
+    by_axis = dict(zip(image.placed_axes, image.units, strict=True))
     space = {by_axis[axis] for axis in "ZYX" if axis in by_axis}
     return len(space) == 1 and by_axis.get("T", "s") in ("s", "pixel")
 
 
-def imagej(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
+def imagej(image: Image) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for ImageJ's dialect."""
-    size = dict(zip(place.named, place.scale, strict=True))
-    unit = dict(zip(place.named, place.units, strict=True))
-    metadata: dict[str, Any] = {"axes": place.axes, "unit": unit["X"].replace("um", "micron")}
+    size = dict(zip(image.placed_axes, image.scale, strict=True))
+    unit = dict(zip(image.placed_axes, image.units, strict=True))
+    metadata: dict[str, Any] = {"axes": image.axes, "unit": unit["X"].replace("um", "micron")}
     if "Z" in size:
         metadata["spacing"] = size["Z"]
     if unit.get("T") == "s":
         metadata["finterval"] = size["T"]
-    if record is not None:
-        metadata["Info"] = json.dumps({"gifnet": record})
+    if image.record is not None:
+        metadata["Info"] = json.dumps({"gifnet": dict(image.record)})
     return {"metadata": metadata, "resolution": (1 / size["X"], 1 / size["Y"])}
 
 
-def shaped(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
+def shaped(image: Image) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for tifffile's own JSON description."""
     metadata: dict[str, Any] = {
-        "axes": place.axes,
-        "scale": list(place.scale),
-        "units": list(place.units),
+        "axes": image.axes,
+        "scale": list(image.scale),
+        "units": list(image.units),
     }
-    if any(place.translate):
-        metadata["translate"] = list(place.translate)
-    if record is not None:
-        metadata["gifnet"] = record
+    if any(image.translate):
+        metadata["translate"] = list(image.translate)
+    if image.record is not None:
+        metadata["gifnet"] = dict(image.record)
     arguments: dict[str, Any] = {"metadata": metadata}
-    named = place.named
-    metres = [_METRES.get(place.units[named.index(axis)]) for axis in "XY"]
+    named = image.placed_axes
+    metres = [_METRES.get(image.units[named.index(axis)]) for axis in "XY"]
     if metres[0] and metres[1]:
         per_cm = [
-            0.01 / (m * place.scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
+            0.01 / (m * image.scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
         ]
         arguments.update(resolution=tuple(per_cm), resolutionunit="CENTIMETER")
     return arguments

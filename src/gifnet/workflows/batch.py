@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from .. import fusion
 from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
-from ..io.files import is_readable
+from ..io.formats import is_readable
 from ..options import FuseOptions
 from ..progress import Progress
-from .files import Scratch, channel_axis, open_image, save_result
+from .files import fuse_files
 
 Status = Literal["done", "skipped", "failed"]
 
@@ -178,22 +179,20 @@ def _fused(
         return BatchResult(item, "skipped", "the result exists")
     began = time.perf_counter()
     try:
-        _fuse_files(item, fuser, progress)
+        fuse_files(
+            item.first,
+            item.second,
+            item.output,
+            overwrite=overwrite,
+            fuser=fuser,
+            bar=lambda name: nullcontext(progress),
+        )
     except Cancelled:
         raise
     except (GifnetError, MemoryError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         return BatchResult(item, "failed", message, time.perf_counter() - began)
     return BatchResult(item, "done", "", time.perf_counter() - began)
-
-
-def _fuse_files(item: BatchItem, fuser: fusion.Fuser, progress: Progress) -> None:
-    images = [open_image(path) for path in (item.first, item.second)]
-    fuser = fuser.with_options(channel_axis=channel_axis(images, fuser.options))
-    with Scratch(item.output) as scratch:
-        first, second = (image.data for image in images)
-        done = fuser.run(first, second, out=scratch.array, progress=progress)
-        save_result(item.output, done.image, images, done.record)
 
 
 def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:
