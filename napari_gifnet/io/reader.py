@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gifnet.errors import ReadError
-from gifnet.io import Image, find_format, is_ngff, read_images, read_ngff
+from gifnet.io import Image, find_format, find_pair, is_ngff, read_images, read_ngff
+from gifnet.io.pairs import images_in
 from gifnet.io.tiff import MEMORY_MAP_BYTES
 
 from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY, LayerData
-from .pair_folder import find_pair, images_in
 
 Reader = Callable[[Any], list[LayerData]]
 

@@ -10,6 +10,7 @@ from .formats import FORMATS, Format, find_format, is_readable
 from .geotiff import Georeference, read_georeference
 from .image import Image
 from .ome_zarr import is_ngff
+from .pairs import find_pair
 
 __all__ = [
     "FORMATS",
@@ -17,6 +18,7 @@ __all__ = [
     "Georeference",
     "Image",
     "find_format",
+    "find_pair",
     "is_ngff",
     "is_readable",
     "read_georeference",

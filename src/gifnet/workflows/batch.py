@@ -12,7 +12,7 @@ from typing import Literal
 
 from .. import fusion
 from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
-from ..io.formats import is_readable
+from ..io.pairs import match_patterns
 from ..options import FuseOptions
 from ..progress import Progress
 from .files import fuse_files
@@ -78,42 +78,10 @@ def match_pairs(
     InvalidInputError
         If a pattern cannot be used, one name has several files, or nothing matches.
     """
-    names = [_named(Path(pattern)) for pattern in (first, second)]
-    common = sorted(set(names[0]) & set(names[1]))
-    if not common:
-        raise InvalidInputError(
-            f"No name is common to {str(first)!r} ({len(names[0])} images) and {str(second)!r} "
-            f"({len(names[1])} images). Put a * where the names of a pair agree."
-        )
-    folder = Path(output)
     return [
-        BatchItem(name, names[0][name], names[1][name], folder / f"{name}{suffix}")
-        for name in common
+        BatchItem(name, *files, Path(output) / f"{name}{suffix}")
+        for name, files in match_patterns(Path(first), Path(second)).items()
     ]
-
-
-def _named(pattern: Path) -> dict[str, Path]:
-    """Return files by what stands for the star."""
-    if pattern.is_dir():
-        pattern = pattern / "*"
-    if pattern.name.count("*") != 1 or not pattern.parent.is_dir():
-        raise InvalidInputError(
-            f"{str(pattern)!r} is neither a folder nor a path in a folder with one * in its file "
-            "name, such as scans/*_pet.tif."
-        )
-    head, tail = pattern.name.split("*")
-    found: dict[str, Path] = {}
-    for path in sorted(pattern.parent.glob(pattern.name)):
-        if not (path.is_file() and is_readable(path)) or path.name.startswith("."):
-            continue
-        name = path.name[len(head) : len(path.name) - len(tail)] if tail else path.stem[len(head) :]
-        if name in found:
-            raise InvalidInputError(
-                f"{found[name].name!r} and {path.name!r} both stand for {name!r}; name the suffix "
-                "in the pattern."
-            )
-        found[name] = path
-    return found
 
 
 def run_batch(

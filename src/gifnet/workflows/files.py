@@ -75,7 +75,7 @@ def fuse_files(
         Register the second source to the first one before; see `gifnet.register`.
     overwrite : bool
         Replace files that exist.
-    fuser : fusion.Fuser, optional
+    fuser : Fuser, optional
         A network that is loaded already, whose options count instead of `options`.
     bar, note : callable, optional
         For a person who watches. With `note`, misaligned sources are warned of.

@@ -10,9 +10,8 @@ import pytest
 import tifffile
 
 from gifnet.errors import ReadError
-from gifnet.io import write_image
+from gifnet.io import find_pair, write_image
 from napari_gifnet import fuse_layers
-from napari_gifnet.io.pair_folder import find_pair
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.layers.sampling import sample_plane
 from napari_gifnet.layers.snapshot import snapshot
