@@ -15,6 +15,7 @@ from typing import TypeVar
 from ..errors import InvalidInputError, ReadError
 from ..io.pairs import images_in, match_folders
 from ..tasks import REFERENCE_WORDS, TASKS, words_of
+from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
 from .pair import Pair, fingerprint, read_pair
 
 T = TypeVar("T")
@@ -231,8 +232,6 @@ def held_back(dataset: Dataset, count: int) -> Dataset:
     InvalidInputError
         If the set has no ground truth.
     """
-    from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
-
     scenes = split_triplets(find_scenes(dataset.folder, MULTI_FOCUS), count)[1]
     if not scenes:
         raise InvalidInputError(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,8 @@ from .geotiff import Georeference
 from .image import Image
 from .nodata import NoData
 from .ome_zarr import is_ngff
+
+T = TypeVar("T")
 
 
 def read_images(path: str | Path) -> list[Image]:
@@ -123,7 +124,13 @@ def write_image(
     path = Path(path)
     target = output_format(path)
     if not isinstance(data, Image):
-        data = _image(data, axes or "", scale, units, translate, description, nodata)
+        pixels = data if hasattr(data, "ndim") else np.asarray(data)
+        place = _tuple(scale), _tuple(units), _tuple(translate)
+        record = None if description is None else dict(description)
+        try:
+            data = Image(pixels, axes or "", *place, record=record, nodata=nodata)
+        except InvalidInputError as error:
+            raise WriteError(str(error)) from None
     target.write(path, data)
 
 
@@ -171,30 +178,12 @@ def write_geotiff(
             f"Cannot write bands of shape {data.shape} as {path}; give (B, H, W) and a name ending "
             "in .tif."
         )
-    image = _image(data, "CYX", *place.pixel_size(), None, description, nodata)
-    write_image(path, dataclasses.replace(image, georeference=place))
-
-
-def _image(
-    data: npt.ArrayLike,
-    axes: str,
-    scale: Sequence[float] | None,
-    units: Sequence[str] | None,
-    translate: Sequence[float] | None,
-    description: Mapping[str, Any] | None,
-    nodata: NoData | None,
-) -> Image:
-    pixels = data if hasattr(data, "ndim") else np.asarray(data)
+    scale, units = place.pixel_size()
     record = None if description is None else dict(description)
-    try:
-        return Image(
-            pixels,
-            axes,
-            tuple(scale or ()),
-            tuple(units or ()),
-            tuple(translate or ()),
-            record=record,
-            nodata=nodata,
-        )
-    except InvalidInputError as error:
-        raise WriteError(str(error)) from None
+    write_image(
+        path, Image(data, "CYX", scale, units, record=record, nodata=nodata, georeference=place)
+    )
+
+
+def _tuple(values: Sequence[T] | None) -> tuple[T, ...]:
+    return () if values is None else tuple(values)

@@ -42,9 +42,7 @@ class Format:
         The types that are held by number of samples (1 grey, 3 RGB, 4 RGBA), of single planes
         alone. None for any type, any axes.
     place : bool
-        Whether pixel sizes, units and positions are kept.
-    record : bool
-        Whether the provenance record is kept.
+        Whether pixel sizes, units and positions are kept; the plugin reads such formats.
     nodata : bool
         Whether the value of missing pixels is kept.
     folder : bool
@@ -60,7 +58,6 @@ class Format:
     written: tuple[str, ...] = ()
     pixels: Mapping[int, tuple[str, ...]] | None = None
     place: bool = False
-    record: bool = False
     nodata: bool = False
     folder: bool = False
     package: str = ""
@@ -133,59 +130,30 @@ class Format:
         return ", or ".join(kinds)
 
 
-#: Chosen for folders of any name that hold such an image.
 OME_ZARR = Format(
-    name="OME-Zarr",
-    suffixes=(".zarr", ".ome.zarr"),
-    reader="ome_zarr:read_zarr",
-    writer="ome_zarr:write_zarr",
-    written=(".zarr", ".ome.zarr"),
-    place=True,
-    record=True,
-    folder=True,
-    package="zarr",
-)
+    "OME-Zarr", (".zarr", ".ome.zarr"), "ome_zarr:read_zarr",
+    "ome_zarr:write_zarr", (".zarr", ".ome.zarr"), place=True, folder=True, package="zarr",
+)  # fmt: skip
 FORMATS = (
     Format(
-        name="TIFF",
-        suffixes=(".tif", ".tiff", ".btf"),
-        reader="tiff:read_tiff",
-        writer="tiff:write_tiff",
-        written=(".tif", ".tiff"),
-        place=True,
-        record=True,
-        nodata=True,
+        "TIFF", (".tif", ".tiff", ".btf"), "tiff:read_tiff",
+        "tiff:write_tiff", (".tif", ".tiff"), place=True, nodata=True,
     ),
     Format(
-        name="OME-TIFF",
-        suffixes=(".ome.tif", ".ome.tiff"),
-        reader="tiff:read_tiff",
-        writer="tiff:write_tiff",
-        written=(".ome.tif", ".ome.tiff"),
-        place=True,
-        record=True,
-        nodata=True,
+        "OME-TIFF", (".ome.tif", ".ome.tiff"), "tiff:read_tiff",
+        "tiff:write_tiff", (".ome.tif", ".ome.tiff"), place=True, nodata=True,
     ),
     OME_ZARR,
     Format(
-        name="PNG",
-        suffixes=(".png",),
-        reader="pictures:read_picture",
-        writer="pictures:write_png",
-        written=(".png",),
-        pixels={1: ("uint8", "uint16"), 3: ("uint8",), 4: ("uint8",)},
-        record=True,
+        "PNG", (".png",), "pictures:read_picture",
+        "pictures:write_png", (".png",), {1: ("uint8", "uint16"), 3: ("uint8",), 4: ("uint8",)},
     ),
     Format(
-        name="JPEG",
-        suffixes=(".jpg", ".jpeg"),
-        reader="pictures:read_picture",
-        writer="pictures:write_jpeg",
-        written=(".jpg", ".jpeg"),
-        pixels={1: ("uint8",), 3: ("uint8",)},
+        "JPEG", (".jpg", ".jpeg"), "pictures:read_picture",
+        "pictures:write_jpeg", (".jpg", ".jpeg"), {1: ("uint8",), 3: ("uint8",)},
     ),
-    Format(name="BMP", suffixes=(".bmp",), reader="pictures:read_picture"),
-)
+    Format("BMP", (".bmp",), "pictures:read_picture"),
+)  # fmt: skip
 
 
 def _reason(error: Exception, kind: str) -> str:

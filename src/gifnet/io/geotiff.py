@@ -58,12 +58,12 @@ class Georeference:
         """Return the grid of planes of a shape, None if the file does not place them."""
         return None if self.matrix is None else Grid(shape, self.matrix)
 
-    def pixel_size(self) -> tuple[list[float], list[str]]:
+    def pixel_size(self) -> tuple[tuple[float, ...], tuple[str, ...]]:
         """Return scale and units of (C, Y, X), pixels where the file does not place them."""
         if self.matrix is None or self.system is None:
-            return [1.0] * 3, ["pixel"] * 3
+            return (1.0,) * 3, ("pixel",) * 3
         unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else "m"
-        return [1.0, *np.linalg.norm(self.matrix[:2, :2], axis=0).tolist()], ["pixel", unit, unit]
+        return (1.0, *np.linalg.norm(self.matrix[:2, :2], axis=0)), ("pixel", unit, unit)
 
     def _key(self, number: int) -> Any:
         """Return the value of a short key (GeoTIFF 1.1, 7.1.1), None if it is not given."""

@@ -20,7 +20,7 @@ from ..errors import ReadError, WriteError
 from .atomic import write_atomically
 from .formats import TIFF_HINT
 from .image import Image
-from .units import unit_name
+from .units import NGFF_NAMES, unit_name
 
 if TYPE_CHECKING:
     import zarr
@@ -33,22 +33,6 @@ _COARSEST = 512
 _STRIP_ROWS = 1024
 _MAX_AXES = 5
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
-_UNITS = {
-    "nm": "nanometer",
-    "um": "micrometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-    "km": "kilometer",
-    "inch": "inch",
-    "foot": "foot",
-    "ns": "nanosecond",
-    "us": "microsecond",
-    "ms": "millisecond",
-    "s": "second",
-    "min": "minute",
-    "hour": "hour",
-}
 _KEY = "gifnet"
 
 
@@ -258,7 +242,7 @@ def _describe(path: Path, image: Image, layout: _Layout, levels: int) -> dict[st
         axis = {"name": letter.lower()}
         if kind := _TYPES.get(letter):
             axis["type"] = kind
-        if (unit := _UNITS.get(str(unit))) is not None:
+        if (unit := NGFF_NAMES.get(str(unit))) is not None:
             axis["unit"] = unit
         axes.append(axis)
     sizes, origin = np.array(values["scale"], float), np.array(values["translate"], float)

@@ -151,23 +151,9 @@ def stack_files(
 ) -> None:
     """Fuse the slices of a focus stack or exposure bracket into one file.
 
-    Parameters
-    ----------
-    slices : sequence of Path
-        Files of one plane each, or one file that holds them along its first axis.
-    output : Path
-        The result, on the first slice's grid.
-    depth : Path, optional
-        Where to write the number of the slice that each pixel is taken from.
-    options, align, reference
-        As in `gifnet.fuse_stack`.
-    overwrite, bar, note
-        As in `fuse_files`.
-
-    Raises
-    ------
-    GifnetError
-        If a file cannot be read, fused or written. No file is left half-written.
+    They are files of one plane each, or one file with a further axis. `depth` gets the number of
+    the slice that each pixel is taken from. Other parameters are those of `gifnet.fuse_stack`
+    and, like the errors, of `fuse_files`.
     """
     options = _options(options)
     _require_outputs(output, depth, overwrite)
@@ -212,25 +198,10 @@ def pansharpen_files(
     bar: Bar = no_bar,
     note: Note | None = None,
 ) -> None:
-    """Sharpen the bands of one file with the panchromatic image of another.
+    """Sharpen the bands of one file with the panchromatic image of another, into a TIFF.
 
     GeoTIFFs of one reference system are placed by their tags; other files cover the same area.
-
-    Parameters
-    ----------
-    pan, ms : Path
-        The panchromatic image, one grey plane, and the multispectral one.
-    output : Path
-        A TIFF, with PAN's place and the band names of MS.
-    options, method, match_histograms
-        As in `gifnet.pansharpen`.
-    overwrite, bar, note
-        As in `fuse_files`.
-
-    Raises
-    ------
-    GifnetError
-        If a file cannot be read, sharpened or written. No file is left half-written.
+    Other parameters are those of `gifnet.pansharpen` and, like the errors, of `fuse_files`.
     """
     options = dataclasses.replace(_options(options), task="pansharpen")
     _require_outputs(output, None, overwrite)
