@@ -267,7 +267,9 @@ def _options(options: FuseOptions | None, fuser: fusion.Fuser | None = None) -> 
 
 
 @contextlib.contextmanager
-def _fusing(options: FuseOptions, fuser: fusion.Fuser | None, images: Sequence[Image]) -> Iterator[fusion.Fuser]:
+def _fusing(
+    options: FuseOptions, fuser: fusion.Fuser | None, images: Sequence[Image]
+) -> Iterator[fusion.Fuser]:
     """Lend a fuser whose options say where the files have their colour channels."""
     axis = options.channel_axis
     if axis == "auto":

@@ -104,7 +104,7 @@ def test_cancel_keeps_what_is_done(
         def __exit__(self, *error: object) -> None:
             pass
 
-    monkeypatch.setattr("gifnet.workflows.batch.Fuser", Slow)
+    monkeypatch.setattr("gifnet.fusion.Fuser", Slow)
     fill(batch_widget, qtbot, folder)
     batch_widget.run_button.click()
     qtbot.waitUntil(lambda: len(rows(batch_widget)) == 2, timeout=60_000)
