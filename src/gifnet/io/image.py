@@ -71,23 +71,26 @@ class Image:
                 f"axes {self.axes!r} do not fit data of shape {self.data.shape}."
             )
         count = len(self.placed_axes)
-        place = {
-            "scale": tuple(map(float, self.scale)) or (1.0,) * count,
-            "units": tuple(map(unit_name, self.units)) or ("pixel",) * count,
-            "translate": tuple(map(float, self.translate)) or (0.0,) * count,
-        }
-        if {len(values) for values in place.values()} != {count}:
+        scale = tuple(map(float, self.scale)) or (1.0,) * count
+        units = tuple(map(unit_name, self.units)) or ("pixel",) * count
+        translate = tuple(map(float, self.translate)) or (0.0,) * count
+        if {len(scale), len(units), len(translate)} != {count}:
             raise InvalidInputError(
                 f"scale {self.scale}, units {self.units} and translate {self.translate} need "
                 f"{count} values for axes {self.axes!r}."
             )
-        for name, values in place.items():
-            object.__setattr__(self, name, values)
+        self.__dict__.update(scale=scale, units=units, translate=translate)
 
     @property
     def placed_axes(self) -> str:
         """The axes that have a scale, unit and origin: all except S."""
         return self.axes.replace("S", "")
+
+    @property
+    def place(self) -> dict[str, tuple[float, str, float]]:
+        """Pixel size, unit and origin by axis."""
+        values = zip(self.scale, self.units, self.translate, strict=True)
+        return dict(zip(self.placed_axes, values, strict=True))
 
     @property
     def channel_axis(self) -> int | None:

@@ -228,24 +228,14 @@ def _halved(plane: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 def _describe(path: Path, image: Image, layout: _Layout, levels: int) -> dict[str, Any]:
     """Return the `multiscales` entry of NGFF 0.4."""
-    values: dict[str, list[Any]] = {
-        "scale": list(image.scale),
-        "units": list(image.units),
-        "translate": list(image.translate),
-    }
-    if layout.coloured:
-        spot = layout.axes.index("C")
-        for key, neutral in (("scale", 1.0), ("units", "pixel"), ("translate", 0.0)):
-            values[key].insert(spot, neutral)
-    axes = []
-    for letter, unit in zip(layout.axes, values["units"], strict=True):
-        axis = {"name": letter.lower()}
-        if kind := _TYPES.get(letter):
-            axis["type"] = kind
-        if (unit := NGFF_NAMES.get(str(unit))) is not None:
-            axis["unit"] = unit
-        axes.append(axis)
-    sizes, origin = np.array(values["scale"], float), np.array(values["translate"], float)
+    axes, scale, translate = [], [], []
+    for letter in layout.axes:
+        size, unit, position = image.place.get(letter, (1.0, "pixel", 0.0))
+        kinds = {"type": _TYPES.get(letter), "unit": NGFF_NAMES.get(unit)}
+        axes.append({"name": letter.lower(), **{k: v for k, v in kinds.items() if v}})
+        scale.append(size)
+        translate.append(position)
+    sizes, origin = np.array(scale), np.array(translate)
     plane = np.array([letter in "YX" for letter in layout.axes])
     datasets = []
     for level in range(levels):

@@ -37,6 +37,12 @@ class _Found:
     channel_names: tuple[str, ...] = ()
     record: object = None
 
+    def keep(self, axis: str, size: object, unit: str | None) -> None:
+        """Keep a pixel size if it is a positive number."""
+        number = _number(size)
+        if number is not None and number > 0:
+            self.sizes[axis] = number, unit_name(unit)
+
 
 def describe(tif: tifffile.TiffFile, index: int, data: Any, axes: str) -> Image:
     """Return the pixels of a series with what its file says about them."""
@@ -70,16 +76,6 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _size(value: object, unit: str | None) -> tuple[float, str] | None:
-    size = _number(value)
-    return (size, unit_name(unit)) if size is not None and size > 0 else None
-
-
-def _keep(sizes: dict[str, tuple[float, str]], axis: str, size: tuple[float, str] | None) -> None:
-    if size is not None:
-        sizes[axis] = size
-
-
 def _record(text: object) -> object:
     try:
         value = json.loads(text) if isinstance(text, str) else None
@@ -101,9 +97,8 @@ def _read_ome(xml: str, index: int) -> _Found:
         return found
     for axis in "XYZ":
         key = f"PhysicalSize{axis}"
-        _keep(found.sizes, axis, _size(pixels.get(key), pixels.get(f"{key}Unit", "um")))
-    interval = _size(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    _keep(found.sizes, "T", interval)
+        found.keep(axis, pixels.get(key), pixels.get(f"{key}Unit", "um"))
+    found.keep("T", pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
     if (plane := pixels.find("{*}Plane")) is not None:
         for axis in "XYZ":
             # Stages without a known unit count in "reference frames", which place nothing.
@@ -117,21 +112,21 @@ def _read_ome(xml: str, index: int) -> _Found:
     return found
 
 
-def _read_imagej(tif: Any, axes: str) -> _Found:
+def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
     values: Mapping[str, Any] = tif.imagej_metadata or {}
     unit = values.get("unit")
     found = _Found(record=_record(values.get("Info")))
-    for axis, (size, _) in _resolution(tif.pages[0], None).items():
-        _keep(found.sizes, axis, _size(size, unit))
-    _keep(found.sizes, "Z", _size(values.get("spacing"), unit))
-    _keep(found.sizes, "T", _size(values.get("finterval"), values.get("tunit", "s")))
+    for axis, size in _resolution(tif.pages[0]).items():
+        found.keep(axis, size, unit)
+    found.keep("Z", values.get("spacing"), unit)
+    found.keep("T", values.get("finterval"), values.get("tunit", "s"))
     labels = values.get("Labels")
     if labels and axes.replace("Y", "").replace("X", "") == "C":
         found.channel_names = tuple(str(label) for label in labels)
     return found
 
 
-def _read_other(tif: Any, series: Any) -> _Found:
+def _read_other(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> _Found:
     page = series.keyframe
     found = _Found()
     if geo := page.geotiff_tags:
@@ -139,27 +134,23 @@ def _read_other(tif: Any, series: Any) -> _Found:
     else:
         tag = page.tags.get("ResolutionUnit")
         if tag is not None and int(tag.value) == _CENTIMETRE:
-            found.sizes = {
-                axis: (size * 1e4, "um") for axis, (size, _) in _resolution(page, "cm").items()
-            }
+            for axis, size in _resolution(page).items():
+                found.keep(axis, size * 1e4, "um")
     for shaped in tif.shaped_metadata or ():
         if isinstance(shaped, dict) and "axes" in shaped and "scale" in shaped:
             named = str(shaped["axes"]).replace("S", "")
             for axis, size, unit in zip(named, shaped["scale"], shaped["units"], strict=True):
-                _keep(found.sizes, axis, _size(size, unit))
+                found.keep(axis, size, unit)
             for axis, position in zip(named, shaped.get("translate", ()), strict=False):
                 found.origin[axis] = _number(position) or 0.0
             found.record = shaped.get("gifnet")
     return found
 
 
-def _resolution(page: Any, unit: str | None) -> dict[str, tuple[float, str]]:
-    sizes = {}
-    for axis in "XY":
-        tag = page.tags.get(f"{axis}Resolution")
-        if tag is not None and tag.value[0] and tag.value[1]:
-            sizes[axis] = (tag.value[1] / tag.value[0], unit or "pixel")
-    return sizes
+def _resolution(page: Any) -> dict[str, float]:
+    """Return pixel sizes along X and Y in the file's own unit."""
+    tags = {axis: page.tags.get(f"{axis}Resolution") for axis in "XY"}
+    return {a: tag.value[1] / tag.value[0] for a, tag in tags.items() if tag and all(tag.value)}
 
 
 def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
@@ -171,7 +162,7 @@ def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
     linear = _GEO_UNITS.get(int(geo.get("ProjLinearUnitsGeoKey", 9001)), "pixel")
     unit = "degree" if geographic else linear
     for axis, size in (("X", scale[0]), ("Y", scale[1])):
-        _keep(found.sizes, axis, _size(size, unit))
+        found.keep(axis, size, unit)
     if tie is not None and len(tie) >= 6:
         half = 0.5 if int(geo.get("GTRasterTypeGeoKey", 1)) == 1 else 0.0
         found.origin = {
@@ -184,13 +175,10 @@ def ome(image: Image) -> dict[str, Any]:
     """Return tifffile's OME metadata for an image's place and record."""
     # OME has no word for a plain sequence of pages; Q stands for any other axis.
     metadata: dict[str, Any] = {"axes": image.axes.replace("I", "Q")}
-    for axis, size, unit in zip(image.placed_axes, image.scale, image.units, strict=True):
-        if axis in "XYZ" and unit != "pixel":
+    for axis, (size, unit, _) in image.place.items():
+        if axis in "XYZ" and (unit != "pixel" or size != 1):
             metadata[f"PhysicalSize{axis}"] = size
             metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
-        elif axis in "XYZ" and size != 1:
-            metadata[f"PhysicalSize{axis}"] = size
-            metadata[f"PhysicalSize{axis}Unit"] = "pixel"
         elif axis == "T" and unit != "pixel":
             metadata["TimeIncrement"] = size
             metadata["TimeIncrementUnit"] = unit.replace("us", "µs")
@@ -207,9 +195,7 @@ def _positions(image: Image) -> dict[str, list[Any]]:
     shape = tuple(image.data.shape[image.axes.index(axis)] for axis in leading)
     planes = list(np.ndindex(shape))
     positions: dict[str, list[Any]] = {}
-    for axis, size, unit, origin in zip(
-        image.placed_axes, image.scale, image.units, image.translate, strict=True
-    ):
+    for axis, (size, unit, origin) in image.place.items():
         if axis not in "XYZ":
             continue
         steps = [index[leading.index(axis)] if axis == "Z" else 0 for index in planes]
@@ -219,29 +205,29 @@ def _positions(image: Image) -> dict[str, list[Any]]:
 
 
 def imagej_suits(image: Image) -> bool:
-    """Tell whether ImageJ's dialect keeps this type and this image."""
+    """Return whether ImageJ's dialect keeps the type and the place of an image."""
     axes, dtype = image.axes, image.data.dtype
     if dtype.name not in _IMAGEJ_TYPES or [a for a in _IMAGEJ_ORDER if a in axes] != list(axes):
         return False
     if ("S" in axes and dtype != np.uint8) or any(image.translate):
         return False
-    by_axis = dict(zip(image.placed_axes, image.units, strict=True))
-    space = {by_axis[axis] for axis in "ZYX" if axis in by_axis}
-    return len(space) == 1 and by_axis.get("T", "s") in ("s", "pixel")
+    units = {axis: unit for axis, (_, unit, _) in image.place.items()}
+    space = {units[axis] for axis in "ZYX" if axis in units}
+    return len(space) == 1 and units.get("T", "s") in ("s", "pixel")
 
 
 def imagej(image: Image) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for ImageJ's dialect."""
-    size = dict(zip(image.placed_axes, image.scale, strict=True))
-    unit = dict(zip(image.placed_axes, image.units, strict=True))
-    metadata: dict[str, Any] = {"axes": image.axes, "unit": unit["X"].replace("um", "micron")}
-    if "Z" in size:
-        metadata["spacing"] = size["Z"]
-    if unit.get("T") == "s":
-        metadata["finterval"] = size["T"]
+    place = image.place
+    (width, unit, _), (height, *_) = place["X"], place["Y"]
+    metadata: dict[str, Any] = {"axes": image.axes, "unit": unit.replace("um", "micron")}
+    if "Z" in place:
+        metadata["spacing"] = place["Z"][0]
+    if "T" in place and place["T"][1] == "s":
+        metadata["finterval"] = place["T"][0]
     if image.record is not None:
         metadata["Info"] = json.dumps({"gifnet": dict(image.record)})
-    return {"metadata": metadata, "resolution": (1 / size["X"], 1 / size["Y"])}
+    return {"metadata": metadata, "resolution": (1 / width, 1 / height)}
 
 
 def shaped(image: Image) -> dict[str, Any]:
@@ -256,11 +242,8 @@ def shaped(image: Image) -> dict[str, Any]:
     if image.record is not None:
         metadata["gifnet"] = dict(image.record)
     arguments: dict[str, Any] = {"metadata": metadata}
-    named = image.placed_axes
-    metres = [_METRES.get(image.units[named.index(axis)]) for axis in "XY"]
-    if metres[0] and metres[1]:
-        per_cm = [
-            0.01 / (m * image.scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
-        ]
-        arguments.update(resolution=tuple(per_cm), resolutionunit="CENTIMETER")
+    sizes = [size * _METRES.get(unit, 0) for size, unit, _ in map(image.place.__getitem__, "XY")]
+    if all(sizes):
+        per_cm = tuple(0.01 / size for size in sizes)
+        arguments.update(resolution=per_cm, resolutionunit="CENTIMETER")
     return arguments
