@@ -24,6 +24,7 @@ _KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
 _GDAL_METADATA = 42112
 _TYPES = {_KEYS: "H", _DOUBLES: "d", _TEXT: "s", _GDAL_METADATA: "s"}
 _MODEL_TYPE, _GEOGRAPHIC = 1024, 2
+_LINEAR, _LINEAR_UNITS = 3076, {None: "m", 9001: "m", 9002: "foot", 9003: "foot"}
 _RASTER_TYPE, _IS_POINT = 1025, 2
 
 
@@ -50,6 +51,11 @@ class Georeference:
         return None if keys[0] is None else keys
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the file has none of these tags."""
+        return self.matrix is None and not self.tags
+
+    @property
     def is_point(self) -> bool:
         """Whether tags place pixel centres instead of corners."""
         return bool(self._key(_RASTER_TYPE) == _IS_POINT)
@@ -62,8 +68,19 @@ class Georeference:
         """Return scale and units of (C, Y, X), pixels where the file does not place them."""
         if self.matrix is None or self.system is None:
             return (1.0,) * 3, ("pixel",) * 3
-        unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else "m"
+        unit = _LINEAR_UNITS.get(self._key(_LINEAR), "pixel")
+        unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else unit
         return (1.0, *np.linalg.norm(self.matrix[:2, :2], axis=0)), ("pixel", unit, unit)
+
+    def place(self) -> dict[str, tuple[float, str, float]]:
+        """Return size, unit and origin along Y and X, Y running south; empty for rotated images."""
+        matrix = self.matrix
+        if matrix is None or self.system is None:
+            return {}
+        if matrix[0, 1] or matrix[1, 0] or not matrix[0, 0] < 0 < matrix[1, 1]:
+            return {}
+        (_, height, width), (_, unit, _) = self.pixel_size()
+        return {"Y": (height, unit, -matrix[0, 2]), "X": (width, unit, matrix[1, 2])}
 
     def _key(self, number: int) -> Any:
         """Return the value of a short key (GeoTIFF 1.1, 7.1.1), None if it is not given."""

@@ -47,8 +47,8 @@ def _read_series(path: Path, tif: tifffile.TiffFile, index: int) -> Image:
     nodata = None if palette else read_nodata(page, data.dtype)
     if nodata is not None:
         data = without_nodata(data, nodata, "S" in axes)
-    image = tiff_metadata.describe(tif, index, data, axes)
     georeference = georeference_of(page)
+    image = tiff_metadata.describe(tif, index, data, axes, georeference)
     names = georeference.band_names() or georeference.wavelengths()
     if "C" not in axes or image.channel_names or len(names) != data.shape[axes.index("C")]:
         names = image.channel_names
@@ -58,7 +58,7 @@ def _read_series(path: Path, tif: tifffile.TiffFile, index: int) -> Image:
         name=f"{stem} [{image.name or index}]" if len(tif.series) > 1 else stem,
         channel_names=names,
         nodata=nodata,
-        georeference=georeference,
+        georeference=None if georeference.is_empty else georeference,
     )
 
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from .geotiff import Georeference
 from .image import Image
 from .units import KNOWN_UNITS, unit_name
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import tifffile
 
 _METRES = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3, "inch": 0.0254}
-_GEO_UNITS = {9001: "m", 9002: "foot", 9003: "foot"}
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_ORDER = "TZCYXS"
 #: The value of ResolutionUnit that means centimetres (TIFF 6.0, tag 296).
@@ -44,7 +44,9 @@ class _Found:
             self.sizes[axis] = number, unit_name(unit)
 
 
-def describe(tif: tifffile.TiffFile, index: int, data: Any, axes: str) -> Image:
+def describe(
+    tif: tifffile.TiffFile, index: int, data: Any, axes: str, georeference: Georeference
+) -> Image:
     """Return the pixels of a series with what its file says about them."""
     series = tif.series[index]
     if tif.is_ome:
@@ -52,7 +54,7 @@ def describe(tif: tifffile.TiffFile, index: int, data: Any, axes: str) -> Image:
     elif tif.is_imagej:
         found = _read_imagej(tif, axes)
     else:
-        found = _read_other(tif, series)
+        found = _read_other(tif, series, georeference)
     named = axes.replace("S", "")
     sizes = [found.sizes.get(axis, (1.0, "pixel")) for axis in named]
     names = found.channel_names
@@ -126,11 +128,15 @@ def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
     return found
 
 
-def _read_other(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> _Found:
+def _read_other(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, georeference: Georeference
+) -> _Found:
     page = series.keyframe
     found = _Found()
-    if geo := page.geotiff_tags:
-        _read_geo(geo, found)
+    if georeference.system is not None:
+        for axis, (size, unit, origin) in georeference.place().items():
+            found.keep(axis, size, unit)
+            found.origin[axis] = origin
     else:
         tag = page.tags.get("ResolutionUnit")
         if tag is not None and int(tag.value) == _CENTIMETRE:
@@ -151,24 +157,6 @@ def _resolution(page: Any) -> dict[str, float]:
     """Return pixel sizes along X and Y in the file's own unit."""
     tags = {axis: page.tags.get(f"{axis}Resolution") for axis in "XY"}
     return {a: tag.value[1] / tag.value[0] for a, tag in tags.items() if tag and all(tag.value)}
-
-
-def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
-    """Place the image by its model tags, raster type 1 (area) having corners as origin."""
-    scale, tie = geo.get("ModelPixelScale"), geo.get("ModelTiepoint")
-    if scale is None:
-        return
-    geographic = int(geo.get("GTModelTypeGeoKey", 1)) == 2
-    linear = _GEO_UNITS.get(int(geo.get("ProjLinearUnitsGeoKey", 9001)), "pixel")
-    unit = "degree" if geographic else linear
-    for axis, size in (("X", scale[0]), ("Y", scale[1])):
-        found.keep(axis, size, unit)
-    if tie is not None and len(tie) >= 6:
-        half = 0.5 if int(geo.get("GTRasterTypeGeoKey", 1)) == 1 else 0.0
-        found.origin = {
-            "X": float(tie[3] + (half - tie[0]) * scale[0]),
-            "Y": float(-tie[4] + (half - tie[1]) * scale[1]),
-        }
 
 
 def ome(image: Image) -> dict[str, Any]:
