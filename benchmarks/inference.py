@@ -199,7 +199,7 @@ def _write_scene(kind: str, names: Sequence[str], side: int) -> None:
     """Write a pair of square scenes part by part."""
     import numpy as np
 
-    from gifnet.io.ome_zarr import write_ngff
+    from gifnet.io import write_ngff
 
     strip = 1024
     with tempfile.TemporaryDirectory() as folder:

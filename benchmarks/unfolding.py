@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gifnet.evaluation.methods import Classical, LaplacianPyramid, Mertens
 from gifnet.imaging.colour import luminance
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 from gifnet.models.frufn.efrufn import EFRUFN, Settled
 from gifnet.models.frufn.frufn import FRUFN
 from gifnet.models.weights import build_model, load_weights

@@ -18,7 +18,7 @@ from napari.layers import Image
 from napari.qt import get_qapp
 from skimage.transform import resize
 
-from gifnet.io.files import write_image
+from gifnet.io import write_image
 from napari_gifnet import fuse_layers
 from napari_gifnet.io import samples
 

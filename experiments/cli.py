@@ -51,9 +51,9 @@ Crop = Annotated[
 
 
 def _write(path: Path, text: str) -> None:
-    from gifnet.evaluation.store import write_whole
+    from gifnet.io.atomic import write_atomically
 
-    write_whole(path, text)
+    write_atomically(path, text)
     say(f"{path}: written")
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from gifnet.errors import ReadError
 from gifnet.evaluation.datasets import Dataset, spread
-from gifnet.io.files import is_readable, read_images
+from gifnet.io import read_images
+from gifnet.io.pairs import folders_below, images_in
 
 Pairs = dict[str, tuple[Path, ...]]
 
@@ -55,15 +56,6 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _images(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.is_file() and is_readable(path)]
-
-
-def _below(folder: Path) -> list[Path]:
-    """Return a folder and those below it."""
-    return [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
-
-
 def in_folders(*roles: Sequence[str], optional: Sequence[str] = ()) -> Callable[[Path], Pairs]:
     """Return what finds pairs of equal names in folders of given names, or in `test` below them."""
 
@@ -72,12 +64,12 @@ def in_folders(*roles: Sequence[str], optional: Sequence[str] = ()) -> Callable[
         for child in sorted(base.iterdir()):
             if child.is_dir() and _plain(child.name) in wanted:
                 test = child / "test"
-                return {path.stem: path for path in _images(test if test.is_dir() else child)}
+                return {path.stem: path for path in images_in(test if test.is_dir() else child)}
         return None
 
     def pairs(root: Path) -> Pairs:
         found: Pairs = {}
-        for base in _below(root):
+        for base in folders_below(root):
             files = [of_role(base, names) for names in roles]
             if any(not of for of in files):
                 continue
@@ -102,8 +94,8 @@ def by_name(first: str, second: str) -> Callable[[Path], Pairs]:
 
     def pairs(root: Path) -> Pairs:
         found: Pairs = {}
-        for folder in _below(root):
-            images = _images(folder)
+        for folder in folders_below(root):
+            images = images_in(folder)
             matches = [
                 {match[1]: path for path in images if (match := pattern.fullmatch(path.stem))}
                 for pattern in patterns
@@ -124,10 +116,10 @@ def by_name(first: str, second: str) -> Callable[[Path], Pairs]:
 def exposures(root: Path) -> Pairs:
     """Return the first and the last exposure of every numbered sequence."""
     found: Pairs = {}
-    for folder in _below(root):
+    for folder in folders_below(root):
         if _plain(folder.name) == "label":
             continue
-        images = [path for path in _images(folder) if path.stem.isdigit()]
+        images = [path for path in images_in(folder) if path.stem.isdigit()]
         if folder.name.isdigit() and len(images) > 1:
             images.sort(key=lambda path: int(path.stem))
             found["_".join(folder.relative_to(root).parts)] = (images[-1], images[0])

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from gifnet.engine.device import resolve_device
 from gifnet.errors import InvalidInputError, ReadError
-from gifnet.evaluation.store import write_whole
 from gifnet.imaging.colour import chroma, luminance, to_rgb
+from gifnet.io.atomic import write_atomically
 from gifnet.progress import Progress, Reporter
 
 from .cifar import Labelled
@@ -192,7 +192,7 @@ def reproduce(
             data = enhance_all(training, networks[name], where, reporter)
         accuracy = train_classifier(data, test, schedule, where, reporter)
         known[name] = asdict(accuracy)
-        write_whole(path, json.dumps({"setting": setting, "rows": known}, indent=2))
+        write_atomically(path, json.dumps({"setting": setting, "rows": known}, indent=2))
     lines = ["# Table 3", "", "| training images | top-1, % | top-5, % |", "|---|---:|---:|"]
     for name in ("original", *networks):
         row = known[name]

@@ -62,11 +62,9 @@ def save(settings: Settings) -> None:
         return
     from gifnet.io.atomic import write_atomically
 
-    def write(path: Path) -> None:
-        path.write_text(json.dumps(dataclasses.asdict(settings), indent=2), encoding="utf-8")
-
     _file().parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(_file(), write, hint="the settings hold for this session only.")
+    text = json.dumps(dataclasses.asdict(settings), indent=2)
+    write_atomically(_file(), text, hint="the settings hold for this session only.")
 
 
 _FIELDS = dataclasses.fields(Settings)

@@ -19,8 +19,8 @@ PLUGIN = ROOT / "napari_gifnet"
 #: and from folders of its own layer as long as these do not import it in turn.
 LAYERS = {
     "base": ("_version", "errors", "validation", "progress", "tasks"),
-    "parts": ("imaging", "geometry", "models"),
-    "execution": ("options", "engine", "io", "provenance", "registration", "metrics"),
+    "parts": ("imaging", "geometry", "io", "models"),
+    "execution": ("options", "engine", "provenance", "registration", "metrics"),
     "fusion": ("fusion", "export", "training"),
     "workflows": ("workflows", "evaluation", "opencv"),
     "commands": ("cli", "__main__"),

@@ -24,7 +24,7 @@ from napari.layers import Image
 from PIL import Image as Picture
 
 from examples.demo import picture, strip
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 from gifnet.models.weights import load_weights
 from napari_gifnet import enhance_layer, fuse_layers, fuse_stack_layers, pansharpen_layers
 from napari_gifnet.io import samples

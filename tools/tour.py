@@ -21,7 +21,7 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from benchmarks.event_loop import Pulse
-from gifnet.io.files import write_image
+from gifnet.io import write_image
 
 TASKS = {
     "multi-focus": "mfif",

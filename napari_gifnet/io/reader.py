@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gifnet.errors import ReadError
-from gifnet.io.files import MEMORY_MAP_BYTES, TIFF_SUFFIXES, ImageFile, read_images
-from gifnet.io.ome_zarr import StoredImage, is_ngff, read_ngff
+from gifnet.io import Image, find_format, find_pair, is_ngff, read_images, read_ngff
+from gifnet.io.pairs import images_in
+from gifnet.io.tiff import MEMORY_MAP_BYTES
 
 from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY, LayerData
-from .pair_folder import find_pair, images_in
 
 Reader = Callable[[Any], list[LayerData]]
 
@@ -37,7 +37,9 @@ def get_reader(path: str | list[str]) -> Reader | None:
         if is_ngff(found):
             return read_zarr
         return read_folder if _holds_images(found) else None
-    return read_file if found.suffix.lower() in TIFF_SUFFIXES else None
+    # Formats without a place are left to napari's own readers.
+    form = find_format(found)
+    return read_file if form and form.place and not form.folder else None
 
 
 def _holds_images(folder: Path) -> bool:
@@ -59,19 +61,7 @@ def read_file(path: str) -> list[LayerData]:
     ReadError
         If the file cannot be read.
     """
-    return [as_layer(_with_band_names(path, image)) for image in _shown(path)]
-
-
-def _with_band_names(path: str, image: ImageFile) -> ImageFile:
-    """Return an image with the names that GDAL's metadata has for its bands, if it has no own."""
-    if image.channel_names or "C" not in image.axes:
-        return image
-    from gifnet.io.geotiff import read_georeference
-
-    place = read_georeference(path)
-    names = place.band_names() or place.wavelengths()
-    fits = len(names) == image.data.shape[image.axes.index("C")]
-    return dataclasses.replace(image, channel_names=names) if fits else image
+    return [as_layer(image) for image in _shown(path)]
 
 
 def read_folder(path: str) -> list[LayerData]:
@@ -85,14 +75,14 @@ def read_folder(path: str) -> list[LayerData]:
     return [as_layer(image) for file in find_pair(path) for image in _shown(file)[:1]]
 
 
-def _shown(path: str | Path) -> list[ImageFile]:
+def _shown(path: str | Path) -> list[Image]:
     images = read_images(path)
     for image in images:
         _require_numbers(path, image.data.dtype)
     return images
 
 
-def _require_numbers(path: str | Path, dtype: Any) -> None:
+def _require_numbers(path: str | Path, dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biuf":
         raise ReadError(
             f"{path} holds values of type {dtype}, which image layers do not show. Save its "
@@ -109,58 +99,38 @@ def read_zarr(path: str) -> list[LayerData]:
         If it cannot be read.
     """
     image = read_ngff(path)
-    _require_numbers(path, image.levels[0].dtype)
-    if image.levels[0].nbytes <= MEMORY_MAP_BYTES:
-        return [as_layer(image, _samples_last(_in_memory(path, image), image.axes))]
-    import dask.array as da
+    _require_numbers(path, image.data.dtype)
+    if image.data.nbytes > MEMORY_MAP_BYTES:
+        import dask.array as da
 
-    levels = [da.from_array(level, chunks=level.chunks) for level in image.levels]
-    levels = [_samples_last(level, image.axes) for level in levels]
-    return [as_layer(image, levels if len(levels) > 1 else levels[0])]
-
-
-def _in_memory(path: str, image: StoredImage) -> Any:
+        levels = [da.asarray(level, chunks=level.chunks) for level in image.levels]
+        return [as_layer(dataclasses.replace(image, data=levels[0], coarser=tuple(levels[1:])))]
     try:
-        return image.levels[0][...]
+        pixels = np.asarray(image.data)
     except Exception as error:
         raise ReadError(f"Cannot read {path}: {error} (its chunks may be damaged).") from error
+    return [as_layer(dataclasses.replace(image, data=pixels, coarser=()))]
 
 
-def _samples_last(data: Any, axes: str) -> Any:
-    if "S" not in axes:
-        return data
-    spot = axes.index("S")
-    return data.transpose(*(axis for axis in range(data.ndim) if axis != spot), spot)
-
-
-def as_layer(image: ImageFile | StoredImage, data: Any = None) -> LayerData:
-    """Return an image's pixels as napari layer data, channels split along axis C.
-
-    Parameters
-    ----------
-    image : ImageFile or StoredImage
-        What was read.
-    data : array or list of arrays, optional
-        The pixels, samples last; those of an `ImageFile` if left out.
-    """
-    data = image.data if isinstance(image, ImageFile) else data
-    levels = data if isinstance(data, list) else [data]
-    axes = image.axes.replace("S", "")
+def as_layer(image: Image) -> LayerData:
+    """Return an image as napari layer data, channels split along axis C."""
+    data = list(image.levels) if image.coarser else image.data
+    axes, shape = image.placed_axes, image.data.shape
     channels = axes.index("C") if "C" in axes else None
-    if channels is not None and levels[0].shape[channels] > _SPLIT_CHANNELS:
+    if channels is not None and shape[channels] > _SPLIT_CHANNELS:
         channels = None
     keep = [index for index in range(len(axes)) if index != channels]
     arguments: dict[str, Any] = {
         "name": image.name,
         "rgb": "S" in image.axes,
         "scale": tuple(image.scale[i] for i in keep),
-        "translate": tuple((image.translate or (0.0,) * len(axes))[i] for i in keep),
+        "translate": tuple(image.translate[i] for i in keep),
         "units": tuple(image.units[i] for i in keep),
         "axis_labels": tuple(axes[i].lower() for i in keep),
     }
     if isinstance(data, list):
         arguments["multiscale"] = True
-    record = dict(image.metadata.get("gifnet") or {})
+    record = dict(image.record or {})
     record.pop("samples", None)
     place = record.pop(LAYER_STATE_KEY, None)
     if record:
@@ -169,8 +139,7 @@ def as_layer(image: ImageFile | StoredImage, data: Any = None) -> LayerData:
         # Saved by the plugin as one layer, so it comes back as one.
         return data, {**arguments, **_checked_place(place, len(axes), arguments["rgb"])}, "image"
     if channels is not None:
-        count = levels[0].shape[channels]
-        labels = image.channel_names or tuple(f"channel {index}" for index in range(count))
+        labels = image.channel_names or [f"channel {index}" for index in range(shape[channels])]
         arguments.update(channel_axis=channels, name=[f"{image.name} {text}" for text in labels])
     return data, arguments, "image"
 
@@ -207,7 +176,7 @@ def _checked_place(place: dict[str, Any], ndim: int, rgb: bool) -> dict[str, Any
 
 
 def _suits(key: str, value: Any, ndim: int) -> bool:
-    """Tell whether napari takes a value, which it refuses in many ways."""
+    """Return whether napari takes a value, which it refuses in many ways."""
     from napari.layers import Image
 
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gifnet.errors import ReadError
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 
 from ..layers.snapshot import LayerData
 

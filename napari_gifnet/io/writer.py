@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gifnet.io import Image, write_image, write_ngff
+
 from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY
 
 #: Letters for leading axes without a label of one letter, the innermost first.
@@ -41,38 +43,31 @@ def write_tiff(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]
     WriteError
         If the file cannot be written, or cannot hold the data.
     """
-    from gifnet.io.files import write_image
-
-    pixels = _finest(data, attributes)
-    write_image(path, np.asarray(pixels), **_arguments(pixels, attributes))
+    write_image(path, as_image(data, attributes))
     return [path]
 
 
 def write_zarr(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
     """Write an image layer as OME-Zarr; parameters and errors are those of `write_tiff`."""
-    from gifnet.io.ome_zarr import write_ngff
-
-    pixels = _finest(data, attributes)
-    write_ngff(path, pixels, **_arguments(pixels, attributes))
+    write_ngff(path, as_image(data, attributes))
     return [path]
 
 
-def _finest(data: Any, attributes: Mapping[str, Any]) -> Any:
-    return data[0] if attributes.get("multiscale") else data
-
-
-def _arguments(data: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def as_image(data: Any, attributes: Mapping[str, Any]) -> Image:
+    """Return a layer as an image with its place; of a multiscale layer, the finest level."""
+    pixels = data[0] if attributes.get("multiscale") else data
     rgb = bool(attributes.get("rgb"))
-    ndim = data.ndim - rgb
+    ndim = pixels.ndim - rgb
     record = dict((attributes.get("metadata") or {}).get(METADATA_KEY) or {})
     record[LAYER_STATE_KEY] = _place(attributes, ndim)
-    return {
-        "axes": axis_letters(attributes.get("axis_labels") or (), ndim) + "S" * rgb,
-        "scale": tuple(float(value) for value in attributes["scale"]),
-        "units": tuple(str(unit) for unit in attributes.get("units") or ("pixel",) * ndim),
-        "translate": tuple(float(value) for value in attributes["translate"]),
-        "description": record,
-    }
+    return Image(
+        pixels,
+        axis_letters(attributes.get("axis_labels") or (), ndim) + "S" * rgb,
+        tuple(attributes["scale"]),
+        tuple(str(unit) for unit in attributes.get("units") or ()),
+        tuple(attributes["translate"]),
+        record=record,
+    )
 
 
 def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:

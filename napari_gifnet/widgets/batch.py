@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
+from gifnet.io import FORMATS
 from gifnet.tasks import TASKS
 from gifnet.workflows.batch import BatchResult
 
@@ -31,12 +32,7 @@ from .runner import Outcome, Runner
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_FORMATS = (
-    ("TIFF", ".tif"),
-    ("OME-TIFF", ".ome.tif"),
-    ("PNG", ".png"),
-    ("JPEG", ".jpg"),
-)
+_FORMATS = tuple((each.name, each.written[0]) for each in FORMATS if each.written)
 _PATTERN = (
     "A sub-folder, or a file name with one *, such as pet/*.tif or *_pet.tif. What stands for the "
     "star, or the file's stem, is the pair's name; files of one name are a pair."

@@ -30,6 +30,11 @@ Statistics: TypeAlias = Literal["exact", "sampled"]
 STATISTICS_CHOICES: tuple[Statistics, ...] = get_args(Statistics)
 Chroma: TypeAlias = Literal["auto", "first", "second", "blend", "none"]
 CHROMA_CHOICES: tuple[Chroma, ...] = get_args(Chroma)
+RegistrationKind: TypeAlias = Literal["none", "translation", "rigid", "affine"]
+REGISTRATION_CHOICES: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
+#: The measures that registration can compare.
+MEASURE_CHOICES = ("edges", "mutual-information")
+PANSHARPEN_CHOICES = ("gifnet", "brovey", "gram-schmidt")
 #: The overshoot of an enhanced image: invisible at an edge.
 ENHANCED_OVERSHOOT = 0.03
 

@@ -11,10 +11,10 @@ from skimage.io import imsave
 
 import gifnet
 from gifnet.errors import Cancelled, InvalidInputError
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 from gifnet.options import FuseOptions
 from gifnet.workflows.batch import match_pairs, run_batch
-from tests.helpers.cli_tools import Run, files, scene
+from tests.helpers.cli_tools import SIDE, Run, files, scene
 
 
 @pytest.fixture
@@ -58,6 +58,16 @@ def test_a_batch_goes_on_after_a_failure_and_where_it_was(
     outcome = run(*arguments)
     assert outcome.code == 0
     assert outcome.out.splitlines()[-1] == "1 done, 2 skipped, 0 failed"
+
+
+def test_a_batch_into_ome_zarr(run: Run, folder: Path, options: list[str]) -> None:
+    pytest.importorskip("zarr")
+    arguments = ["batch", folder, "--first", "pet", "--second", "mri", "-o", folder, *options]
+    run(*arguments, "--suffix", ".zarr")
+    (image,) = read_images(folder / "a.zarr")
+    assert image.data.shape == (SIDE, SIDE + 8)
+    assert image.metadata["gifnet"]["operation"] == "fuse"
+    assert run(*arguments, "--suffix", ".webp").code == 2
 
 
 def test_names_are_what_stands_for_the_star(tmp_path: Path) -> None:

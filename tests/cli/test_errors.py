@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from skimage.io import imread, imsave
 
-from gifnet.io.files import write_image
+from gifnet.io import write_image
 from tests.helpers.cli_tools import SIDE, Run, fail, files, scene
 
 

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.io import imread
 
 import gifnet
-from gifnet.io.files import read_images, write_image
+from gifnet.io import read_images, write_image
 from gifnet.models.registry import model_spec
 from gifnet.models.weights import save_weights
 from gifnet.options import FuseOptions

@@ -10,8 +10,7 @@ from numpy.testing import assert_allclose
 
 from gifnet import pansharpen
 from gifnet.errors import WriteError
-from gifnet.io.files import read_images, write_image
-from gifnet.io.geotiff import Georeference, read_georeference, write_geotiff
+from gifnet.io import Georeference, read_georeference, read_images, write_geotiff, write_image
 from tests.helpers.cli_tools import Outcome, Run
 
 #: Keys of UTM zone 10 north (EPSG 32610), pixels as areas.

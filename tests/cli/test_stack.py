@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gifnet
-from gifnet.io.files import read_images, write_image
+from gifnet.io import read_images, write_image
 from tests.helpers.cli_tools import Outcome, Run, scene
 
 

@@ -12,8 +12,7 @@ import tifffile
 from numpy.testing import assert_array_equal
 
 from gifnet.errors import ReadError, WriteError
-from gifnet.io import files
-from gifnet.io.files import read_images, write_image
+from gifnet.io import read_images, tiff, write_image
 
 RECORD = {"model": "gifnet", "options": {"task": None, "tile": 0}, "unit": "µm"}
 
@@ -111,7 +110,7 @@ def test_nodata_pixels_are_missing(
     value = kind(float(text)) if dtype != "uint64" else int(text)
     data[holes] = value
     if large:
-        monkeypatch.setattr(files, "MEMORY_MAP_BYTES", 0)
+        monkeypatch.setattr(tiff, "MEMORY_MAP_BYTES", 0)
     (image,) = read_images(with_nodata(tmp_path / "a.tif", data, text))
     assert hasattr(image.data, "dask") == large
     found = image.data.compute() if large else image.data
@@ -251,7 +250,7 @@ def test_palettes_become_colour(tmp_path: Path) -> None:
 
 
 def test_large_files_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MEMORY_MAP_BYTES", 100)
+    monkeypatch.setattr(tiff, "MEMORY_MAP_BYTES", 100)
     data = pixels((3, 24, 32))
     write_image(tmp_path / "a.tif", data, axes="ZYX")
     (image,) = read_images(tmp_path / "a.tif")

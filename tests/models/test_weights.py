@@ -274,7 +274,7 @@ def test_a_failed_write_keeps_the_file_that_was_there(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(WriteError, match="No space left"):
         save_weights(modules["gifnet"], saved, {"other": True})
     assert saved.read_bytes() == before

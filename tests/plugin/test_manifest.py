@@ -9,6 +9,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_gifnet
+from gifnet.io import FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,20 @@ def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
     names = {widget.display_name for widget in manifest.contributions.widgets}
     assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
     assert len(manifest.contributions.sample_data) == 5
+
+
+def test_reader_and_writers_take_what_the_formats_keep(manifest: PluginManifest) -> None:
+    placed = [form for form in FORMATS if form.place]
+    (reader,) = manifest.contributions.readers
+    # "*.ome.zarr" is among "*.zarr".
+    read = {f"*{suffix}" for form in placed for suffix in form.suffixes} - {"*.ome.zarr"}
+    assert set(reader.filename_patterns) == read
+    written = [set(writer.filename_extensions) for writer in manifest.contributions.writers]
+    files, folders = (
+        {suffix for form in placed for suffix in form.written if form.folder == folder}
+        for folder in (False, True)
+    )
+    assert written == [files, folders]
 
 
 def test_menus_are_ones_that_plugins_may_fill(manifest: PluginManifest) -> None:

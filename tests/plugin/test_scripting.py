@@ -12,7 +12,7 @@ import pytest
 from napari.layers import Image
 
 from gifnet.errors import InvalidInputError, WeightsError
-from gifnet.io.files import write_image
+from gifnet.io import write_image
 from napari_gifnet import enhance_layer, fuse_layers, open_layer, rerun
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.io.writer import write_tiff, write_zarr

@@ -11,9 +11,9 @@ import tifffile
 from gifnet import fuse
 from gifnet.cli import main
 from gifnet.errors import InvalidInputError, WriteError
-from gifnet.io import files
-from gifnet.workflows import files as file_fusion
-from gifnet.workflows.files import Scratch, open_image
+from gifnet.io import read_image, tiff
+from gifnet.workflows import scratch as scratch_module
+from gifnet.workflows.scratch import Scratch
 
 OPTIONS = {"device": "cpu", "precision": "float32"}
 
@@ -28,10 +28,10 @@ def planes() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take images of a few kilobytes for large ones."""
-    monkeypatch.setattr(files, "MEMORY_MAP_BYTES", 1000)
-    monkeypatch.setattr(files, "DECODE_TO_DISK_BYTES", 1000)
-    monkeypatch.setattr(files, "_IMAGEJ_COPY_BYTES", 1000)
-    monkeypatch.setattr(file_fusion, "SCRATCH_BYTES", 1000)
+    monkeypatch.setattr(tiff, "MEMORY_MAP_BYTES", 1000)
+    monkeypatch.setattr(tiff, "DECODE_TO_DISK_BYTES", 1000)
+    monkeypatch.setattr(tiff, "_IMAGEJ_COPY_BYTES", 1000)
+    monkeypatch.setattr(scratch_module, "SCRATCH_BYTES", 1000)
 
 
 def call(*arguments: object) -> None:
@@ -46,13 +46,13 @@ def test_large_tiff_to_tiff(planes, tmp_path, random_weights, compression) -> No
     paths = [tmp_path / name for name in ("first.tif", "second.tif")]
     for path, plane in zip(paths, planes, strict=True):
         tifffile.imwrite(path, plane, bigtiff=True, compression=compression, tile=(32, 32))
-        assert isinstance(open_image(path).data, np.memmap)
+        assert isinstance(read_image(path).data, np.memmap)
     out, mask = tmp_path / "fused.tif", tmp_path / "mask.tif"
     settings = ("--weights", random_weights, "--device", "cpu", "--precision", "float32")
     call("fuse", *paths, "-o", out, "--mask", mask, "--tile", "32", "--memory", "1MB", *settings)
     expected, share = fuse(*planes, **OPTIONS, weights=random_weights, tile=32, return_mask=True)
-    np.testing.assert_array_equal(open_image(out).data, expected)
-    np.testing.assert_array_equal(open_image(mask).data, share)
+    np.testing.assert_array_equal(read_image(out).data, expected)
+    np.testing.assert_array_equal(read_image(mask).data, share)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert "fused.tif" in names
     assert not [name for name in names if name.startswith(".")]
@@ -62,7 +62,7 @@ def test_large_tiff_to_tiff(planes, tmp_path, random_weights, compression) -> No
 @pytest.mark.parametrize("colour", [False, True])
 def test_zarr_to_zarr(planes, tmp_path, random_weights, colour) -> None:
     pytest.importorskip("zarr")
-    from gifnet.io.ome_zarr import write_ngff
+    from gifnet.io import write_ngff
 
     first = np.stack([planes[0] >> shift for shift in (0, 1, 2)], -1) if colour else planes[0]
     paths = [tmp_path / name for name in ("first.ome.zarr", "second.zarr")]
@@ -74,7 +74,7 @@ def test_zarr_to_zarr(planes, tmp_path, random_weights, colour) -> None:
     call("fuse", *paths, "-o", out, "--tile", "32", *settings)
     axis = -1 if colour else None
     expected = fuse(first, planes[1], **OPTIONS, weights=random_weights, tile=32, channel_axis=axis)
-    found = open_image(out)
+    found = read_image(out)
     np.testing.assert_array_equal(np.asarray(found.data), expected)
     assert (found.scale, found.units, found.translate) == tuple(place.values())
     assert found.metadata["gifnet"]["sources"] == ["first", "second"]
@@ -132,7 +132,7 @@ def test_results_without_holes_have_no_nodata(planes, tmp_path, random_weights) 
 def test_scratch_is_in_memory_or_leaves_nothing(tmp_path, monkeypatch) -> None:
     with Scratch(tmp_path / "result.tif") as scratch:
         assert not isinstance(scratch.array((4, 5), np.uint8), np.memmap)
-        monkeypatch.setattr(file_fusion, "SCRATCH_BYTES", 10)
+        monkeypatch.setattr(scratch_module, "SCRATCH_BYTES", 10)
         array = scratch.array((4, 5), np.uint8)
         assert isinstance(array, np.memmap)
         array[:] = 7
@@ -151,4 +151,4 @@ def test_one_image_a_file(tmp_path: Path) -> None:
         writer.write(np.zeros((8, 8), np.uint8))
         writer.write(np.zeros((9, 8), np.uint8))
     with pytest.raises(InvalidInputError, match=r"holds 2 images .*\(9, 8\)"):
-        open_image(path)
+        read_image(path)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import workflows
+from ..io.formats import RESULT_SUFFIXES
 from ..options import FuseOptions
 from .fuse_options import takes_options
-from .outputs import Overwrite
+from .outputs import Overwrite, choice
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
-    from ..workflows.batch import BatchItem, BatchResult
-
-_SUFFIXES = (".tif", ".ome.tif", ".png", ".jpg")
+    from ..workflows import BatchItem, BatchResult
 
 
 @takes_options()
@@ -40,9 +40,7 @@ def batch(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The folder of the results.")
     ],
-    suffix: Annotated[
-        str, typer.Option("--suffix", metavar="|".join(_SUFFIXES), help="Format of the results.")
-    ] = ".tif",
+    suffix: Annotated[str, choice("--suffix", RESULT_SUFFIXES, "Format of the results.")] = ".tif",
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -56,11 +54,7 @@ def batch(
     options: FuseOptions,
 ) -> None:
     """Fuse all pairs of files in folders; results that exist are skipped."""
-    if suffix not in _SUFFIXES:
-        raise typer.BadParameter(f"--suffix is {suffix!r}; use one of {', '.join(_SUFFIXES)}.")
-    from ..workflows.batch import match_pairs, run_batch
-
-    items = match_pairs(folder / first, folder / second, output, suffix)
+    items = workflows.match_pairs(folder / first, folder / second, output, suffix)
     results: list[BatchResult] = []
     with ExitStack() as bars:
         whole = bars.enter_context(progress_bar("batch", "pair", len(items)))
@@ -72,7 +66,7 @@ def batch(
                 part.set_description(item.name)
             return part
 
-        for result in run_batch(
+        for result in workflows.run_batch(
             items, options, overwrite=overwrite, on_item=on_item, scheduler=scheduler
         ):
             results.append(result)

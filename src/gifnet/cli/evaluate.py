@@ -131,7 +131,7 @@ def evaluate(
     from ..evaluation import report, run, tables
     from ..evaluation.datasets import find_datasets
     from ..evaluation.datasets import held_back as only_held_back
-    from ..evaluation.store import write_whole
+    from ..io.atomic import write_atomically
 
     chosen = _metrics(metrics)
     ranked = _metrics(rank_by) or _metrics(",".join(tables.RANKED)) or []
@@ -146,9 +146,9 @@ def evaluate(
     settings = run.Settings(limit=limit, crop=crop, strips=strips, enhance=enhance)
     with progress_bar("evaluating", "result") as bar:
         results = run.run(datasets, used, measured, out, settings, progress=bar)
-    write_whole(out / "tables.md", tables.markdown(results, ranked))
-    write_whole(out / "scores.csv", tables.as_csv(results))
-    write_whole(out / "report.html", report.html(results, ranked))
+    write_atomically(out / "tables.md", tables.markdown(results, ranked))
+    write_atomically(out / "scores.csv", tables.as_csv(results))
+    write_atomically(out / "report.html", report.html(results, ranked))
     say(f"{out / 'report.html'}: {len(used)} methods, {len(results.rows)} results")
 
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ..io.atomic import require_free
 from ..tasks import DEFAULT_MODEL
 from . import fuse_options as p
-from .outputs import Overwrite, check_free
+from .outputs import Overwrite
 from .terminal import say
 
 
@@ -30,7 +31,7 @@ def export(
     weights: p.Weights = None,
 ) -> None:
     """Write a network for ONNX Runtime or PyTorch, for planes of any size."""
-    check_free(output, overwrite)
+    require_free(output, overwrite)
     from ..export import export as write
 
     difference = write(output, format=format, model=model, weights=weights, check=check)

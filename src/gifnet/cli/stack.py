@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ..errors import InvalidInputError
-from ..options import FuseOptions
+from .. import workflows
+from ..io.formats import NAMES
+from ..options import REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import FORMATS, Output, Overwrite, check_formats, check_outputs
-from .registration import check_registration
-from .terminal import progress_bar, say
-
-if TYPE_CHECKING:
-    from ..io.files import ImageFile
+from .outputs import Output, Overwrite, choice
+from .terminal import note, progress_bar
 
 
 @takes_options("channel_axis", "chroma", "overshoot")
@@ -25,7 +20,7 @@ def stack(
     slices: Annotated[
         list[Path],
         typer.Argument(
-            help=f"The slices, neighbours in focus or exposure side by side ({FORMATS}); or one "
+            help=f"The slices, neighbours in focus or exposure side by side ({NAMES}); or one "
             "file that holds them along Z."
         ),
     ],
@@ -41,10 +36,8 @@ def stack(
     ] = None,
     align: Annotated[
         str,
-        typer.Option(
-            "--align",
-            metavar="none|translation|rigid|affine",
-            help="Register the slices to the reference slice first.",
+        choice(
+            "--align", REGISTRATION_CHOICES, "Register the slices to the reference slice first."
         ),
     ] = "none",
     reference: Annotated[
@@ -60,54 +53,16 @@ def stack(
     options: FuseOptions,
 ) -> None:
     """Fuse a focus stack or an exposure bracket into one file."""
-    check_registration(align, "edges")
     if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
-    check_outputs([output] if depth is None else [output, depth], overwrite)
-    from ..workflows.files import open_image, save_result
-
-    images = [open_image(path) for path in slices]
-    axes = images[0].axes.replace("S", "")
-    single = len(images) == 1
-    if single and len(axes) != 3:
-        raise InvalidInputError(
-            f"{str(slices[0])!r} has axes {images[0].axes}, not one of slices; give a file with a "
-            "Z axis, or several files."
-        )
-    if not single and any(len(image.axes.replace("S", "")) != 2 for image in images):
-        raise InvalidInputError("Several files are given, and not all of them hold one plane.")
-    shown = [_plane(images[0])] if single else images
-    check_formats(output, None, shown, "auto")
-    options = dataclasses.replace(
-        options, channel_axis=-1 if images[0].channel_axis is not None else None
-    )
-    from ..fusion.fuser import Fuser
-    from ..workflows.stack import StackFuser
-
-    began = time.perf_counter()
-    with Fuser(options) as fuser, progress_bar("fusing", "step") as bar:
-        fused = StackFuser(fuser).fuse(
-            images[0].data if single else [image.data for image in images],
-            align=align,
-            reference=reference,
-            progress=bar,
-        )
-        made_by = f"{fuser.model} on {fuser.device}"
-    record = {**fused.provenance, "sources": [image.name for image in images]}
-    save_result(output, fused.image, shown, record)
-    if depth is not None:
-        save_result(depth, fused.depth, shown, record)
-    say(f"{output}: {made_by}, {time.perf_counter() - began:.1f} s")
-
-
-def _plane(image: ImageFile) -> ImageFile:
-    """Return the first slice of a file that holds a stack."""
-    return dataclasses.replace(
-        image,
-        data=image.data[0],
-        axes=image.axes[1:],
-        scale=image.scale[1:],
-        units=image.units[1:],
-        translate=image.translate[1:],
-        channel_names=(),
+    workflows.stack_files(
+        slices,
+        output,
+        options,
+        depth=depth,
+        align=align,
+        reference=reference,
+        overwrite=overwrite,
+        bar=progress_bar,
+        note=note(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,9 +57,14 @@ def say(message: str) -> None:
         print(message, file=sys.stderr)
 
 
+def note() -> Callable[[str], None] | None:
+    """Return what writes a line to a person at a terminal, None where nobody watches."""
+    return say if sys.stderr.isatty() else None
+
+
 @contextmanager
 def progress_bar(
-    description: str, unit: str, total: int | None = None
+    description: str, unit: str = "step", total: int | None = None
 ) -> Iterator[tqdm[Any] | None]:
     """Show a bar on standard error; None, and no bar, if that is no terminal."""
     if not sys.stderr.isatty():

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
-from ..io.files import is_readable
+from ..io.pairs import images_in, match_folders
 from ..tasks import REFERENCE_WORDS, TASKS, words_of
+from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
 from .pair import Pair, fingerprint, read_pair
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def image_named(folder: Path, name: str) -> Path:
     ReadError
         If there is none.
     """
-    found = [path for path in sorted(folder.glob("*")) if path.stem == name and is_readable(path)]
+    found = [path for path in images_in(folder) if path.stem == name]
     if not found:
         raise ReadError(f"There is no image {name!r} in {str(folder)!r}.")
     return found[0]
@@ -165,7 +166,7 @@ def _given(
 
 def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
     """Return the task and the roles that sub-folders' names tell, the plainest names first."""
-    names = [child.name for child in children if any(map(is_readable, child.iterdir()))]
+    names = [child.name for child in children if images_in(child)]
     matches: dict[str, tuple[str, str]] = {}
     asked = [known for known in TASKS.values() if task in (None, known.name)]
     for known in asked:
@@ -195,20 +196,9 @@ def _one_of(names: Sequence[str], words: frozenset[str]) -> str | None:
 
 
 def _dataset(folder: Path, task: str, roles: tuple[str, ...]) -> Dataset:
-    found = [
-        {path.stem: path for path in sorted((folder / role).glob("*")) if is_readable(path)}
-        for role in roles
-    ]
-    names = set[str]().union(*found)
-    for role, files in zip(roles, found, strict=True):
-        if missing := sorted(names - set(files)):
-            raise ReadError(
-                f"{str(folder / role)!r} has no image for {len(missing)} pairs (first: "
-                f"{missing[0]!r}); add it, or take away the pair's other files."
-            )
-    if not names:
+    pairs = match_folders(folder, roles)
+    if not pairs:
         raise ReadError(f"The data set {str(folder)!r} has no images in {list(roles)}.")
-    pairs = {name: tuple(files[name] for files in found) for name in sorted(names)}
     return Dataset(folder.name, folder, task, roles, pairs)
 
 
@@ -242,8 +232,6 @@ def held_back(dataset: Dataset, count: int) -> Dataset:
     InvalidInputError
         If the set has no ground truth.
     """
-    from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
-
     scenes = split_triplets(find_scenes(dataset.folder, MULTI_FOCUS), count)[1]
     if not scenes:
         raise InvalidInputError(

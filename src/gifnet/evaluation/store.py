@@ -7,11 +7,11 @@ new version give a new key, and old lines are left alone.
 from __future__ import annotations
 
 import json
-import uuid
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ..errors import WriteError
+from ..io.atomic import write_atomically
 
 #: Values by "METRIC@VERSION"; None where a metric does not apply to the pair.
 Values = dict[str, float | None]
@@ -60,7 +60,7 @@ class Store:
                 whole = False
         if not whole:
             lines = [_line(key, values) for key, values in self._values.items()]
-            write_whole(self.path, "".join(lines))
+            write_atomically(self.path, "".join(lines))
 
     def get(self, key: Key) -> Values:
         """Return what is known of a result."""
@@ -78,22 +78,3 @@ class Store:
 
 def _line(key: Key, values: Values) -> str:
     return json.dumps({"key": astuple(key), "values": values}) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears under its name only when it is complete.
-
-    Raises
-    ------
-    WriteError
-        If it cannot be written.
-    """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WriteError(
-            f"Cannot write {str(path)!r}: {error}. Choose another folder or make room."
-        ) from error

@@ -10,19 +10,21 @@ from pathlib import Path
 from ..errors import WriteError
 
 
-def write_atomically(path: Path, save: Callable[[Path], None], *, hint: str) -> None:
-    """Let `save` write a file or folder under a temporary name beside `path`, then rename it.
+def write_atomically(
+    path: Path, content: str | bytes | Callable[[Path], None], *, hint: str = ""
+) -> None:
+    """Write a file or folder under a temporary name beside `path`, then rename it.
 
-    What stands at `path` is replaced, and is kept as it was if anything fails.
+    An older file or folder is replaced. It is kept as it was if anything fails.
 
     Parameters
     ----------
     path : Path
         The file or folder to write.
-    save : callable
-        Called with the temporary path.
+    content : str, bytes or callable
+        The text (as UTF-8) or the bytes, or a function that writes to the temporary path.
     hint : str
-        The end of an error message: which other format takes the data.
+        The end of an error message, such as which other format takes the data.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def write_atomically(path: Path, save: Callable[[Path], None], *, hint: str) -> 
     mark = uuid.uuid4().hex[:12]
     temporary = path.with_name(f".{mark}.{path.name}")
     try:
-        save(temporary)
+        _write(temporary, content)
         if temporary.is_dir() and path.exists():
             # A folder cannot be renamed over another: the old one steps aside.
             aside = path.with_name(f".{mark}.old.{path.name}")
@@ -49,11 +51,34 @@ def write_atomically(path: Path, save: Callable[[Path], None], *, hint: str) -> 
         _remove(temporary)
         if isinstance(error, Exception) and not isinstance(error, WriteError):
             reason = error.strerror if isinstance(error, OSError) else None
+            advice = "Give a folder that exists and can be written to, with space for the file"
             raise WriteError(
-                f"Cannot write {path}: {reason or error}. Give a folder that exists and can be "
-                f"written to, with space for the file; {hint}"
+                f"Cannot write {path}: {reason or error}. {advice}{f'; {hint}' if hint else '.'}"
             ) from error
         raise
+
+
+def require_free(path: Path, overwrite: bool) -> None:
+    """Refuse a file that exists and may not be replaced, or a folder that does not exist.
+
+    Raises
+    ------
+    WriteError
+        Naming it.
+    """
+    if path.exists() and not overwrite:
+        raise WriteError(
+            f"{str(path)!r} exists; pass --overwrite to replace it, or choose another name."
+        )
+    if not path.parent.is_dir():
+        raise WriteError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+
+
+def _write(path: Path, content: str | bytes | Callable[[Path], None]) -> None:
+    if callable(content):
+        content(path)
+    else:
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def _remove(path: Path) -> None:

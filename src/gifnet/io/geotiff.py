@@ -7,8 +7,7 @@ they are. GDAL's metadata tag holds names, wavelengths and all else that is said
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,16 @@ from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
+import tifffile
 
-from ..errors import WriteError
 from ..geometry import Grid
-from .atomic import write_atomically
-from .nodata import NoData, nodata_tag
 
 _SCALE, _TIEPOINT, _TRANSFORM = 33550, 33922, 34264
 _KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
 _GDAL_METADATA = 42112
 _TYPES = {_KEYS: "H", _DOUBLES: "d", _TEXT: "s", _GDAL_METADATA: "s"}
 _MODEL_TYPE, _GEOGRAPHIC = 1024, 2
+_LINEAR, _LINEAR_UNITS = 3076, {None: "m", 9001: "m", 9002: "foot", 9003: "foot"}
 _RASTER_TYPE, _IS_POINT = 1025, 2
 
 
@@ -53,6 +51,11 @@ class Georeference:
         return None if keys[0] is None else keys
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the file has none of these tags."""
+        return self.matrix is None and not self.tags
+
+    @property
     def is_point(self) -> bool:
         """Whether tags place pixel centres instead of corners."""
         return bool(self._key(_RASTER_TYPE) == _IS_POINT)
@@ -61,13 +64,23 @@ class Georeference:
         """Return the grid of planes of a shape, None if the file does not place them."""
         return None if self.matrix is None else Grid(shape, self.matrix)
 
-    def pixel_size(self) -> dict[str, list[Any]]:
+    def pixel_size(self) -> tuple[tuple[float, ...], tuple[str, ...]]:
         """Return scale and units of (C, Y, X), pixels where the file does not place them."""
         if self.matrix is None or self.system is None:
-            return {"scale": [1.0] * 3, "units": ["pixel"] * 3}
-        unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else "m"
-        sizes = np.linalg.norm(self.matrix[:2, :2], axis=0).tolist()
-        return {"scale": [1.0, *sizes], "units": ["pixel", unit, unit]}
+            return (1.0,) * 3, ("pixel",) * 3
+        unit = _LINEAR_UNITS.get(self._key(_LINEAR), "pixel")
+        unit = "degree" if self._key(_MODEL_TYPE) == _GEOGRAPHIC else unit
+        return (1.0, *np.linalg.norm(self.matrix[:2, :2], axis=0)), ("pixel", unit, unit)
+
+    def place(self) -> dict[str, tuple[float, str, float]]:
+        """Return size, unit and origin along Y and X, Y running south; empty for rotated images."""
+        matrix = self.matrix
+        if matrix is None or self.system is None:
+            return {}
+        if matrix[0, 1] or matrix[1, 0] or not matrix[0, 0] < 0 < matrix[1, 1]:
+            return {}
+        (_, height, width), (_, unit, _) = self.pixel_size()
+        return {"Y": (height, unit, -matrix[0, 2]), "X": (width, unit, matrix[1, 2])}
 
     def _key(self, number: int) -> Any:
         """Return the value of a short key (GeoTIFF 1.1, 7.1.1), None if it is not given."""
@@ -83,7 +96,7 @@ class Georeference:
         """Return the bands' wavelengths from GDAL's metadata, as they are written there."""
         return self._items(lambda item: str(item.get("name")).lower() == "wavelength")
 
-    def _items(self, wanted: Any) -> tuple[str, ...]:
+    def _items(self, wanted: Callable[[ElementTree.Element], bool]) -> tuple[str, ...]:
         try:
             root = ElementTree.fromstring(str(self.tags[_GDAL_METADATA]))
         except (KeyError, ElementTree.ParseError):
@@ -98,13 +111,16 @@ def read_georeference(path: str | Path) -> Georeference:
 
     A file without such tags, or of another format, gives a `Georeference` without a matrix.
     """
-    import tifffile
-
     try:
         with tifffile.TiffFile(path) as tif:
-            found = {tag.code: tag.value for tag in tif.pages.first.tags}
+            return georeference_of(tif.pages.first)
     except (tifffile.TiffFileError, OSError):
         return Georeference(None)
+
+
+def georeference_of(page: tifffile.TiffPage) -> Georeference:
+    """Return the georeference of a page."""
+    found = {tag.code: tag.value for tag in page.tags}
     tags = {code: found[code] for code in _TYPES if code in found}
     bare = Georeference(None, tags)
     return Georeference(_matrix(found, 0.0 if bare.is_point else 0.5), tags)
@@ -127,59 +143,13 @@ def _matrix(tags: Mapping[int, Any], half: float) -> npt.NDArray[np.float64] | N
     return matrix if np.isfinite(matrix).all() and np.linalg.det(matrix) else None
 
 
-def write_geotiff(
-    path: str | Path,
-    bands: npt.ArrayLike,
-    place: Georeference,
-    description: Mapping[str, Any] | None = None,
-    nodata: NoData | None = None,
-) -> None:
-    """Write bands as a GeoTIFF, under its name only when the file is complete.
-
-    Parameters
-    ----------
-    path : str or Path
-        Ends in .tif or .tiff.
-    bands : (B, H, W) array
-        Of any type.
-    place : Georeference
-        Written as ModelPixelScale and ModelTiepoint, or as ModelTransformation if rotated, with
-        its reference system, band names and wavelengths.
-    description : mapping, optional
-        A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
-    nodata : number, optional
-        The value that pixels without data have in `bands`.
-
-    Raises
-    ------
-    WriteError
-        If the suffix is another, or the file cannot be written.
-    """
-    import tifffile
-
-    path, data = Path(path), np.asarray(bands)
-    if path.suffix.lower() not in (".tif", ".tiff") or data.ndim != 3:
-        raise WriteError(
-            f"Cannot write bands of shape {data.shape} as {path}; give (B, H, W) and a name ending "
-            "in .tif."
-        )
-    extra = [(code, _TYPES[code], 0 if _TYPES[code] == "s" else len(value), value, True)
-             for code, value in place.tags.items()]  # fmt: skip
+def geotiff_tags(place: Georeference) -> list[tuple[Any, ...]]:
+    """Return a georeference as `tifffile` writes it."""
+    tags = [(code, _TYPES[code], 0 if _TYPES[code] == "s" else len(value), value, True)
+            for code, value in place.tags.items()]  # fmt: skip
     if place.matrix is not None:
-        extra += _place_tags(place.matrix, 0.0 if place.is_point else 0.5)
-    if nodata is not None:
-        extra.append(nodata_tag(nodata))
-    metadata: dict[str, Any] = {"axes": "CYX", **place.pixel_size()}
-    if description is not None:
-        metadata["gifnet"] = json.loads(json.dumps(description))
-
-    def save(temporary: Path) -> None:
-        tifffile.imwrite(
-            temporary, data, photometric="minisblack", metadata=metadata, extratags=extra,
-            planarconfig="separate" if len(data) > 1 else None,
-        )  # fmt: skip
-
-    write_atomically(path, save, hint=".tif takes every kind of image.")
+        tags += _place_tags(place.matrix, 0.0 if place.is_point else 0.5)
+    return tags
 
 
 def _place_tags(matrix: npt.NDArray[np.float64], half: float) -> list[tuple[Any, ...]]:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ReadError, WriteError
 from .atomic import write_atomically
-from .tiff_metadata import unit_name
+from .formats import TIFF_HINT
+from .image import Image
+from .units import NGFF_NAMES, unit_name
+
+if TYPE_CHECKING:
+    import zarr
 
 SUFFIX = ".zarr"
 _VERSION = "0.4"
@@ -28,56 +33,11 @@ _COARSEST = 512
 _STRIP_ROWS = 1024
 _MAX_AXES = 5
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
-_UNITS = {
-    "nm": "nanometer",
-    "um": "micrometer",
-    "mm": "millimeter",
-    "cm": "centimeter",
-    "m": "meter",
-    "km": "kilometer",
-    "inch": "inch",
-    "foot": "foot",
-    "ns": "nanosecond",
-    "us": "microsecond",
-    "ms": "millisecond",
-    "s": "second",
-    "min": "minute",
-    "hour": "hour",
-}
 _KEY = "gifnet"
 
 
-@dataclass(frozen=True)
-class StoredImage:
-    """An OME-Zarr image, not yet read into memory.
-
-    Attributes
-    ----------
-    name : str
-    levels : tuple of zarr.Array
-        The finest first.
-    axes : str
-        A letter an axis, such as "CZYX"; S, RGB(A) samples, where this module wrote them.
-    scale, units, translate : tuple
-        As in `gifnet.io.files.ImageFile`, a value per axis except S, of the finest level.
-    channel_names : tuple of str
-        Names along axis C, empty if there are none.
-    metadata : dict
-        The provenance record under "gifnet", where there is one.
-    """
-
-    name: str
-    levels: tuple[Any, ...]
-    axes: str
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    translate: tuple[float, ...]
-    channel_names: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
 def is_ngff(path: str | Path) -> bool:
-    """Tell whether a folder holds an OME-Zarr image, without reading pixels."""
+    """Return whether a folder holds an OME-Zarr image, without reading pixels."""
     path = Path(path)
     return any(
         _multiscales(_json(path / name, inner)) is not None
@@ -102,49 +62,27 @@ def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return first if isinstance(first, dict) else None
 
 
-def read_ngff(path: str | Path) -> StoredImage:
-    """Open an OME-Zarr image; its pixels are read when they are asked for.
+def read_zarr(path: Path) -> list[Image]:
+    """Open the one image of an OME-Zarr folder; its pixels are read when they are used."""
+    import zarr
 
-    Raises
-    ------
-    ReadError
-        If the folder holds no such image, or zarr is not installed.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        raise ReadError(f"There is no folder {path}; an OME-Zarr image is one.")
-    try:
-        import zarr
-    except ImportError:
-        raise ReadError(
-            f"Reading {path} needs zarr; install it with: pip install 'napari-gifnet[zarr]'."
-        ) from None
-    try:
-        group = zarr.open_group(path, mode="r")
-        return _stored(path, group)
-    except ReadError:
-        raise
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise ReadError(
-            f"Cannot read {path} as OME-Zarr: {reason} (the folder may be incomplete)."
-        ) from error
+    return [_opened(path, zarr.open_group(path, mode="r"))]
 
 
-def _stored(path: Path, group: Any) -> StoredImage:
+def _opened(path: Path, group: zarr.Group) -> Image:
     attributes = dict(group.attrs)
     described = _multiscales(attributes)
     if described is None:
         raise ReadError(f"{path} holds no OME-Zarr image: its attributes name no multiscales.")
     datasets = described["datasets"]
-    levels = tuple(group[str(dataset["path"])] for dataset in datasets)
+    levels: tuple[Any, ...] = tuple(group[str(dataset["path"])] for dataset in datasets)
     axes = described["axes"]
     if not levels or any(level.ndim != len(axes) or 0 in level.shape for level in levels):
         raise ReadError(f"{path} is no image of {len(axes)} axes: its arrays differ or are empty.")
     record = attributes.get(_KEY)
-    metadata = {_KEY: record} if isinstance(record, dict) else {}
+    record = record if isinstance(record, dict) else None
     letters = "".join(str(axis["name"])[:1].upper() for axis in axes)
-    if isinstance(record, dict) and record.get("samples") and "C" in letters:
+    if record and record.get("samples") and "C" in letters:
         letters = letters.replace("C", "S")
     transforms = [*datasets[0].get("coordinateTransformations", ())]
     transforms += described.get("coordinateTransformations", ())
@@ -158,16 +96,26 @@ def _stored(path: Path, group: Any) -> StoredImage:
     if not (np.isfinite(scale).all() and (scale > 0).all() and np.isfinite(translate).all()):
         raise ReadError(f"{path} has pixel sizes {scale.tolist()} at {translate.tolist()}.")
     kept = [index for index, letter in enumerate(letters) if letter != "S"]
-    return StoredImage(
-        path.name.removesuffix(SUFFIX).removesuffix(".ome"),
-        levels,
-        letters,
+    data, *coarser = (_samples_last(level, letters) for level in levels)
+    return Image(
+        data,
+        letters.replace("S", "") + "S" * ("S" in letters),
         tuple(float(scale[i]) for i in kept),
         tuple(unit_name(axes[i].get("unit")) for i in kept),
         tuple(float(translate[i]) for i in kept),
+        path.name.removesuffix(SUFFIX).removesuffix(".ome"),
         _channel_names(attributes, levels[0].shape, letters),
-        metadata,
+        record,
+        coarser=tuple(coarser),
     )
+
+
+def _samples_last(level: zarr.Array[Any], axes: str) -> Any:
+    if "S" not in axes[:-1]:
+        return level
+    import dask.array as da
+
+    return da.moveaxis(da.from_array(level), axes.index("S"), -1)
 
 
 def _channel_names(
@@ -180,64 +128,22 @@ def _channel_names(
     return names if len(names) == count and all(names) else ()
 
 
-def write_ngff(
-    path: str | Path,
-    data: Any,
-    *,
-    axes: str,
-    scale: Sequence[float] | None = None,
-    units: Sequence[str] | None = None,
-    translate: Sequence[float] | None = None,
-    description: Mapping[str, Any] | None = None,
-) -> None:
-    """Write an image as OME-Zarr 0.4, under its name only when it is complete.
+def write_zarr(path: Path, image: Image) -> None:
+    """Write an image as OME-Zarr 0.4, from NumPy, dask or zarr, strip by strip."""
+    import zarr
 
-    Parameters
-    ----------
-    path : str or Path
-        The folder, ending in .zarr; an older one is replaced.
-    data : array
-        The pixels; NumPy, dask or zarr, of which strips are taken one after the other.
-    axes : str
-        A letter an axis, two to five, the last two (without S) Y and X; S, RGB(A) samples, last.
-    scale, units, translate : sequence, optional
-        Pixel sizes, their units, and the first pixel's centre, one per axis except S.
-    description : mapping, optional
-        A record of JSON values, which `read_ngff` gives back as ``metadata["gifnet"]``.
-
-    Raises
-    ------
-    WriteError
-        If OME-Zarr cannot hold the image, the folder cannot be written, or zarr is missing.
-    """
-    path = Path(path)
-    try:
-        import zarr
-    except ImportError:
-        raise WriteError(
-            f"Writing {path} needs zarr; install it with: pip install 'napari-gifnet[zarr]'."
-        ) from None
-    layout = _layout(path, tuple(data.shape), axes)
-    sized = len(axes.replace("S", ""))
-    place = (
-        (1.0,) * sized if scale is None else tuple(map(float, scale)),
-        ("pixel",) * sized if units is None else tuple(map(unit_name, units)),
-        (0.0,) * sized if translate is None else tuple(map(float, translate)),
-    )
-    if {len(values) for values in place} != {sized}:
-        raise WriteError(f"scale, units and translate {place} need {sized} values each.")
+    layout = _layout(path, image)
 
     def save(temporary: Path) -> None:
         group = zarr.open_group(temporary, mode="w", zarr_format=2)
-        count = _write_levels(group, data, layout)
-        described = _describe(path, layout, count, *place)
-        record = dict(description or {})
+        count = _write_levels(group, image.data, layout)
+        record = dict(image.record or {})
         if layout.coloured:
             record["samples"] = True
         extra = {_KEY: record} if record else {}
-        group.attrs.put({"multiscales": [described], **extra})
+        group.attrs.put({"multiscales": [_describe(path, image, layout, count)], **extra})
 
-    write_atomically(path, save, hint=".tif takes every kind of image.")
+    write_atomically(path, save, hint=TIFF_HINT)
 
 
 @dataclass(frozen=True)
@@ -249,20 +155,16 @@ class _Layout:
     coloured: bool
 
 
-def _layout(path: Path, shape: tuple[int, ...], axes: str) -> _Layout:
-    stored = axes.replace("S", "")
-    coloured = "S" in axes
+def _layout(path: Path, image: Image) -> _Layout:
+    shape, axes, stored = tuple(image.data.shape), image.axes, image.placed_axes
+    coloured = image.channel_axis is not None
     problem = None
-    if len(axes) != len(shape):
-        problem = f"axes {axes!r} do not fit shape {shape}"
-    elif not stored.endswith("YX") or len(set(stored)) < len(stored):
+    if not stored.endswith("YX") or len(set(stored)) < len(stored):
         problem = f"axes {axes!r} do not end in YX, or repeat"
     elif coloured and ("C" in stored or not axes.endswith("S")):
         problem = f"axes {axes!r} have channels and colours"
     elif len(axes) > _MAX_AXES:
         problem = f"axes {axes!r} are more than {_MAX_AXES}"
-    if path.suffix.lower() != SUFFIX:
-        problem = "its name does not end in .zarr"
     if problem:
         raise WriteError(f"Cannot write {path} as OME-Zarr: {problem}. Save it as .tif instead.")
     if coloured:
@@ -324,33 +226,16 @@ def _halved(plane: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return np.asarray((np.rint(mean) if dtype.kind in "iu" else mean).astype(dtype))
 
 
-def _describe(
-    path: Path,
-    layout: _Layout,
-    levels: int,
-    scale: tuple[float, ...],
-    units: tuple[str, ...],
-    translate: tuple[float, ...],
-) -> dict[str, Any]:
+def _describe(path: Path, image: Image, layout: _Layout, levels: int) -> dict[str, Any]:
     """Return the `multiscales` entry of NGFF 0.4."""
-    values: dict[str, list[Any]] = {
-        "scale": list(scale),
-        "units": list(units),
-        "translate": list(translate),
-    }
-    if layout.coloured:
-        spot = layout.axes.index("C")
-        for key, neutral in (("scale", 1.0), ("units", "pixel"), ("translate", 0.0)):
-            values[key].insert(spot, neutral)
-    axes = []
-    for letter, unit in zip(layout.axes, values["units"], strict=True):
-        axis = {"name": letter.lower()}
-        if kind := _TYPES.get(letter):
-            axis["type"] = kind
-        if (unit := _UNITS.get(str(unit))) is not None:
-            axis["unit"] = unit
-        axes.append(axis)
-    sizes, origin = np.array(values["scale"], float), np.array(values["translate"], float)
+    axes, scale, translate = [], [], []
+    for letter in layout.axes:
+        size, unit, position = image.place.get(letter, (1.0, "pixel", 0.0))
+        kinds = {"type": _TYPES.get(letter), "unit": NGFF_NAMES.get(unit)}
+        axes.append({"name": letter.lower(), **{k: v for k, v in kinds.items() if v}})
+        scale.append(size)
+        translate.append(position)
+    sizes, origin = np.array(scale), np.array(translate)
     plane = np.array([letter in "YX" for letter in layout.axes])
     datasets = []
     for level in range(levels):

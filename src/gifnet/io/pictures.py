@@ -6,48 +6,62 @@ import json
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
+import PIL.ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from .atomic import write_atomically
+from .formats import TIFF_HINT
+from .image import Image
 
 Array = npt.NDArray[Any]
 
 _JPEG_QUALITY = 95
 
 
-def read_picture(path: Path) -> tuple[Array, Any]:
-    """Return the pixels of a picture, (H, W) or (H, W, C), and its record, None without one."""
-    from PIL import Image, ImageOps
+def read_picture(path: Path) -> list[Image]:
+    """Return the one image of a picture."""
+    data, record = _read(path)
+    return [Image(data, "YXS" if data.ndim == 3 else "YX", name=path.stem, record=record)]
 
+
+def _read(path: Path) -> tuple[Array, Any]:
+    """Return the pixels of a picture, (H, W) or (H, W, C), and its record, None without one."""
     with path.open("rb") as file:
         header = file.read(26)
         file.seek(0)
-        with Image.open(file) as opened:
+        with PIL.Image.open(file) as opened:
             record = _json(opened.info.get("gifnet"))
             # Pillow would reduce 16-bit colour to 8 bits without a word.
             if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
                 return _deep_png(path), record
-            return np.asarray(_still(ImageOps.exif_transpose(opened))), record
+            return np.asarray(_still(PIL.ImageOps.exif_transpose(opened))), record
 
 
-def write_picture(path: Path, data: Array, record: dict[str, Any] | None, jpeg: bool) -> None:
-    """Write pixels as JPEG, or with a record as PNG; the type has to suit the format."""
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
+def write_jpeg(path: Path, image: Image) -> None:
+    """Write an image as JPEG."""
+    _write(path, image, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
 
-    image = Image.fromarray(np.ascontiguousarray(data, data.dtype.newbyteorder("=")))
-    if jpeg:
-        image.save(path, format="JPEG", quality=_JPEG_QUALITY, subsampling=0)
-        return
+
+def write_png(path: Path, image: Image) -> None:
+    """Write an image as PNG, with its record."""
     info = PngInfo()
-    if record is not None:
-        info.add_itxt("gifnet", json.dumps(record))
-    image.save(path, format="PNG", pnginfo=info)
+    if image.record is not None:
+        info.add_itxt("gifnet", json.dumps(image.record))
+    _write(path, image, format="PNG", pnginfo=info)
+
+
+def _write(path: Path, image: Image, **options: Any) -> None:
+    data = np.asarray(image.data)
+    picture = PIL.Image.fromarray(np.ascontiguousarray(data, data.dtype.newbyteorder("=")))
+    write_atomically(path, lambda temporary: picture.save(temporary, **options), hint=TIFF_HINT)
 
 
 def _deep_png(path: Path) -> Array:
     """Return the pixels of a PNG with 16 bits and several samples a pixel."""
-    import imagecodecs
-
     data: Array = imagecodecs.png_decode(path.read_bytes())
     return data[..., 0] if data.shape[-1] == 2 else data  # grey with alpha
 

@@ -11,70 +11,23 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-_ALIASES = {
-    "nm": ("nanometer", "nanometre", "nanometers"),
-    "um": ("µm", "μm", "\\u00b5m", "micron", "microns", "micrometer", "micrometre", "micrometers"),
-    "mm": ("millimeter", "millimetre", "millimeters"),
-    "cm": ("centimeter", "centimetre", "centimeters"),
-    "m": ("meter", "metre", "meters"),
-    "km": ("kilometer", "kilometre"),
-    "angstrom": ("å", "Å"),
-    "inch": ("in", "inches"),
-    "foot": ("ft", "feet"),
-    "degree": ("degrees", "deg"),
-    "ns": ("nanosecond",),
-    "us": ("µs", "μs", "microsecond"),
-    "ms": ("msec", "millisecond", "milliseconds"),
-    "s": ("sec", "second", "seconds"),
-    "min": ("minute", "minutes"),
-    "hour": ("h", "hr", "hours"),
-    "pixel": ("pixels", "px", ""),
-}
-_UNITS = {alias.lower(): unit for unit, names in _ALIASES.items() for alias in (unit, *names)}
+from .geotiff import Georeference
+from .image import Image
+from .units import KNOWN_UNITS, unit_name
+
+if TYPE_CHECKING:
+    import tifffile
 
 _METRES = {"nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3, "inch": 0.0254}
-_GEO_UNITS = {9001: "m", 9002: "foot", 9003: "foot"}
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_ORDER = "TZCYXS"
 #: The value of ResolutionUnit that means centimetres (TIFF 6.0, tag 296).
 _CENTIMETRE = 3
-
-
-def unit_name(text: str | None) -> str:
-    """Return the name that gifnet uses for a unit, "pixel" if it is unknown."""
-    return _UNITS.get(str(text or "").strip().lower(), "pixel")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an image to be written lies: a value per axis except S, `shape` with it."""
-
-    axes: str
-    shape: tuple[int, ...]
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    translate: tuple[float, ...]
-
-    @property
-    def named(self) -> str:
-        return self.axes.replace("S", "")
-
-
-@dataclass
-class Description:
-    """What a file says about one series, a value per axis except S."""
-
-    scale: tuple[float, ...]
-    units: tuple[str, ...]
-    translate: tuple[float, ...]
-    name: str = ""
-    channel_names: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -84,36 +37,37 @@ class _Found:
     channel_names: tuple[str, ...] = ()
     record: object = None
 
+    def keep(self, axis: str, size: object, unit: str | None) -> None:
+        """Keep a pixel size if it is a positive number."""
+        number = _number(size)
+        if number is not None and number > 0:
+            self.sizes[axis] = number, unit_name(unit)
 
-def describe(tif: Any, index: int, axes: str) -> Description:
-    """Return what an open `tifffile.TiffFile` says about a series with these axes."""
+
+def describe(
+    tif: tifffile.TiffFile, index: int, data: Any, axes: str, georeference: Georeference
+) -> Image:
+    """Return the pixels of a series with what its file says about them."""
     series = tif.series[index]
     if tif.is_ome:
-        found = _read_ome(tif.ome_metadata, index)
+        found = _read_ome(str(tif.ome_metadata), index)
     elif tif.is_imagej:
         found = _read_imagej(tif, axes)
     else:
-        found = _read_other(tif, series)
+        found = _read_other(tif, series, georeference)
     named = axes.replace("S", "")
     sizes = [found.sizes.get(axis, (1.0, "pixel")) for axis in named]
     names = found.channel_names
-    if "C" not in axes or len(names) != series_length(series, axes, "C"):
-        names = ()
-    metadata = {"gifnet": found.record} if isinstance(found.record, dict) else {}
-    return Description(
+    return Image(
+        data,
+        axes,
         tuple(size for size, _ in sizes),
         tuple(unit for _, unit in sizes),
         tuple(found.origin.get(axis, 0.0) for axis in named),
         str(series.name or ""),
-        names,
-        metadata,
+        names if "C" in axes and len(names) == data.shape[axes.index("C")] else (),
+        found.record if isinstance(found.record, dict) else None,
     )
-
-
-def series_length(series: Any, axes: str, axis: str) -> int:
-    """Return a series' length along an axis, whether tifffile calls samples C or S."""
-    letter = axis if axis in series.axes else "S"
-    return int(series.shape[series.axes.index(letter)]) if axis in axes else 0
 
 
 def _number(value: object) -> float | None:
@@ -122,16 +76,6 @@ def _number(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None
-
-
-def _size(value: object, unit: str | None) -> tuple[float, str] | None:
-    size = _number(value)
-    return (size, unit_name(unit)) if size is not None and size > 0 else None
-
-
-def _keep(sizes: dict[str, tuple[float, str]], axis: str, size: tuple[float, str] | None) -> None:
-    if size is not None:
-        sizes[axis] = size
 
 
 def _record(text: object) -> object:
@@ -155,13 +99,12 @@ def _read_ome(xml: str, index: int) -> _Found:
         return found
     for axis in "XYZ":
         key = f"PhysicalSize{axis}"
-        _keep(found.sizes, axis, _size(pixels.get(key), pixels.get(f"{key}Unit", "um")))
-    interval = _size(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    _keep(found.sizes, "T", interval)
+        found.keep(axis, pixels.get(key), pixels.get(f"{key}Unit", "um"))
+    found.keep("T", pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
     if (plane := pixels.find("{*}Plane")) is not None:
         for axis in "XYZ":
             # Stages without a known unit count in "reference frames", which place nothing.
-            given = _UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
+            given = KNOWN_UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
             position = _number(plane.get(f"Position{axis}"))
             if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
                 found.origin[axis] = position
@@ -171,99 +114,76 @@ def _read_ome(xml: str, index: int) -> _Found:
     return found
 
 
-def _read_imagej(tif: Any, axes: str) -> _Found:
+def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
     values: Mapping[str, Any] = tif.imagej_metadata or {}
     unit = values.get("unit")
     found = _Found(record=_record(values.get("Info")))
-    for axis, (size, _) in _resolution(tif.pages[0], None).items():
-        _keep(found.sizes, axis, _size(size, unit))
-    _keep(found.sizes, "Z", _size(values.get("spacing"), unit))
-    _keep(found.sizes, "T", _size(values.get("finterval"), values.get("tunit", "s")))
+    for axis, size in _resolution(tif.pages[0]).items():
+        found.keep(axis, size, unit)
+    found.keep("Z", values.get("spacing"), unit)
+    found.keep("T", values.get("finterval"), values.get("tunit", "s"))
     labels = values.get("Labels")
     if labels and axes.replace("Y", "").replace("X", "") == "C":
         found.channel_names = tuple(str(label) for label in labels)
     return found
 
 
-def _read_other(tif: Any, series: Any) -> _Found:
+def _read_other(
+    tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, georeference: Georeference
+) -> _Found:
     page = series.keyframe
     found = _Found()
-    if geo := page.geotiff_tags:
-        _read_geo(geo, found)
+    if georeference.system is not None:
+        for axis, (size, unit, origin) in georeference.place().items():
+            found.keep(axis, size, unit)
+            found.origin[axis] = origin
     else:
         tag = page.tags.get("ResolutionUnit")
         if tag is not None and int(tag.value) == _CENTIMETRE:
-            found.sizes = {
-                axis: (size * 1e4, "um") for axis, (size, _) in _resolution(page, "cm").items()
-            }
+            for axis, size in _resolution(page).items():
+                found.keep(axis, size * 1e4, "um")
     for shaped in tif.shaped_metadata or ():
         if isinstance(shaped, dict) and "axes" in shaped and "scale" in shaped:
             named = str(shaped["axes"]).replace("S", "")
             for axis, size, unit in zip(named, shaped["scale"], shaped["units"], strict=True):
-                _keep(found.sizes, axis, _size(size, unit))
+                found.keep(axis, size, unit)
             for axis, position in zip(named, shaped.get("translate", ()), strict=False):
                 found.origin[axis] = _number(position) or 0.0
             found.record = shaped.get("gifnet")
     return found
 
 
-def _resolution(page: Any, unit: str | None) -> dict[str, tuple[float, str]]:
-    sizes = {}
-    for axis in "XY":
-        tag = page.tags.get(f"{axis}Resolution")
-        if tag is not None and tag.value[0] and tag.value[1]:
-            sizes[axis] = (tag.value[1] / tag.value[0], unit or "pixel")
-    return sizes
+def _resolution(page: Any) -> dict[str, float]:
+    """Return pixel sizes along X and Y in the file's own unit."""
+    tags = {axis: page.tags.get(f"{axis}Resolution") for axis in "XY"}
+    return {a: tag.value[1] / tag.value[0] for a, tag in tags.items() if tag and all(tag.value)}
 
 
-def _read_geo(geo: Mapping[str, Any], found: _Found) -> None:
-    """Place the image by its model tags, raster type 1 (area) having corners as origin."""
-    scale, tie = geo.get("ModelPixelScale"), geo.get("ModelTiepoint")
-    if scale is None:
-        return
-    geographic = int(geo.get("GTModelTypeGeoKey", 1)) == 2
-    linear = _GEO_UNITS.get(int(geo.get("ProjLinearUnitsGeoKey", 9001)), "pixel")
-    unit = "degree" if geographic else linear
-    for axis, size in (("X", scale[0]), ("Y", scale[1])):
-        _keep(found.sizes, axis, _size(size, unit))
-    if tie is not None and len(tie) >= 6:
-        half = 0.5 if int(geo.get("GTRasterTypeGeoKey", 1)) == 1 else 0.0
-        found.origin = {
-            "X": float(tie[3] + (half - tie[0]) * scale[0]),
-            "Y": float(-tie[4] + (half - tie[1]) * scale[1]),
-        }
-
-
-def ome(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
-    """Return tifffile's OME metadata for the place and the provenance record."""
+def ome(image: Image) -> dict[str, Any]:
+    """Return tifffile's OME metadata for an image's place and record."""
     # OME has no word for a plain sequence of pages; Q stands for any other axis.
-    metadata: dict[str, Any] = {"axes": place.axes.replace("I", "Q")}
-    for axis, size, unit in zip(place.named, place.scale, place.units, strict=True):
-        if axis in "XYZ" and unit != "pixel":
+    metadata: dict[str, Any] = {"axes": image.axes.replace("I", "Q")}
+    for axis, (size, unit, _) in image.place.items():
+        if axis in "XYZ" and (unit != "pixel" or size != 1):
             metadata[f"PhysicalSize{axis}"] = size
             metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
-        elif axis in "XYZ" and size != 1:
-            metadata[f"PhysicalSize{axis}"] = size
-            metadata[f"PhysicalSize{axis}Unit"] = "pixel"
         elif axis == "T" and unit != "pixel":
             metadata["TimeIncrement"] = size
             metadata["TimeIncrementUnit"] = unit.replace("us", "µs")
-    if any(place.translate):
-        metadata["Plane"] = _positions(place)
-    if record is not None:
-        metadata["Description"] = json.dumps({"gifnet": record})
+    if any(image.translate):
+        metadata["Plane"] = _positions(image)
+    if image.record is not None:
+        metadata["Description"] = json.dumps({"gifnet": dict(image.record)})
     return metadata
 
 
-def _positions(place: Place) -> dict[str, list[Any]]:
+def _positions(image: Image) -> dict[str, list[Any]]:
     """Return the stage positions of every plane, the last leading axis running fastest."""
-    leading = [axis for axis in place.named if axis not in "YX"]
-    shape = tuple(place.shape[place.axes.index(axis)] for axis in leading)
+    leading = [axis for axis in image.placed_axes if axis not in "YX"]
+    shape = tuple(image.data.shape[image.axes.index(axis)] for axis in leading)
     planes = list(np.ndindex(shape))
     positions: dict[str, list[Any]] = {}
-    for axis, size, unit, origin in zip(
-        place.named, place.scale, place.units, place.translate, strict=True
-    ):
+    for axis, (size, unit, origin) in image.place.items():
         if axis not in "XYZ":
             continue
         steps = [index[leading.index(axis)] if axis == "Z" else 0 for index in planes]
@@ -272,49 +192,46 @@ def _positions(place: Place) -> dict[str, list[Any]]:
     return positions
 
 
-def imagej_suits(dtype: np.dtype[Any], place: Place) -> bool:
-    """Tell whether ImageJ's dialect keeps this type and this place."""
-    axes = place.axes
+def imagej_suits(image: Image) -> bool:
+    """Return whether ImageJ's dialect keeps the type and the place of an image."""
+    axes, dtype = image.axes, image.data.dtype
     if dtype.name not in _IMAGEJ_TYPES or [a for a in _IMAGEJ_ORDER if a in axes] != list(axes):
         return False
-    if ("S" in axes and dtype != np.uint8) or any(place.translate):
+    if ("S" in axes and dtype != np.uint8) or any(image.translate):
         return False
-    by_axis = dict(zip(place.named, place.units, strict=True))
-    space = {by_axis[axis] for axis in "ZYX" if axis in by_axis}
-    return len(space) == 1 and by_axis.get("T", "s") in ("s", "pixel")
+    units = {axis: unit for axis, (_, unit, _) in image.place.items()}
+    space = {units[axis] for axis in "ZYX" if axis in units}
+    return len(space) == 1 and units.get("T", "s") in ("s", "pixel")
 
 
-def imagej(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
+def imagej(image: Image) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for ImageJ's dialect."""
-    size = dict(zip(place.named, place.scale, strict=True))
-    unit = dict(zip(place.named, place.units, strict=True))
-    metadata: dict[str, Any] = {"axes": place.axes, "unit": unit["X"].replace("um", "micron")}
-    if "Z" in size:
-        metadata["spacing"] = size["Z"]
-    if unit.get("T") == "s":
-        metadata["finterval"] = size["T"]
-    if record is not None:
-        metadata["Info"] = json.dumps({"gifnet": record})
-    return {"metadata": metadata, "resolution": (1 / size["X"], 1 / size["Y"])}
+    place = image.place
+    (width, unit, _), (height, *_) = place["X"], place["Y"]
+    metadata: dict[str, Any] = {"axes": image.axes, "unit": unit.replace("um", "micron")}
+    if "Z" in place:
+        metadata["spacing"] = place["Z"][0]
+    if "T" in place and place["T"][1] == "s":
+        metadata["finterval"] = place["T"][0]
+    if image.record is not None:
+        metadata["Info"] = json.dumps({"gifnet": dict(image.record)})
+    return {"metadata": metadata, "resolution": (1 / width, 1 / height)}
 
 
-def shaped(place: Place, record: dict[str, Any] | None) -> dict[str, Any]:
+def shaped(image: Image) -> dict[str, Any]:
     """Return `tifffile.imwrite` arguments for tifffile's own JSON description."""
     metadata: dict[str, Any] = {
-        "axes": place.axes,
-        "scale": list(place.scale),
-        "units": list(place.units),
+        "axes": image.axes,
+        "scale": list(image.scale),
+        "units": list(image.units),
     }
-    if any(place.translate):
-        metadata["translate"] = list(place.translate)
-    if record is not None:
-        metadata["gifnet"] = record
+    if any(image.translate):
+        metadata["translate"] = list(image.translate)
+    if image.record is not None:
+        metadata["gifnet"] = dict(image.record)
     arguments: dict[str, Any] = {"metadata": metadata}
-    named = place.named
-    metres = [_METRES.get(place.units[named.index(axis)]) for axis in "XY"]
-    if metres[0] and metres[1]:
-        per_cm = [
-            0.01 / (m * place.scale[named.index(a)]) for a, m in zip("XY", metres, strict=True) if m
-        ]
-        arguments.update(resolution=tuple(per_cm), resolutionunit="CENTIMETER")
+    sizes = [size * _METRES.get(unit, 0) for size, unit, _ in map(image.place.__getitem__, "XY")]
+    if all(sizes):
+        per_cm = tuple(0.01 / size for size in sizes)
+        arguments.update(resolution=per_cm, resolutionunit="CENTIMETER")
     return arguments

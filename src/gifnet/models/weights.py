@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +20,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from ..errors import InvalidInputError, WeightsError, WriteError
+from ..errors import InvalidInputError, WeightsError
+from ..io.atomic import write_atomically
 from ..tasks import DEFAULT_MODEL
 from .registry import MODELS, SPECS, model_spec
 from .spec import ModelSpec
@@ -231,25 +230,10 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     # One entry alone: safetensors writes several in random order, and equal weights should
     # have equal hashes.
     data = save(state, {"card": json.dumps(dict(card))})
-    target = Path(path)
-    try:
-        _write_whole(data, target)
-    except OSError as error:
-        raise WriteError(
-            f"Cannot write the weights file {str(target)!r}: {error}. Choose another folder or "
-            "make room."
-        ) from error
+
+    def write(temporary: Path) -> None:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+
+    write_atomically(Path(path), write)
     return hashlib.sha256(data).hexdigest()
-
-
-def _write_whole(data: bytes, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

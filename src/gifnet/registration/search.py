@@ -15,11 +15,12 @@ import numpy as np
 
 from ..errors import InvalidInputError
 from ..geometry.grid import Matrix
+from ..options import MEASURE_CHOICES, REGISTRATION_CHOICES
+from ..validation import require_choice
 from .correlation import Maps, around, best_shift, correlate, refine, shared_information, turn, warp
 from .edges import Mask, Plane, covered, edge_map, halve
-from .transform import KINDS, Transform
+from .transform import Transform
 
-MEASURES = ("edges", "mutual-information")
 #: Planes are halved until their shorter side is below twice this.
 _COARSE_SIDE = 120
 _MAX_PIXELS = 2**21
@@ -143,11 +144,8 @@ def check_registration(kind: str, measure: str) -> None:
     InvalidInputError
         With the known ones.
     """
-    for name, value, known in (("kind", kind, KINDS), ("measure", measure, MEASURES)):
-        if value not in known:
-            raise InvalidInputError(
-                f"The {name} of a registration is {value!r}; choose one of {', '.join(known)}."
-            )
+    require_choice("The kind of a registration", kind, REGISTRATION_CHOICES)
+    require_choice("The measure of a registration", measure, MEASURE_CHOICES)
 
 
 def _finer(matrix: Matrix) -> Matrix:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..geometry.grid import Grid, Matrix
-
-Kind = Literal["none", "translation", "rigid", "affine"]
-KINDS: tuple[Kind, ...] = ("none", "translation", "rigid", "affine")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import csv
 import dataclasses
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import TrainingError
+from ..io.atomic import write_atomically
 from ..models.weights import save_weights
 from .gifnet.losses import ssim
 from .settings import RunSettings, learning_rate_factor
@@ -167,9 +167,7 @@ class Trainer(ABC, Generic[Network, Settings]):
             "seconds": self.seconds,
             "rows": self.rows,
         }
-        temporary = self.checkpoint_path.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint_path)
+        write_atomically(self.checkpoint_path, lambda path: torch.save(state, path))
         with (self.out / "log.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.log_fields, restval="")
             writer.writeheader()

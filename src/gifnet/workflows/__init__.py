@@ -1,0 +1,5 @@
+"""What is made of single fusions: stacks, pansharpening, files and batches of files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from .. import fusion
 from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
-from ..io.files import is_readable
+from ..io.pairs import match_patterns
 from ..options import FuseOptions
 from ..progress import Progress
-from .files import Scratch, channel_axis, open_image, save_result
+from .files import fuse_files
 
 Status = Literal["done", "skipped", "failed"]
 
@@ -77,42 +78,10 @@ def match_pairs(
     InvalidInputError
         If a pattern cannot be used, one name has several files, or nothing matches.
     """
-    names = [_named(Path(pattern)) for pattern in (first, second)]
-    common = sorted(set(names[0]) & set(names[1]))
-    if not common:
-        raise InvalidInputError(
-            f"No name is common to {str(first)!r} ({len(names[0])} images) and {str(second)!r} "
-            f"({len(names[1])} images). Put a * where the names of a pair agree."
-        )
-    folder = Path(output)
     return [
-        BatchItem(name, names[0][name], names[1][name], folder / f"{name}{suffix}")
-        for name in common
+        BatchItem(name, *files, Path(output) / f"{name}{suffix}")
+        for name, files in match_patterns(Path(first), Path(second)).items()
     ]
-
-
-def _named(pattern: Path) -> dict[str, Path]:
-    """Return files by what stands for the star."""
-    if pattern.is_dir():
-        pattern = pattern / "*"
-    if pattern.name.count("*") != 1 or not pattern.parent.is_dir():
-        raise InvalidInputError(
-            f"{str(pattern)!r} is neither a folder nor a path in a folder with one * in its file "
-            "name, such as scans/*_pet.tif."
-        )
-    head, tail = pattern.name.split("*")
-    found: dict[str, Path] = {}
-    for path in sorted(pattern.parent.glob(pattern.name)):
-        if not (path.is_file() and is_readable(path)) or path.name.startswith("."):
-            continue
-        name = path.name[len(head) : len(path.name) - len(tail)] if tail else path.stem[len(head) :]
-        if name in found:
-            raise InvalidInputError(
-                f"{found[name].name!r} and {path.name!r} both stand for {name!r}; name the suffix "
-                "in the pattern."
-            )
-        found[name] = path
-    return found
 
 
 def run_batch(
@@ -178,22 +147,20 @@ def _fused(
         return BatchResult(item, "skipped", "the result exists")
     began = time.perf_counter()
     try:
-        _fuse_files(item, fuser, progress)
+        fuse_files(
+            item.first,
+            item.second,
+            item.output,
+            overwrite=overwrite,
+            fuser=fuser,
+            bar=lambda name: nullcontext(progress),
+        )
     except Cancelled:
         raise
     except (GifnetError, MemoryError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         return BatchResult(item, "failed", message, time.perf_counter() - began)
     return BatchResult(item, "done", "", time.perf_counter() - began)
-
-
-def _fuse_files(item: BatchItem, fuser: fusion.Fuser, progress: Progress) -> None:
-    images = [open_image(path) for path in (item.first, item.second)]
-    fuser = fuser.with_options(channel_axis=channel_axis(images, fuser.options))
-    with Scratch(item.output) as scratch:
-        first, second = (image.data for image in images)
-        done = fuser.run(first, second, out=scratch.array, progress=progress)
-        save_result(item.output, done.image, images, done.record)
 
 
 def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:

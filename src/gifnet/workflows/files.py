@@ -1,168 +1,342 @@
-"""Files in, one file out: what the commands and batches have in common.
+"""Files in, files out: what the commands and batches do between arguments and results.
 
 Large files are never in memory as a whole: sources are read by parts where their format
-allows it, and a large result is put together in a scratch file beside its own.
+allows it, and a large result is put together in a scratch file in its own folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
-import tempfile
-from collections.abc import Mapping, Sequence
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import fusion
 from ..errors import InvalidInputError, WriteError
-from ..io.files import ImageFile, read_images, write_image
+from ..geometry import Grid
+from ..io.atomic import require_free
+from ..io.files import read_image, write_geotiff, write_image
+from ..io.formats import output_format
+from ..io.geotiff import Georeference
+from ..io.image import Image
 from ..io.nodata import put_nodata
-from ..io.ome_zarr import SUFFIX, is_ngff, read_ngff, write_ngff
 from ..options import FuseOptions
+from ..progress import Progress
+from ..provenance import versions
+from .align import register_image, warn_of_misalignment
+from .pansharpen import pansharpen
+from .scratch import Scratch
+from .stack import StackFuser
 
-#: Results above this size are put together on disk.
-SCRATCH_BYTES = 256 * 2**20
+#: Shows the progress of a part of the work, of which it takes the name.
+Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
+#: Takes lines for a person who watches.
+Note: TypeAlias = Callable[[str], object]
 
 
-def open_image(path: str | Path) -> ImageFile:
-    """Return the one image of a file, or of an OME-Zarr folder.
+def no_bar(name: str) -> AbstractContextManager[None]:
+    """Show no progress."""
+    return nullcontext()
+
+
+def fuse_files(
+    first: Path,
+    second: Path,
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    mask: Path | None = None,
+    registration: str = "none",
+    measure: str = "edges",
+    overwrite: bool = False,
+    fuser: fusion.Fuser | None = None,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Fuse two files into one.
 
     Parameters
     ----------
-    path : path
-        What `gifnet.io.files.read_images` reads, or a folder that ends in .zarr, whose finest level
-        is read by parts when it is used.
+    first, second : Path
+        Image files, or OME-Zarr folders, of one image each.
+    output : Path
+        The result, on the first source's grid, with its nodata value and the record.
+    options : FuseOptions, optional
+        Files tell where colour channels are unless `channel_axis` is given.
+    mask : Path, optional
+        Where to write the first source's share of every pixel, of 8 bits in pictures.
+    registration, measure : str
+        Register the second source to the first one before; see `gifnet.register`.
+    overwrite : bool
+        Replace files that exist.
+    fuser : Fuser, optional
+        A network that is loaded already, whose options count instead of `options`.
+    bar, note : callable, optional
+        For a person who watches. With `note`, misaligned sources are warned of.
 
     Raises
     ------
-    ReadError
-        If it cannot be read.
-    InvalidInputError
-        If it holds several images.
+    GifnetError
+        If a file cannot be read, fused or written. No file is left half-written.
     """
-    path = Path(path)
-    if path.suffix.lower() == SUFFIX or (path.is_dir() and is_ngff(path)):
-        return _open_stored(path)
-    images = read_images(path)
-    if len(images) > 1:
-        shapes = ", ".join(f"{image.name} {image.data.shape}" for image in images)
-        raise InvalidInputError(
-            f"{str(path)!r} holds {len(images)} images ({shapes}); save the one to use in a file "
-            "of its own."
-        )
-    return images[0]
+    options = _options(options, fuser)
+    _require_outputs(output, mask, overwrite)
+    images = [read_image(first), read_image(second)]
+    _require_formats(output, mask, images, options.chroma)
+    began = time.perf_counter()
+    extra: dict[str, Any] = {"operation": "fuse"}
+    if registration != "none":
+        with bar("registering") as progress:
+            images[1], extra["registration"], text = register_image(
+                images[1], images[0], registration, measure, progress
+            )
+        if note:
+            note(text)
+    elif note:
+        warn_of_misalignment(images, note)
+    with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
+        with bar("fusing") as progress:
+            done = used.run(
+                *(image.data for image in images),
+                want_share=mask is not None,
+                out=(scratch.array, scratch.array),
+                progress=progress,
+            )
+        record = {**done.record, **extra}
+        save_result(output, done.image, images, record)
+        if mask is not None:
+            save_result(mask, _fit_to_format(done.share, mask), images, record)
+        _report(note, output, f"{used.model} on {used.device}", began)
 
 
-def _open_stored(path: Path) -> ImageFile:
-    stored = read_ngff(path)
-    data, axes = stored.levels[0], stored.axes
-    if "S" in axes[:-1]:
-        import dask.array as da
-
-        data = da.moveaxis(da.from_array(data), axes.index("S"), -1)
-        axes = axes.replace("S", "") + "S"
-    return ImageFile(
-        stored.name,
-        data,
-        axes,
-        stored.scale,
-        stored.units,
-        stored.translate,
-        stored.channel_names,
-        stored.metadata,
-    )
-
-
-class Scratch:
-    """Makes arrays for results: in memory if they are small, in deleted files otherwise.
-
-    Parameters
-    ----------
-    beside : Path
-        The file that the result goes to; its folder has to have room for it twice.
-    """
-
-    def __init__(self, beside: str | Path):
-        self._folder = Path(beside).absolute().parent
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self) -> Scratch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-
-    def array(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Return an array to write into, valid until the scratch is left.
-
-        Raises
-        ------
-        WriteError
-            If there is no room for it.
-        """
-        dtype = np.dtype(dtype)
-        if math.prod(shape) * dtype.itemsize <= SCRATCH_BYTES:
-            return np.empty(shape, dtype)
-        try:
-            # Without a name: nothing is left behind, whatever happens.
-            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-            self._stack.callback(file.close)
-            return np.memmap(file, dtype, "w+", shape=shape)
-        except OSError as error:
-            raise WriteError(
-                f"There is no room for the result in {str(self._folder)!r}: {error.strerror}. "
-                "Write to another folder."
-            ) from error
-
-
-def channel_axis(images: Sequence[ImageFile], options: FuseOptions) -> Any:
-    """Return the option of this name: files tell where their colour channels are."""
-    if options.channel_axis != "auto":
-        return options.channel_axis
-    return -1 if any(image.channel_axis is not None for image in images) else None
-
-
-def save_result(
-    path: str | Path, data: Any, images: Sequence[ImageFile], record: Mapping[str, Any]
+def enhance_file(
+    image: Path,
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    overwrite: bool = False,
+    bar: Bar = no_bar,
+    note: Note | None = None,
 ) -> None:
-    """Write a result on the first source's grid, with the record of how it came about.
+    """Enhance the image of a file; parameters and errors are those of `fuse_files`."""
+    options = _options(options)
+    _require_outputs(output, None, overwrite)
+    images = [read_image(image)]
+    _require_formats(output, None, images, options.chroma)
+    began = time.perf_counter()
+    with _fusing(options, None, images) as used, Scratch(output) as scratch:
+        with bar("enhancing") as progress:
+            done = used.run_enhancement(images[0].data, out=scratch.array, progress=progress)
+        save_result(output, done.image, images, {**done.record, "operation": "enhance"})
+        _report(note, output, f"{used.model} on {used.device}", began)
 
-    Where it lacks data it gets the first source's nodata value, if that has one; OME-Zarr keeps
-    NaN.
+
+def stack_files(
+    slices: Sequence[Path],
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    depth: Path | None = None,
+    align: str = "none",
+    reference: int | None = None,
+    overwrite: bool = False,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Fuse the slices of a focus stack or exposure bracket into one file.
+
+    They are files of one plane each, or one file with a further axis. `depth` gets the number of
+    the slice that each pixel is taken from. Other parameters are those of `gifnet.fuse_stack`
+    and, like the errors, of `fuse_files`.
+    """
+    options = _options(options)
+    _require_outputs(output, depth, overwrite)
+    images = [read_image(path) for path in slices]
+    single = len(images) == 1
+    if single and len(images[0].placed_axes) != 3:
+        raise InvalidInputError(
+            f"{str(slices[0])!r} has axes {images[0].axes}, not one of slices; give a file with a "
+            "Z axis, or several files."
+        )
+    if not single and any(len(image.placed_axes) != 2 for image in images):
+        raise InvalidInputError("Several files are given, and not all of them hold one plane.")
+    planes = [images[0].without_axis(images[0].axes[0])] if single else images
+    _require_formats(output, None, planes, "auto")
+    axis = -1 if images[0].channel_axis is not None else None
+    began = time.perf_counter()
+    with fusion.Fuser(options, channel_axis=axis) as fuser:
+        with bar("fusing") as progress:
+            fused = StackFuser(fuser).fuse(
+                images[0].data if single else [image.data for image in images],
+                align=align,
+                reference=reference,
+                progress=progress,
+            )
+        computed = f"{fuser.model} on {fuser.device}"
+    record = {**fused.provenance, "sources": [image.name for image in images]}
+    save_result(output, fused.image, planes, record)
+    if depth is not None:
+        save_result(depth, fused.depth, planes, record)
+    _report(note, output, computed, began)
+
+
+def pansharpen_files(
+    pan: Path,
+    ms: Path,
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    method: str = "gifnet",
+    match_histograms: bool = True,
+    overwrite: bool = False,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Sharpen the bands of one file with the panchromatic image of another, into a TIFF.
+
+    GeoTIFFs of one reference system are placed by their tags; other files cover the same area.
+    Other parameters are those of `gifnet.pansharpen` and, like the errors, of `fuse_files`.
+    """
+    options = dataclasses.replace(_options(options), task="pansharpen")
+    _require_outputs(output, None, overwrite)
+    if output.suffix.lower() not in (".tif", ".tiff"):
+        raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
+    images = [read_image(pan), read_image(ms)]
+    plane, bands = images[0].data, images[1].data
+    plane = plane.squeeze() if hasattr(plane, "squeeze") else plane  # zarr has none
+    if plane.ndim != 2:
+        raise InvalidInputError(f"{str(pan)!r} has axes {images[0].axes}; give one grey plane.")
+    if bands.ndim not in (2, 3):
+        raise InvalidInputError(f"{str(ms)!r} has axes {images[1].axes}; give planes of bands.")
+    band_axis = 2 if bands.ndim == 3 and images[1].channel_axis is not None else 0
+    places = [image.georeference or Georeference(None) for image in images]
+    coarse = bands.shape[:2] if band_axis == 2 else bands.shape[-2:]
+    grids = _common_grids(places, plane.shape, coarse)
+    began = time.perf_counter()
+    with Scratch(output) as scratch:
+        with bar("sharpening") as progress:
+            result = pansharpen(
+                plane,
+                bands,
+                method=method,
+                band_axis=band_axis,
+                pan_grid=grids[0],
+                ms_grid=grids[1],
+                match_histograms=match_histograms,
+                progress=progress,
+                scratch=scratch.array,
+                options=options,
+            )
+        record: dict[str, Any] = {
+            "operation": "pansharpen",
+            "sources": [image.name for image in images],
+            "method": method,
+            "versions": versions(),
+        }
+        if method == "gifnet":
+            record |= {"options": options.to_dict(), "match_histograms": match_histograms}
+        # The names of the bands are those of MS, their place is that of PAN.
+        place = dataclasses.replace(places[0], tags={**places[0].tags, **places[1].tags})
+        if grids[0] is None and places[1].system != places[0].system:
+            place = dataclasses.replace(place, matrix=None)
+        layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
+        values = [image.nodata for image in images[::-1] if image.nodata is not None]
+        layers, nodata = put_nodata(layers, values[0] if values else None)
+        write_geotiff(output, layers, place, record, nodata)
+    _report(note, output, method, began)
+
+
+def _common_grids(
+    places: Sequence[Georeference], sharp: tuple[int, int], coarse: tuple[int, int]
+) -> tuple[Grid | None, Grid | None]:
+    """Return both grids if both files have them in one reference system, else none."""
+    systems = [place.system for place in places]
+    grids = places[0].grid(sharp), places[1].grid(coarse)
+    placed = systems[0] is not None and systems[0] == systems[1] and None not in grids
+    return grids if placed else (None, None)
+
+
+def _options(options: FuseOptions | None, fuser: fusion.Fuser | None = None) -> FuseOptions:
+    return fuser.options if fuser else options or FuseOptions()
+
+
+@contextlib.contextmanager
+def _fusing(
+    options: FuseOptions, fuser: fusion.Fuser | None, images: Sequence[Image]
+) -> Iterator[fusion.Fuser]:
+    """Lend a fuser whose options say where the files have their colour channels."""
+    axis = options.channel_axis
+    if axis == "auto":
+        axis = -1 if any(image.channel_axis is not None for image in images) else None
+    with contextlib.ExitStack() as stack:
+        owner = fuser or stack.enter_context(fusion.Fuser(options))
+        yield owner.with_options(channel_axis=axis)
+
+
+def _report(note: Note | None, output: Path, computed: str, began: float) -> None:
+    if note:
+        note(f"{output}: {computed}, {time.perf_counter() - began:.1f} s")
+
+
+def _require_outputs(output: Path, extra: Path | None, overwrite: bool) -> None:
+    """Refuse results of one name, files that exist, and unknown formats, before the work."""
+    if extra is not None and extra.resolve() == output.resolve():
+        raise WriteError(f"The result and the mask are both {str(output)!r}; name them apart.")
+    for path in (output, extra):
+        if path is not None:
+            require_free(path, overwrite)
+            output_format(path)
+
+
+def _require_formats(output: Path, mask: Path | None, images: Sequence[Image], chroma: str) -> None:
+    """Refuse formats that could not hold the results, before the work."""
+    axes = max((image.placed_axes for image in images), key=len)
+    coloured = [image for image in images if image.channel_axis is not None and chroma != "none"]
+    samples = max((image.samples for image in coloured), default=1)
+    kind = images[0].data.dtype
+    output_format(output).require(output, kind, f"{axes}S" if coloured else axes, samples)
+    if mask is not None:
+        output_format(mask).require(mask, np.dtype(np.uint8), axes, 1)
+
+
+def _fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[Any]:
+    """Return a mask as it is for formats of any type, as 8-bit values for the others."""
+    if output_format(path).pixels is None:
+        return share
+    return (share * 255).round().astype(np.uint8)
+
+
+def save_result(path: Path, data: Any, images: Sequence[Image], record: Mapping[str, Any]) -> None:
+    """Write a result on the first source's grid, with its record.
+
+    Missing pixels get the first source's nodata value, if that has one; OME-Zarr keeps NaN.
 
     Raises
     ------
     WriteError
         If the format cannot hold it, or the file cannot be written.
     """
-    grids = [(i.axes.replace("S", ""), i.scale, i.units, i.translate) for i in images]
     # A plane fused with a stack gives a stack.
-    rank = max(len(grid[0]) for grid in grids)
-    grids = [grid for grid in grids if len(grid[0]) == rank]
-    # The sources share one grid: where the first knows no pixel size, the second's holds.
-    known = (grid for grid in grids if set(grid[2]) != {"pixel"})
-    axes, scale, units, translate = next(known, grids[0])
-    if data.ndim > rank:
-        axes += "S"
-    stored = Path(path).suffix.lower() == SUFFIX
-    nodata = None if stored and data.dtype.kind == "f" else images[0].nodata
-    data, nodata = put_nodata(data, nodata)
-    arguments: dict[str, Any] = {
-        "axes": axes,
-        "scale": scale,
-        "units": units,
-        "translate": translate or None,
-        "description": {"sources": [image.name for image in images], **record},
-    }
-    if stored:
-        write_ngff(path, data, **arguments)
-    else:
-        write_image(path, data, **arguments, nodata=nodata)
+    rank = max(len(image.placed_axes) for image in images)
+    full = [image for image in images if len(image.placed_axes) == rank]
+    # The sources share one grid: where the first has no pixel size, the second's holds.
+    placed = (image for image in full if set(image.units) != {"pixel"})
+    like = next(placed, full[0])
+    lossless = not output_format(path).nodata and data.dtype.kind == "f"
+    data, nodata = put_nodata(data, None if lossless else images[0].nodata)
+    result = Image(
+        data,
+        like.placed_axes + "S" * (data.ndim > rank),
+        like.scale,
+        like.units,
+        like.translate,
+        record={"sources": [image.name for image in images], **record},
+        nodata=nodata,
+    )
+    write_image(path, result)

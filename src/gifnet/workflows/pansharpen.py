@@ -29,11 +29,11 @@ from ..imaging.ranges import (
     to_type,
 )
 from ..imaging.source import as_array
-from ..options import FuseOptions
+from ..options import PANSHARPEN_CHOICES, FuseOptions
 from ..progress import Progress, Reporter
+from ..validation import require_choice
 from .component_substitution import Statistics, brovey, gram_schmidt
 
-METHODS = ("gifnet", "brovey", "gram-schmidt")
 _CLASSICAL = {"brovey": brovey, "gram-schmidt": gram_schmidt}
 #: Standard deviation in pixels of the 3 x 3 Gaussian that separates base and detail.
 _SIGMA = 0.5
@@ -115,8 +115,7 @@ def pansharpen(
     3 x 3 Gaussian of the result with sigma 0.5, and detail = result - base. The band is detail +
     base with the histogram of the resampled band.
     """
-    if method not in METHODS:
-        raise InvalidInputError(f"method is {method!r}; choose one of {', '.join(METHODS)}.")
+    require_choice("method", method, PANSHARPEN_CHOICES)
     if overrides and (fuser is not None or method in _CLASSICAL):
         whose = f"{method!r} has no options" if fuser is None else "The fuser has its own options"
         raise InvalidInputError(

@@ -10,9 +10,8 @@ import pytest
 import tifffile
 
 from gifnet.errors import ReadError
-from gifnet.io.files import write_image
+from gifnet.io import find_pair, write_image
 from napari_gifnet import fuse_layers
-from napari_gifnet.io.pair_folder import find_pair
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.layers.sampling import sample_plane
 from napari_gifnet.layers.snapshot import snapshot
@@ -68,7 +67,7 @@ def test_nodata_pixels_are_missing(
         path, data, photometric="minisblack", metadata={"axes": "CYX"}, extratags=[tag]
     )
     if large:
-        monkeypatch.setattr("gifnet.io.files.MEMORY_MAP_BYTES", 0)
+        monkeypatch.setattr("gifnet.io.tiff.MEMORY_MAP_BYTES", 0)
     layers = viewer.open(path, plugin="napari-gifnet")
     assert len(layers) == 2
     shown = snapshot(layers[0])
@@ -172,7 +171,7 @@ def test_damaged_file_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_bands_of_a_geotiff_keep_their_names(viewer: Any, tmp_path: Path) -> None:
-    from gifnet.io.geotiff import Georeference, write_geotiff
+    from gifnet.io import Georeference, write_geotiff
 
     items = "".join(
         f'<Item name="DESCRIPTION" sample="{index}" role="description">{name}</Item>'

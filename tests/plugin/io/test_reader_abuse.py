@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari.layers import Layer
 
 from gifnet.errors import GifnetError
-from gifnet.io.files import write_image
+from gifnet.io import write_image
 from napari_gifnet.io.reader import get_reader
 
 pytest.importorskip("zarr")

@@ -11,8 +11,7 @@ import tifffile
 from napari.layers import Image
 
 from gifnet.errors import ReadError, WriteError
-from gifnet.io.files import read_images, write_image
-from gifnet.io.ome_zarr import read_ngff, write_ngff
+from gifnet.io import read_images, read_ngff, write_image, write_ngff
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.io.writer import axis_letters, write_tiff, write_zarr
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gifnet import fuse
-from gifnet.io.files import read_images, write_image
+from gifnet.io import read_images, write_image
 from tests.helpers.widgets import dock
 
 

@@ -12,7 +12,7 @@ from napari.layers import Image
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from gifnet.errors import InvalidInputError
-from gifnet.io.files import read_images
+from gifnet.io import read_images
 from napari_gifnet import fuse_layers, rerun
 from napari_gifnet.jobs.registration import find, misalignment_warning, moved, world_correction
 from napari_gifnet.layers.snapshot import snapshot

@@ -190,7 +190,7 @@ def test_cancel(viewer: Any, stack_widget: Any, fake_fuser: Any, qtbot: Any) -> 
 
 def test_the_dev_stack(shared_dir: Path, random_weights: Path) -> None:
     """Aligned slices of a real stack, thinned out: shape, type, and transforms in the record."""
-    from gifnet.io.files import read_images
+    from gifnet.io import read_images
 
     folder = shared_dir / "data" / "dev" / "focus_stack"
     if not folder.is_dir():

@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import TrainingError
+from ...errors import GifnetError, ReadError, TrainingError
 from ...imaging.colour import luminance
+from ...io.files import read_image as read_file
+from ...io.pairs import folders_below, match_folders
 from ..gifnet.config import TrainingConfig
 from .depth import DepthSource, Plane, make_depth_source
 from .synthesis import exposure_pair, multi_focus_pair, soften, vary_modality
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MULTI_MODAL = ("infrared", "visible")
 MULTI_FOCUS = ("near", "far", "all_in_focus")
 
@@ -49,40 +50,25 @@ def find_scenes(folder: str | Path, roles: Sequence[str]) -> list[Scene]:
     TrainingError
         If a set has scenes that lack one of the roles' files.
     """
-    scenes: list[Scene] = []
     root = Path(folder)
     if not root.is_dir():
         raise TrainingError(f"The data folder {str(folder)!r} does not exist.")
-    candidates = [root, *sorted(p for p in root.rglob("*") if p.is_dir())]
-    for base in candidates:
-        if not all((base / role).is_dir() for role in roles):
-            continue
-        files = [
-            {p.stem: p for p in (base / role).iterdir() if p.suffix.lower() in SUFFIXES}
-            for role in roles
+    sets = [base for base in folders_below(root) if all((base / r).is_dir() for r in roles)]
+    try:
+        return [
+            Scene(*s, base) for base in sets for s in match_folders(base, roles, "scenes").items()
         ]
-        names = set().union(*files)
-        for role, found in zip(roles, files, strict=True):
-            if missing := sorted(names - set(found)):
-                raise TrainingError(
-                    f"{str(base / role)!r} has no image for {len(missing)} scenes of its set "
-                    f"(first: {missing[0]!r}); remove their other files or add it."
-                )
-        scenes += [
-            Scene(name, tuple(found[name] for found in files), base) for name in sorted(names)
-        ]
-    return scenes
+    except ReadError as error:
+        raise TrainingError(str(error)) from error
 
 
 @lru_cache(maxsize=8192)
 def read_image(path: Path) -> np.ndarray:
     """Return a file's uint8 (H, W) or (H, W, 3), kept in memory: training sets are small."""
-    from skimage.io import imread
-
     try:
-        image = np.asarray(imread(path))
-    except Exception as error:
-        raise TrainingError(f"Cannot read the training image {str(path)!r}: {error}") from error
+        image = np.array(read_file(path).data)
+    except GifnetError as error:
+        raise TrainingError(f"The training image cannot be used: {error}") from error
     if image.dtype != np.uint8:
         raise TrainingError(
             f"The training image {str(path)!r} is {image.dtype}; training takes 8-bit images."

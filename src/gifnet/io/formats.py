@@ -1,0 +1,213 @@
+"""The image formats, in one table: what they are called, what they hold, who reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ReadError, WriteError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .image import Image
+
+#: The end of messages about images that a format does not hold.
+TIFF_HINT = ".tif takes every kind of image."
+_COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+_BITS = {"uint8": 8, "uint16": 16}
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of image file.
+
+    Attributes
+    ----------
+    name : str
+    suffixes : tuple of str
+        Of the files that are read.
+    reader : str
+        "module:function" in this package, from a path to a list of `Image`.
+    writer : str
+        "module:function", which writes to a path, through `write_atomically`, an `Image`; empty
+        if the format is only read.
+    written : tuple of str
+        The suffixes that are written, the usual one first.
+    pixels : mapping or None
+        The types that are held by number of samples (1 grey, 3 RGB, 4 RGBA), of single planes
+        alone. None for any type, any axes.
+    place : bool
+        Whether pixel sizes, units and positions are kept; the plugin reads such formats.
+    nodata : bool
+        Whether the value of missing pixels is kept.
+    folder : bool
+        Whether an image is a folder.
+    package : str
+        The optional package that is needed, which is also the name of our extra.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    reader: str
+    writer: str = ""
+    written: tuple[str, ...] = ()
+    pixels: Mapping[int, tuple[str, ...]] | None = None
+    place: bool = False
+    nodata: bool = False
+    folder: bool = False
+    package: str = ""
+
+    def read(self, path: Path) -> list[Image]:
+        """Return the images of a file.
+
+        Raises
+        ------
+        ReadError
+            If the file is missing, empty or damaged, or a package is missing.
+        """
+        kind = "folder" if self.folder else "file"
+        if not (path.is_dir() if self.folder else path.is_file()):
+            raise ReadError(f"There is no {kind} {path}.")
+        self.require_package(f"Reading {path}", ReadError)
+        try:
+            images: list[Image] = _load(self.reader)(path)
+        except ReadError:
+            raise
+        # Decoders report damage with exceptions of many unrelated types.
+        except Exception as error:
+            raise ReadError(f"Cannot read {path}: {_reason(error, kind)}") from error
+        if not images or any(0 in image.data.shape for image in images):
+            raise ReadError(f"{path} holds no image.")
+        return images
+
+    def write(self, path: Path, image: Image) -> None:
+        """Write an image, under its name only when the file is complete.
+
+        Raises
+        ------
+        WriteError
+            If the format does not hold the image, or the file cannot be written.
+        """
+        self.require_package(f"Writing {path}", WriteError)
+        self.require(path, image.data.dtype, image.axes, image.samples)
+        _load(self.writer)(path, image)
+
+    def require_package(self, what: str, error: type[ReadError | WriteError]) -> None:
+        """Refuse to read or write while an optional package is missing."""
+        if self.package and find_spec(self.package) is None:
+            raise error(
+                f"{what} needs {self.package}; install it with: pip install "
+                f"'napari-gifnet[{self.package}]'."
+            )
+
+    def require(self, path: str | Path, dtype: np.dtype[Any], axes: str, samples: int) -> None:
+        """Refuse an image that the format cannot hold.
+
+        Raises
+        ------
+        WriteError
+            Naming the file, the image and what the format holds.
+        """
+        if self.pixels is None:
+            return
+        if axes not in ("YX", "YXS") or dtype.name not in self.pixels.get(samples, ()):
+            raise WriteError(
+                f"Cannot write {axes} data of type {dtype} with {samples} channel(s) as {path}: "
+                f"the format takes {self._pixels_in_words()}. Use a name ending in .tif."
+            )
+
+    def _pixels_in_words(self) -> str:
+        held = self.pixels or {}
+        kinds = []
+        for dtype, bits in _BITS.items():
+            if colours := [_COLOURS[count] for count, types in held.items() if dtype in types]:
+                kinds.append(f"{bits}-bit {in_words(colours)}")
+        return ", or ".join(kinds)
+
+
+OME_ZARR = Format(
+    "OME-Zarr", (".zarr", ".ome.zarr"), "ome_zarr:read_zarr",
+    "ome_zarr:write_zarr", (".zarr", ".ome.zarr"), place=True, folder=True, package="zarr",
+)  # fmt: skip
+FORMATS = (
+    Format(
+        "TIFF", (".tif", ".tiff", ".btf"), "tiff:read_tiff",
+        "tiff:write_tiff", (".tif", ".tiff"), place=True, nodata=True,
+    ),
+    Format(
+        "OME-TIFF", (".ome.tif", ".ome.tiff"), "tiff:read_tiff",
+        "tiff:write_tiff", (".ome.tif", ".ome.tiff"), place=True, nodata=True,
+    ),
+    OME_ZARR,
+    Format(
+        "PNG", (".png",), "pictures:read_picture",
+        "pictures:write_png", (".png",), {1: ("uint8", "uint16"), 3: ("uint8",), 4: ("uint8",)},
+    ),
+    Format(
+        "JPEG", (".jpg", ".jpeg"), "pictures:read_picture",
+        "pictures:write_jpeg", (".jpg", ".jpeg"), {1: ("uint8",), 3: ("uint8",)},
+    ),
+    Format("BMP", (".bmp",), "pictures:read_picture"),
+)  # fmt: skip
+
+
+def _reason(error: Exception, kind: str) -> str:
+    text = str(error) or type(error).__name__
+    if "decompression bomb" in text:
+        return "the picture has more pixels than are read from such files; save it as TIFF"
+    return f"{text} (the {kind} may be damaged or cut short)"
+
+
+def _load(name: str) -> Callable[..., Any]:
+    """Return a function by "module:function", imported when it is needed."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f".{module}", __package__), function)
+    return found
+
+
+def in_words(names: list[str] | tuple[str, ...], last: str = "or") -> str:
+    """Return names as an enumeration: "a, b or c"."""
+    *first, final = names
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
+#: All formats that are read, for help texts.
+NAMES = in_words([each.name for each in FORMATS])
+#: All suffixes that are read.
+READABLE = tuple(dict.fromkeys(suffix for each in FORMATS for suffix in each.suffixes))
+#: All suffixes that are written.
+WRITABLE = tuple(suffix for each in FORMATS for suffix in each.written)
+#: The usual suffix of every format that is written, for choices.
+RESULT_SUFFIXES = tuple(each.written[0] for each in FORMATS if each.written)
+
+
+def find_format(path: str | Path) -> Format | None:
+    """Return the format of a file by its name, None if it is none of `FORMATS`."""
+    name = Path(path).name.lower()
+    fits = [(len(s), each) for each in FORMATS for s in each.suffixes if name.endswith(s)]
+    return max(fits, key=lambda fit: fit[0])[1] if fits else None
+
+
+def is_readable(path: str | Path) -> bool:
+    """Return whether `read_images` reads files of this name."""
+    return find_format(path) is not None
+
+
+def output_format(path: str | Path) -> Format:
+    """Return the format of a file to write.
+
+    Raises
+    ------
+    WriteError
+        If no format that is written has this suffix, or a package is missing.
+    """
+    found = find_format(path)
+    if found is None or not str(path).lower().endswith(found.written or "/"):
+        raise WriteError(f"{str(path)!r} needs a name ending in {', '.join(WRITABLE)}.")
+    found.require_package(f"Writing {str(path)!r}", WriteError)
+    return found

@@ -1,0 +1,138 @@
+"""Images with their place in the world: what every reader returns and every writer takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InvalidInputError
+from ..geometry import Grid
+from .geotiff import Georeference
+from .nodata import NoData
+from .units import unit_name
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """The pixels of an image, and what its file says about them.
+
+    Attributes
+    ----------
+    data : array
+        The pixels: NumPy, memory maps for large TIFF files, zarr or dask for OME-Zarr. Where a
+        TIFF file has GDAL's nodata value, missing pixels are NaN in floats and masked in integers,
+        and large files with such a value are dask.
+    axes : str
+        tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS". S, the samples of
+        RGB or RGBA, is always last.
+    scale : tuple of float
+        Pixel sizes, one per axis except S; 1.0 where unknown.
+    units : tuple of str
+        Units of `scale` such as "um" or "s"; "pixel" where unknown.
+    translate : tuple of float
+        World position of the first pixel's centre, one per axis except S, in `units`. The
+        northing of a GeoTIFF is negated, so that rows run downwards.
+    name : str
+        The file's stem, with the image's own name where the file holds several.
+    channel_names : tuple of str
+        Names along axis C, empty if there are none.
+    record : mapping or None
+        The provenance record, as JSON values.
+    nodata : number or None
+        The value of missing pixels in the file.
+    coarser : tuple of array
+        The further levels of a pyramid, each half the size of the one before.
+    georeference : Georeference or None
+        The tags of a GeoTIFF.
+
+    Raises
+    ------
+    InvalidInputError
+        If axes, place and data do not fit together.
+    """
+
+    data: Any
+    axes: str
+    scale: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    translate: tuple[float, ...] = ()
+    name: str = ""
+    channel_names: tuple[str, ...] = ()
+    record: Mapping[str, Any] | None = None
+    nodata: NoData | None = None
+    coarser: tuple[Any, ...] = ()
+    georeference: Georeference | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.axes) != self.data.ndim:
+            raise InvalidInputError(
+                f"axes {self.axes!r} do not fit data of shape {self.data.shape}."
+            )
+        count = len(self.placed_axes)
+        scale = tuple(map(float, self.scale)) or (1.0,) * count
+        units = tuple(map(unit_name, self.units)) or ("pixel",) * count
+        translate = tuple(map(float, self.translate)) or (0.0,) * count
+        if {len(scale), len(units), len(translate)} != {count}:
+            raise InvalidInputError(
+                f"scale {self.scale}, units {self.units} and translate {self.translate} need "
+                f"{count} values for axes {self.axes!r}."
+            )
+        self.__dict__.update(scale=scale, units=units, translate=translate)
+
+    @property
+    def placed_axes(self) -> str:
+        """The axes that have a scale, unit and origin: all except S."""
+        return self.axes.replace("S", "")
+
+    @property
+    def place(self) -> dict[str, tuple[float, str, float]]:
+        """Pixel size, unit and origin by axis."""
+        values = zip(self.scale, self.units, self.translate, strict=True)
+        return dict(zip(self.placed_axes, values, strict=True))
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The index of the RGB(A) axis, or None for grey images."""
+        return self.axes.index("S") if "S" in self.axes else None
+
+    @property
+    def samples(self) -> int:
+        """The number of RGB(A) samples, 1 for grey images."""
+        return int(self.data.shape[-1]) if "S" in self.axes else 1
+
+    @property
+    def levels(self) -> tuple[Any, ...]:
+        """The levels of the pyramid, the finest first."""
+        return (self.data, *self.coarser)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The provenance record under "gifnet", if there is one."""
+        return {} if self.record is None else {"gifnet": self.record}
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the planes, over the last two axes except S."""
+        shape = [self.data.shape[self.axes.index(axis)] for axis in self.placed_axes[-2:]]
+        return Grid.from_parts(shape, scale=self.scale[-2:], translate=self.translate[-2:])
+
+    def without_axis(self, axis: str) -> Image:
+        """Return the first of the images along an axis."""
+        place = self.placed_axes.index(axis)
+        first = (slice(None),) * self.axes.index(axis) + (0,)
+
+        def rest(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return values[:place] + values[place + 1 :]
+
+        return dataclasses.replace(
+            self,
+            data=self.data[first],
+            axes=self.axes.replace(axis, ""),
+            scale=rest(self.scale),
+            units=rest(self.units),
+            translate=rest(self.translate),
+            channel_names=() if axis == "C" else self.channel_names,
+            coarser=(),
+        )
