@@ -27,8 +27,7 @@ from gifnet.progress import Progress
 from gifnet.training.gifnet.config import TrainingConfig
 from gifnet.training.gifnet.trainer import train_gifnet
 
-from .runs import OnStep, fuse_bytes, progress_callback, run_folder
-from .runs import table as lines_of_table
+from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
 
 #: What the first run of any family is called, which changes nothing.
 WHOLE = "whole"
@@ -83,7 +82,7 @@ class _Module:
         return planes, planes[0] if pair.ms is None else bands_picture(np.stack(planes))
 
 
-def train(
+def train_variants(
     data: Path,
     out: Path,
     config: TrainingConfig,
@@ -129,7 +128,7 @@ def train(
     return found
 
 
-def reproduce(
+def make_table(
     weights: dict[str, Path],
     config: TrainingConfig,
     datasets: Sequence[Dataset],
@@ -146,7 +145,7 @@ def reproduce(
     Parameters
     ----------
     weights : dict
-        Of `train`.
+        Of `train_variants`.
     config : TrainingConfig
         The recipe that the variants change.
     datasets : sequence of Dataset
@@ -170,5 +169,5 @@ def reproduce(
         heading = f"{dataset.title}, {len({row.pair for row in rows})} pairs"
         names = [metric.name for metric in shown]
         found = {m.title: [table[m.name][name] for name in names] for m in methods}
-        lines += lines_of_table(heading, names, found)
+        lines += table_lines(heading, names, found)
     return "\n".join(lines)

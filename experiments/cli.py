@@ -85,9 +85,9 @@ def table2(
     from . import table2 as experiment
 
     used = make_methods(methods, weights or [], [], device)
-    datasets = layouts.find(data, parse_names(sets), limit)
+    datasets = layouts.find_published_sets(data, parse_names(sets), limit)
     with progress_bar("evaluating", "result") as bar:
-        text = experiment.reproduce(datasets, used, out, crop, bar)
+        text = experiment.make_table2(datasets, used, out, crop, bar)
     _write(out / "table2.md", text)
 
 
@@ -115,15 +115,15 @@ def table3(
 
     networks: dict[str, Fuse] = {}
     for method in make_methods("gifnet" if not weights else "none", weights or [], [], device):
-        networks[f"enhanced by {method.name}"] = _fuse_of(method)
+        networks[f"enhanced by {method.name}"] = _make_fuse(method)
     training, test = (cifar.read_split(data, split, limit) for split in ("train", "test"))
     schedule = experiment.Schedule(epochs=epochs, blocks=blocks, seed=seed)
     with progress_bar("training", "unit") as bar:
-        text = experiment.reproduce(training, test, networks, out, schedule, device, bar)
+        text = experiment.make_table3(training, test, networks, out, schedule, device, bar)
     _write(out / "table3.md", text)
 
 
-def _fuse_of(method: object) -> Fuse:
+def _make_fuse(method: object) -> Fuse:
     """Return what fuses batches of planes with the network of a method."""
     from gifnet.evaluation.methods import Network
     from gifnet.models.weights import build_model
@@ -186,9 +186,9 @@ def ablation(
             largest = max(triplets, key=lambda dataset: len(dataset.names))
             datasets = [held_back(largest, configuration.hold_out), *datasets]
     with progress_bar("training", "step", configuration.steps) as bar:
-        weights = experiment.train(data, out, configuration, variants, _shown_on(bar))
+        weights = experiment.train_variants(data, out, configuration, variants, _show_on(bar))
     with progress_bar("evaluating", "result") as bar:
-        text = experiment.reproduce(
+        text = experiment.make_table(
             weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar
         )
     _write(out / "ablation.md", text)
@@ -219,15 +219,15 @@ def transfer(
     limit: HeldBack = None,
 ) -> None:
     """Train with and without sequential gradient transfer (Wang et al., Tables 6 and 7)."""
-    from . import frufn_ablation as unfolding
+    from . import frufn_ablation
 
     changes = stage_changes(settings or [])
     with progress_bar("training", "step", 0) as bar:
-        weights = unfolding.train_transfer(
-            data, out, recipe, model=model, mfif=mfif, changes=changes, on_step=_shown_on(bar)
+        weights = frufn_ablation.train_transfer(
+            data, out, recipe, model=model, mfif=mfif, changes=changes, on_step=_show_on(bar)
         )
     with progress_bar("evaluating", "result") as bar:
-        text = unfolding.transfer(
+        text = frufn_ablation.make_transfer_tables(
             weights, data, model=model, recipe=recipe, changes=changes, limit=limit, progress=bar
         )
     _write(out / "transfer.md", text)
@@ -245,22 +245,22 @@ def structure(
     limit: HeldBack = None,
 ) -> None:
     """Train FRUFN and EFRUFN without one part at a time (Wang et al., Table 8)."""
-    from . import frufn_ablation as unfolding
+    from . import frufn_ablation
 
     with progress_bar("training", "step", 0) as bar:
-        text = unfolding.structure(
+        text = frufn_ablation.make_structure_table(
             data,
             out,
             recipe,
             stages=parse_names(stages),
             changes=stage_changes(settings or []),
             limit=limit,
-            on_step=_shown_on(bar),
+            on_step=_show_on(bar),
         )
     _write(out / "structure.md", text)
 
 
-def _shown_on(bar: Any) -> OnStep:
+def _show_on(bar: Any) -> OnStep:
     """Return what shows a run's name and steps on a progress bar."""
 
     def show(variant: str, step: int, steps: int) -> None:

@@ -29,7 +29,7 @@ from gifnet.training.frufn.config import RECIPES, STAGES, StageConfig, stage_rec
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.frufn.trainer import StageTrainer
 
-from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table
+from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
 
 #: What is measured on each stage's pairs.
 COLUMNS = {
@@ -176,7 +176,7 @@ def train_transfer(
     return found
 
 
-def transfer(
+def make_transfer_tables(
     weights: Mapping[str, Path],
     data: Path,
     *,
@@ -200,7 +200,7 @@ def transfer(
     return "\n".join(lines)
 
 
-def structure(
+def make_structure_table(
     data: Path,
     out: Path,
     recipe: str = "cpu",
@@ -278,4 +278,4 @@ def _table(stage: str, found: Mapping[str, Scores], count: int) -> list[str]:
     columns = COLUMNS[stage]
     rows = {title: [scores[name] for name in columns] for title, scores in found.items()}
     heading = f"{TITLES[stage]}, {count} pairs held back"
-    return table(heading, [METRICS[name].name for name in columns], rows)
+    return table_lines(heading, [METRICS[name].name for name in columns], rows)

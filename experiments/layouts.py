@@ -178,7 +178,7 @@ LAYOUTS: dict[str, Layout] = {
 }  # fmt: skip
 
 
-def find(data: Path, keys: Sequence[str], limit: int | None = None) -> list[Dataset]:
+def find_published_sets(data: Path, keys: Sequence[str], limit: int | None = None) -> list[Dataset]:
     """Return the published data sets below a folder, in the order of the paper's Table 2.
 
     Parameters

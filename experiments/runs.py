@@ -48,7 +48,9 @@ def fuse_bytes(
     return to_bytes(image.cpu().numpy() * 255)
 
 
-def table(heading: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]) -> list[str]:
+def table_lines(
+    heading: str, columns: Sequence[str], rows: Mapping[str, Sequence[float]]
+) -> list[str]:
     """Return the lines of a Markdown section with one row of figures for each variant."""
     lines = [f"## {heading}", "", f"| variant | {' | '.join(columns)} |"]
     lines.append("|---|" + "---:|" * len(columns))

@@ -27,7 +27,7 @@ PUBLISHED: dict[str, tuple[float, float, float, float]] = {
 }
 
 
-def reproduce(
+def make_table2(
     datasets: Sequence[Dataset],
     methods: Sequence[Method],
     out: Path,
@@ -39,7 +39,7 @@ def reproduce(
     Parameters
     ----------
     datasets : sequence of Dataset
-        From `gifnet.reproduction.layouts.find`.
+        From `experiments.layouts.find_published_sets`.
     methods : sequence of Method
     out : path
         Keeps every score; a second call goes on from there.

@@ -144,7 +144,7 @@ def _accuracy(
     return Accuracy(100 * float(hits[:, 0].float().mean()), 100 * float(hits.any(1).float().mean()))
 
 
-def reproduce(
+def make_table3(
     training: Labelled,
     test: Labelled,
     networks: Mapping[str, Fuse],

@@ -134,7 +134,7 @@ def test_table3_is_resumed_and_refuses_other_settings(tmp_path: Path, random_wei
     assert "| original | 12.25 |" in text
     assert "| enhanced by GIFNet, as published | 56.18 | 84.95 |" in text
     with pytest.raises(ReadError, match="another schedule"):
-        table3.reproduce(
+        table3.make_table3(
             read_split(data, "train"), read_split(data, "test"), {}, tmp_path / "out", device="cpu"
         )
 
@@ -144,7 +144,7 @@ def ablated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[
     """Return the data, the output and the weights of all variants of `TINY`."""
     data = write_data(tmp_path_factory.mktemp("data"))
     out = tmp_path_factory.mktemp("out")
-    return data, out, ablation.train(data, out, TINY)
+    return data, out, ablation.train_variants(data, out, TINY)
 
 
 def test_the_ablation_changes_what_it_says(
@@ -191,7 +191,7 @@ def test_finished_runs_of_another_recipe_are_refused(
 ) -> None:
     data, out, _ = ablated
     with pytest.raises(TrainingError, match="other settings"):
-        ablation.train(data, out, dataclasses.replace(TINY, fidelity_l1=2.0))
+        ablation.train_variants(data, out, dataclasses.replace(TINY, fidelity_l1=2.0))
 
 
 def test_the_variants_of_the_design(
@@ -207,14 +207,14 @@ def test_the_variants_of_the_design(
     config = dataclasses.replace(
         base, steps=1, batch_size=1, crop=48, hold_out=1, device="cpu", mm_every=0
     )
-    weights = ablation.train(data, tmp_path, config, "design")
-    text = ablation.reproduce(weights, config, find_datasets([data / "pairs"]), tmp_path, limit=1)
+    weights = ablation.train_variants(data, tmp_path, config, "design")
+    text = ablation.make_table(weights, config, find_datasets([data / "pairs"]), tmp_path, limit=1)
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     assert rows == ["variant", *kept]
     with pytest.raises(TrainingError, match="no family of variants 'other'"):
-        ablation.train(data, tmp_path, config, "other")
+        ablation.train_variants(data, tmp_path, config, "other")
     stamp = weights["whole"].read_bytes()
-    assert ablation.train(data, tmp_path, config, "design") == weights
+    assert ablation.train_variants(data, tmp_path, config, "design") == weights
     assert weights["whole"].read_bytes() == stamp
 
 
@@ -222,4 +222,4 @@ def test_variants_that_change_nothing_are_refused(
     ablated: tuple[Path, Path, dict[str, Path]], tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match=r"change nothing in this recipe.*'bundled-bands'"):
-        ablation.train(ablated[0], tmp_path, TINY, "design")
+        ablation.train_variants(ablated[0], tmp_path, TINY, "design")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import frufn_ablation as unfolding
+from experiments import frufn_ablation
 from gifnet.errors import TrainingError, WeightsError
 from gifnet.models.frufn.efrufn import EFRUFN
 from gifnet.models.frufn.frufn import FRUFN
@@ -238,8 +238,8 @@ def test_a_folder_without_the_stages_images_is_named(tmp_path: Path) -> None:
 def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -> None:
     # Held-back exposure pairs are judged by metrics that need larger sides.
     changes = TINY | {"steps": 1}
-    weights = unfolding.train_transfer(data, tmp_path, changes=changes)
-    assert set(weights) == set(unfolding.TRANSFER_RUNS)
+    weights = frufn_ablation.train_transfer(data, tmp_path, changes=changes)
+    assert set(weights) == set(frufn_ablation.TRANSFER_RUNS)
     started, transferred = (
         StageConfig.from_file(tmp_path / f"meif-{name}" / "config.json")
         for name in ("started", "transferred")
@@ -247,7 +247,7 @@ def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -
     assert (started.transfer, transferred.transfer) == (0.0, 4.0)
     assert started.teacher == transferred.teacher == str(weights["mfif"])
     assert StageConfig.from_file(tmp_path / "ivif-alone" / "config.json").teacher == ""
-    text = unfolding.transfer(weights, data, changes=changes)
+    text = frufn_ablation.make_transfer_tables(weights, data, changes=changes)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].strip() for row in rows] == [
         "variant", "MFIF-to-MEIF", "IVF-to-MEIF", "MEIF-to-MEIF", "started from MFIF",
@@ -257,7 +257,7 @@ def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -
     ]  # fmt: skip
     # A second call trains nothing again.
     stamps = {name: path.stat().st_mtime_ns for name, path in weights.items()}
-    given = unfolding.train_transfer(data, tmp_path, changes=changes, mfif=weights["mfif"])
+    given = frufn_ablation.train_transfer(data, tmp_path, changes=changes, mfif=weights["mfif"])
     assert given["mfif"] == weights["mfif"]
     assert stamps["mfif"] == given["mfif"].stat().st_mtime_ns
 
@@ -265,23 +265,23 @@ def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -
 @pytest.mark.filterwarnings("ignore:EFRUFN's mask did not settle")
 def test_structure_ablation_takes_one_part_away(data: Path, tmp_path: Path) -> None:
     changes = TINY | {"steps": 1}
-    text = unfolding.structure(data, tmp_path, stages=("mfif",), changes=changes)
+    text = frufn_ablation.make_structure_table(data, tmp_path, stages=("mfif",), changes=changes)
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    assert rows == ["variant", *unfolding.STRUCTURES]
+    assert rows == ["variant", *frufn_ablation.STRUCTURES]
     with pytest.raises(TrainingError, match="no stage 'medical'"):
-        unfolding.structure(data, tmp_path, stages=("medical",), changes=changes)
+        frufn_ablation.make_structure_table(data, tmp_path, stages=("medical",), changes=changes)
 
 
 def test_variants_have_the_parameters_they_should() -> None:
     counts = {
         name: sum(p.numel() for p in build().parameters())
-        for name, build in unfolding.STRUCTURES.items()
+        for name, build in frufn_ablation.STRUCTURES.items()
     }
     assert counts["FRUFN, shared parameters"] == counts["FRUFN without unfolding"]
     assert counts["FRUFN"] > 3 * counts["FRUFN, shared parameters"]
     assert counts["EFRUFN without mask"] == counts["EFRUFN"]
     first, second = torch.rand(2, 1, 1, 20, 28)
-    module = unfolding.UnmaskedEFRUFN(head="published").eval()
+    module = frufn_ablation.UnmaskedEFRUFN(head="published").eval()
     with torch.no_grad():
         assert module(first, second).image.shape == (1, 1, 20, 28)
 
