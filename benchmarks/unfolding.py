@@ -26,7 +26,7 @@ from gifnet.io import read_images
 from gifnet.models.frufn.efrufn import EFRUFN, Settled
 from gifnet.models.frufn.frufn import FRUFN
 from gifnet.models.weights import build_model, load_weights
-from gifnet.training.frufn.config import STAGES, StageConfig
+from gifnet.training.frufn.config import STAGES, FrufnConfig
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.trainer import make_fabric, score_pairs
 
@@ -89,7 +89,7 @@ def residuals(weights: str, first: str, second: str) -> str:
 
 def quality(stage: str, data: str, weights: str | None, limit: int) -> str:
     """Return the table of PSNR, SSIM and the greatest residual after so many evaluations."""
-    config = StageConfig(stage=stage)
+    config = FrufnConfig(stage=stage)
     dataset = StageDataset(data, config)
     count = min(limit, len(dataset.validation))
     pairs = [dataset.validation_pair(i * len(dataset.validation) // count) for i in range(count)]

@@ -1,8 +1,8 @@
 """Ablations by training runs of equal length, each of which changes one thing of a recipe.
 
 The paper's that fit, in which "MM as main task" needs no run of its own: it is the whole network
-with the other branch as the main one (supplement, Sec. 4). And those of what the bundled recipes
-add to the paper, which are meant for such recipes.
+with the other branch as the main one (supplement, Sec. 4). And those of what the recipe
+"gifnet" adds to the paper.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gifnet.metrics import METRICS
 from gifnet.models.gifnet.network import Branch, GIFNet
 from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Progress
-from gifnet.training.gifnet.config import TrainingConfig
+from gifnet.training.gifnet.config import GifnetConfig
 from gifnet.training.gifnet.trainer import train_gifnet
 
 from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
@@ -55,7 +55,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 #: The recipe that each family is about.
-RECIPE_OF = {"paper": "published", "design": "bundled-bands"}
+RECIPE_OF = {"paper": "published", "design": "gifnet"}
 #: The whole network with the other branch as the main one.
 MM_MAIN = "MM as main task"
 COLUMNS = ("EI", "VIF", "SCD", "AG", "Qabf", "MS-SSIM", "PSNR-ref", "SSIM-ref")
@@ -85,7 +85,7 @@ class _Module:
 def train_variants(
     data: Path,
     out: Path,
-    config: TrainingConfig,
+    config: GifnetConfig,
     family: str = "paper",
     on_step: OnStep | None = None,
 ) -> dict[str, Path]:
@@ -95,10 +95,10 @@ def train_variants(
     ----------
     data, out : path
         Training images, and where the runs go.
-    config : TrainingConfig
+    config : GifnetConfig
         The recipe that the variants change.
     family : {"paper", "design"}
-        Which variants: the paper's, or those of what the bundled recipes add.
+        Which variants: the paper's, or those of what the recipe "gifnet" adds.
     on_step : callable, optional
 
     Raises
@@ -110,8 +110,10 @@ def train_variants(
         raise TrainingError(
             f"There is no family of variants {family!r}; use one of {list(VARIANTS)}."
         )
+    settings = dataclasses.asdict(config)
     variants = {
-        name: dataclasses.replace(config, **changes) for name, changes in VARIANTS[family].items()
+        name: dataclasses.replace(config, **{k: v for k, v in changes.items() if k in settings})
+        for name, changes in VARIANTS[family].items()
     }
     if idle := [name for name in variants if name != WHOLE and variants[name] == config]:
         raise TrainingError(
@@ -130,7 +132,7 @@ def train_variants(
 
 def make_table(
     weights: dict[str, Path],
-    config: TrainingConfig,
+    config: GifnetConfig,
     datasets: Sequence[Dataset],
     out: Path,
     *,
@@ -146,7 +148,7 @@ def make_table(
     ----------
     weights : dict
         Of `train_variants`.
-    config : TrainingConfig
+    config : GifnetConfig
         The recipe that the variants change.
     datasets : sequence of Dataset
     out : path

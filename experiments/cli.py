@@ -151,7 +151,7 @@ def ablation(
         typer.Option(
             "--recipe",
             metavar="NAME",
-            help="What is varied: published by default, bundled-bands for the design.",
+            help="What is varied: published by default, gifnet for the design.",
         ),
     ] = None,
     variants: Annotated[
@@ -159,7 +159,7 @@ def ablation(
         typer.Option(
             "--variants",
             metavar="paper|design",
-            help="The paper's, or without what the bundled recipes add to it.",
+            help="The paper's, or without one thing that the recipe gifnet adds.",
         ),
     ] = "paper",
     config: Config = None,

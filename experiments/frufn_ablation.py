@@ -25,7 +25,7 @@ from gifnet.models.frufn.frufn import FRUFN, UnfoldingUnit
 from gifnet.models.layers import pad_to_multiple
 from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Progress, Reporter
-from gifnet.training.frufn.config import RECIPES, STAGES, StageConfig, stage_recipe
+from gifnet.training.frufn.config import STAGES, FrufnConfig, stage_recipe, stage_values
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.frufn.trainer import StageTrainer
 
@@ -164,7 +164,7 @@ def train_transfer(
         config = _config(recipe, run.stage, model, changes)
         if run.after:
             # The paper's weight of the gradient transfer, or the caller's.
-            weight = {**RECIPES[recipe][run.stage], **(changes or {})}["transfer"]
+            weight = (stage_values(recipe, run.stage) | dict(changes or {}))["transfer"]
             config = dataclasses.replace(
                 config, teacher=str(found[run.after]), transfer=weight if run.transfer else 0.0
             )
@@ -243,7 +243,7 @@ def make_structure_table(
     return "\n".join(lines)
 
 
-def _config(recipe: str, stage: str, model: str, changes: Mapping[str, Any] | None) -> StageConfig:
+def _config(recipe: str, stage: str, model: str, changes: Mapping[str, Any] | None) -> FrufnConfig:
     """Return a recipe of one stage without teacher and ColorNet.
 
     A warm-up that the caller sets is that of stage one, but for the published form.
@@ -254,7 +254,7 @@ def _config(recipe: str, stage: str, model: str, changes: Mapping[str, Any] | No
     return stage_recipe(recipe, stage, model=model, changes=changed)
 
 
-def _held_back(data: Path, config: StageConfig, limit: int | None) -> list[tuple[np.ndarray, ...]]:
+def _held_back(data: Path, config: FrufnConfig, limit: int | None) -> list[tuple[np.ndarray, ...]]:
     """Return evenly spaced held-back pairs of a stage, uint8."""
     dataset = StageDataset(data, config)
     kept = spread(range(len(dataset.validation)), limit)

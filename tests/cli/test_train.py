@@ -16,10 +16,10 @@ from skimage.io import imsave
 from tests.helpers.cli_tools import Outcome, Run, fail, process, scene
 
 TINY = [
-    "steps=2", "batch_size=1", "crop=32", "triplets=0", "hold_out=0", "precision=32-true",
-    "updates=alternating",
+    "steps=2", "batch_size=1", "crop=32", "hold_out=0", "precision=32-true", "model=gifnet",
 ]  # fmt: skip
-SETTINGS = [part for setting in TINY for part in ("--set", setting)]
+SETTINGS = ["--recipe", "gifnet-cvpr"]
+SETTINGS += [part for setting in TINY for part in ("--set", setting)]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_options_that_do_not_go_together(
 
 def test_train_with_a_configuration_file(run: Run, training_data: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
-    config.write_text('{"steps": 3, "triplets": 0.5}')
+    config.write_text('{"steps": 3, "updates": "inference", "triplets": 0.5}')
     arguments = ["train", "gifnet", "--data", training_data, "--out", tmp_path / "run"]
     line = fail(run, training_data, *arguments, "--config", config)
     assert "triplets" in line
@@ -111,11 +111,12 @@ def test_train_with_a_configuration_file(run: Run, training_data: Path, tmp_path
     ("extra", "word"),
     [
         (["--recipe", "secret"], "secret"),
+        (["--recipe", "published", "--set", "mosaic=0.5"], "mosaic"),
         (["--set", "colour=blue"], "colour"),
         (["--set", "crop=33"], "33"),
         (["--set", "steps=many"], "steps"),
         (["--set", "ema=off"], "ema"),
-        (["--set", "modality_augmentation=2"], "true or false"),
+        (["--set", "gate_learned=2"], "true or false"),
         (["--resume"], "config.json"),
     ],
 )

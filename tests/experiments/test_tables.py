@@ -198,14 +198,14 @@ def test_the_variants_of_the_design(
     ablated: tuple[Path, Path, dict[str, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, _, _ = ablated
-    base = recipe("bundled-bands")
+    base = recipe("gifnet")
     for changes in ablation.VARIANTS["design"].values():
         changed = dataclasses.replace(base, **changes)
         assert (changed != base) == bool(changes)
     kept = {name: ablation.VARIANTS["design"][name] for name in (ablation.WHOLE, "blend head")}
     monkeypatch.setitem(ablation.VARIANTS, "design", kept)
     config = dataclasses.replace(
-        base, steps=1, batch_size=1, crop=48, hold_out=1, device="cpu", mm_every=0
+        base, steps=1, batch_size=1, crop=64, hold_out=1, device="cpu", mm_every=0
     )
     weights = ablation.train_variants(data, tmp_path, config, "design")
     text = ablation.make_table(weights, config, find_datasets([data / "pairs"]), tmp_path, limit=1)
@@ -221,5 +221,5 @@ def test_the_variants_of_the_design(
 def test_variants_that_change_nothing_are_refused(
     ablated: tuple[Path, Path, dict[str, Path]], tmp_path: Path
 ) -> None:
-    with pytest.raises(TrainingError, match=r"change nothing in this recipe.*'bundled-bands'"):
+    with pytest.raises(TrainingError, match=r"change nothing in this recipe.*'gifnet'"):
         ablation.train_variants(ablated[0], tmp_path, TINY, "design")

@@ -10,31 +10,16 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.io import imsave
 
-from gifnet.training.gifnet.config import TrainingConfig
+from gifnet.training.gifnet.config import AlternatingConfig, InferenceConfig
 
 SIDE = 64
-TINY = TrainingConfig(
-    model="gifnet",
-    steps=2,
-    batch_size=2,
-    crop=32,
-    schedule="cosine",
-    clip_norm=1.0,
-    ema=0.9,
-    fidelity_l1=1.0,
-    fidelity_ssim=0.5,
-    same_pair=0.5,
-    triplets=0.5,
-    exposure=0.2,
-    single=0.1,
-    unsupervised_weight=0.5,
-    unsupervised_share=0.5,
-    modality_augmentation=True,
-    hold_out=1,
-    validate_every=2,
-    checkpoint_every=1,
-    device="cpu",
-)
+#: What a run of seconds takes.
+SHORT: dict[str, Any] = {
+    "model": "gifnet", "steps": 2, "batch_size": 2, "crop": 32, "schedule": "cosine",
+    "clip_norm": 1.0, "ema": 0.9, "fidelity_l1": 1.0, "fidelity_ssim": 0.5, "hold_out": 1,
+    "validate_every": 2, "checkpoint_every": 1, "device": "cpu",
+}  # fmt: skip
+TINY = AlternatingConfig(**SHORT)
 
 
 def texture(seed: int, height: int = SIDE, width: int = SIDE) -> np.ndarray:
@@ -68,10 +53,9 @@ def write_data(root: Path) -> Path:
     return root
 
 
-def varied(**changes: Any) -> TrainingConfig:
+def varied(**changes: Any) -> AlternatingConfig:
     return dataclasses.replace(TINY, **changes)
 
 
-def only_depth(**changes: Any) -> TrainingConfig:
-    """A configuration whose samples are all made by depth."""
-    return varied(triplets=0.0, exposure=0.0, single=0.0, modality_augmentation=False, **changes)
+def inference(**changes: Any) -> InferenceConfig:
+    return InferenceConfig(**SHORT | changes)

@@ -12,20 +12,19 @@ import torch
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from gifnet.errors import TrainingError
-from gifnet.training.data import synthesis
+from gifnet.training.data import exposure, synthesis
 from gifnet.training.data.depth import FolderDepth, RandomFieldDepth, focus_masks, make_depth_source
 from gifnet.training.data.scenes import (
     MULTI_FOCUS,
     MULTI_MODAL,
-    JointDataset,
     find_scenes,
     read_scene,
     split_triplets,
 )
+from gifnet.training.gifnet.samples import JointDataset
 from tests.helpers.training_samples import (
     SIDE,
     TINY,
-    only_depth,
     save,
     texture,
     to_bytes,
@@ -85,7 +84,7 @@ def test_a_sharp_mask_splits_the_image_at_the_threshold() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_an_exposure_pair_is_monotonic_and_brackets_the_image(seed: int) -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    over, under = synthesis.exposure_pair(ramp, np.random.default_rng(seed))
+    over, under = exposure.exposure_pair(ramp, np.random.default_rng(seed), noise=(0, 0))
     for shot in (over, under):
         assert shot.dtype == np.float32
         assert (np.diff(shot) >= 0).all()
@@ -96,13 +95,6 @@ def test_an_exposure_pair_is_monotonic_and_brackets_the_image(seed: int) -> None
     assert (under <= ramp + 0.5 / 255).all()
     assert over[0, 128] > 0.6
     assert under[0, 128] < 0.4
-
-
-def test_softening_removes_detail() -> None:
-    image = texture(3)
-    softened = synthesis.soften(image, np.random.default_rng(0))
-    assert np.abs(np.diff(softened)).mean() < np.abs(np.diff(image)).mean()
-    assert softened.dtype == np.float32
 
 
 def test_varied_modalities_stay_in_range() -> None:
@@ -155,7 +147,7 @@ def test_depth_may_come_from_a_function(data: Path) -> None:
         calls.append((name, image.shape))
         return np.zeros_like(image)
 
-    sample = JointDataset(data, only_depth(), depth=flat).sample(0)
+    sample = JointDataset(data, TINY, depth=flat).sample(0)
     assert len(calls) == 2
     assert all(name.startswith("scene") for name, _ in calls)
     # Flat depth is far everywhere: one source is sharp, the other blurred.
@@ -173,7 +165,7 @@ def test_depth_maps_from_a_folder_are_cropped_with_the_image(data: Path, tmp_pat
     save(root / "set/visible/a.png", to_bytes(0.1 + 0.5 * right + 0.3 * noise))
     save(root / "set/infrared/a.png", to_bytes(texture(5)))
     save(tmp_path / "depth/a.png", to_bytes(right.astype(np.float32)))
-    config = only_depth(depth=str(tmp_path / "depth"), hold_out=0, batch_size=4)
+    config = varied(depth=str(tmp_path / "depth"), hold_out=0, batch_size=4)
     dataset = JointDataset(root, config)
     checked = 0
     for step in range(4):
@@ -232,7 +224,7 @@ def test_evenly_spaced_triplets_of_the_largest_set_are_held_back(data: Path) -> 
 def test_the_same_step_gives_the_same_batch(data: Path) -> None:
     one, two = (JointDataset(data, TINY) for _ in range(2))
     other_seed = JointDataset(data, varied(seed=1))
-    for name in ("infrared", "visible", "first", "second", "target", "same_pair"):
+    for name in ("infrared", "visible", "first", "second", "target"):
         assert torch.equal(getattr(one.sample(5), name), getattr(two.sample(5), name))
     for different in (one.sample(6), one.sample(5, rank=1), other_seed.sample(5)):
         assert not torch.equal(one.sample(5).infrared, different.infrared)
@@ -242,7 +234,6 @@ def test_a_batch_is_planes_in_the_unit_range(data: Path) -> None:
     dataset = JointDataset(data, varied(batch_size=3))
     for step in range(8):
         sample = dataset.sample(step)
-        assert sample.same_pair.shape == (3,)
         for name in ("infrared", "visible", "first", "second", "target"):
             plane = getattr(sample, name)
             assert plane.shape == (3, 1, 32, 32)
@@ -251,25 +242,10 @@ def test_a_batch_is_planes_in_the_unit_range(data: Path) -> None:
             assert plane.max() <= 1 + 1e-6
 
 
-def test_a_single_sample_is_one_softened_image_twice(data: Path) -> None:
-    config = varied(triplets=0.0, exposure=0.0, single=1.0)
-    sample = JointDataset(data, config).sample(0)
-    assert torch.equal(sample.first, sample.second)
-    assert not torch.equal(sample.first, sample.target)
-
-
-def test_an_exposure_sample_is_over_exposed_first(data: Path) -> None:
-    config = varied(triplets=0.0, exposure=1.0, single=0.0)
-    dataset = JointDataset(data, config)
-    for step in range(4):
-        sample = dataset.sample(step)
-        assert (sample.first.mean(dim=(1, 2, 3)) > sample.second.mean(dim=(1, 2, 3))).all()
-
-
 def test_an_image_smaller_than_the_crop_is_mirrored(tmp_path: Path) -> None:
     for role in MULTI_MODAL:
         save(tmp_path / role / "a.png", to_bytes(texture(1, 20, 50)))
-    config = only_depth(hold_out=0)
+    config = varied(hold_out=0)
     assert JointDataset(tmp_path, config).sample(0).visible.shape == (2, 1, 32, 32)
 
 
@@ -278,8 +254,6 @@ def test_missing_data_is_named(data: Path, tmp_path: Path) -> None:
         JointDataset(tmp_path / "nowhere", TINY)
     with pytest.raises(TrainingError, match="infrared and visible"):
         JointDataset(data / "focus", TINY)
-    with pytest.raises(TrainingError, match="multi-focus triplets"):
-        JointDataset(data / "pairs", TINY)
     for role in MULTI_MODAL:
         save(tmp_path / "set" / role / "a.png", to_bytes(texture(1)))
     save(tmp_path / "set/visible/b.png", to_bytes(texture(1)))

@@ -17,8 +17,8 @@ from gifnet.models.frufn.efrufn import EFRUFN
 from gifnet.models.frufn.frufn import FRUFN
 from gifnet.models.registry import model_spec
 from gifnet.models.weights import load_weights, save_weights
-from gifnet.training.data.exposure import camera_response, colour_exposure_pair, is_well_exposed
-from gifnet.training.frufn.config import STAGES, StageConfig, stage_recipe
+from gifnet.training.data.exposure import camera_response, exposure_pair, is_well_exposed
+from gifnet.training.frufn.config import STAGES, FrufnConfig, stage_recipe
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.frufn.trainer import COLOUR_FILE, StageTrainer, train_all_stages, train_stage
 from gifnet.training.starting_weights import starting_state
@@ -48,7 +48,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def tiny(stage: str, **changes: Any) -> StageConfig:
+def tiny(stage: str, **changes: Any) -> FrufnConfig:
     return stage_recipe("cpu", stage, changes=TINY | changes)
 
 
@@ -82,7 +82,7 @@ def test_every_stage_leaves_its_weights_and_log(finished: Path) -> None:
 
 def test_every_stage_learns_from_the_one_before(finished: Path) -> None:
     for stage, before in (("meif", "mfif"), ("ivif", "meif")):
-        config = StageConfig.from_file(finished / stage / "config.json")
+        config = FrufnConfig.from_file(finished / stage / "config.json")
         assert Path(config.teacher) == finished / before / "weights.safetensors"
         card = load_weights(finished / stage / "weights.safetensors", "efrufn").card
         assert card["recipe"]["teacher"] == "weights.safetensors"
@@ -165,7 +165,7 @@ def test_impossible_settings_are_named(stage: str, changes: dict[str, Any], mess
 
 def test_unknown_recipes_and_stages_are_named() -> None:
     with pytest.raises(TrainingError, match="stage is 'pansharpen'"):
-        StageConfig(stage="pansharpen")
+        FrufnConfig(stage="pansharpen")
     with pytest.raises(TrainingError, match="no recipe 'best'"):
         stage_recipe("best", "mfif")
     with pytest.raises(TrainingError, match="no stage 'first'"):
@@ -215,7 +215,7 @@ def test_the_camera_response_by_hand() -> None:
 
 def test_exposures_are_in_eight_bits(data: Path) -> None:
     rng = np.random.default_rng(0)
-    for shot in colour_exposure_pair(np.full((8, 8, 3), 0.5, np.float32), rng):
+    for shot in exposure_pair(np.full((8, 8, 3), 0.5, np.float32), rng):
         assert shot.dtype == np.float32
         np.testing.assert_allclose(shot * 255, np.round(shot * 255), atol=1e-4)
 
@@ -241,12 +241,12 @@ def test_transfer_ablation_trains_what_it_compares(data: Path, tmp_path: Path) -
     weights = frufn_ablation.train_transfer(data, tmp_path, changes=changes)
     assert set(weights) == set(frufn_ablation.TRANSFER_RUNS)
     started, transferred = (
-        StageConfig.from_file(tmp_path / f"meif-{name}" / "config.json")
+        FrufnConfig.from_file(tmp_path / f"meif-{name}" / "config.json")
         for name in ("started", "transferred")
     )
     assert (started.transfer, transferred.transfer) == (0.0, 4.0)
     assert started.teacher == transferred.teacher == str(weights["mfif"])
-    assert StageConfig.from_file(tmp_path / "ivif-alone" / "config.json").teacher == ""
+    assert FrufnConfig.from_file(tmp_path / "ivif-alone" / "config.json").teacher == ""
     text = frufn_ablation.make_transfer_tables(weights, data, changes=changes)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].strip() for row in rows] == [

@@ -18,10 +18,12 @@ from torch import Tensor
 from gifnet.errors import TrainingError, WeightsError
 from gifnet.models.gifnet.network import Branch, GIFNet
 from gifnet.models.weights import load_weights
+from gifnet.training import recipes
 from gifnet.training.data.scenes import read_scene
-from gifnet.training.gifnet.config import TrainingConfig, recipe
+from gifnet.training.gifnet.config import AlternatingConfig, InferenceConfig, make_config, recipe
 from gifnet.training.gifnet.trainer import LOG_FIELDS, GIFNetTrainer, train_gifnet
-from gifnet.training.settings import learning_rate_factor
+from gifnet.training.recipes import recipe_names
+from gifnet.training.settings import learning_rate_factor, read_settings
 from tests.helpers.training_samples import TINY, varied, write_data
 
 
@@ -43,7 +45,7 @@ def test_a_run_leaves_everything_that_happened(finished: Path, data: Path) -> No
     assert names == {
         "checkpoint.ckpt", "config.json", "log.csv", "loss.png", "weights.safetensors",
     }  # fmt: skip
-    assert TrainingConfig.from_file(finished / "config.json") == TINY
+    assert make_config(read_settings(finished / "config.json")) == TINY
     with (finished / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == LOG_FIELDS
@@ -51,7 +53,7 @@ def test_a_run_leaves_everything_that_happened(finished: Path, data: Path) -> No
     assert rows[0]["psnr"] == ""
     assert float(rows[1]["psnr"]) > 0
     for row in rows:
-        assert all(float(row[name]) >= 0 for name in LOG_FIELDS[:10])
+        assert all(float(row[name]) >= 0 for name in LOG_FIELDS[:9])
     assert (finished / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -59,7 +61,7 @@ def test_the_weights_carry_their_card(finished: Path) -> None:
     weights = load_weights(finished / "weights.safetensors", "gifnet")
     card = weights.card
     assert card["recipe"] == dataclasses.asdict(TINY)
-    assert TrainingConfig.from_dict(card["recipe"]) == TINY
+    assert make_config(card["recipe"]) == TINY
     assert card["model"] == "gifnet"
     assert card["steps_done"] == 2
     assert card["training_scenes"] == {"pairs": 3, "focus": 2}
@@ -132,11 +134,11 @@ def test_a_checkpoint_from_before_a_setting_came_is_resumed(
     finished: Path, data: Path, tmp_path: Path
 ) -> None:
     state = torch.load(finished / "checkpoint.ckpt", weights_only=True)
-    del state["config"]["mosaic"]
+    del state["config"]["information"]
     torch.save(state, tmp_path / "checkpoint.ckpt")
     train_gifnet(data, tmp_path, TINY, resume=True)
-    with pytest.raises(TrainingError, match=r"other settings of \['crop', 'mosaic'\]"):
-        train_gifnet(data, tmp_path, varied(crop=64, mosaic=0.5), resume=True)
+    with pytest.raises(TrainingError, match=r"other settings of \['crop', 'gate_start'\]"):
+        train_gifnet(data, tmp_path, varied(crop=64, gate_start=0.5), resume=True)
 
 
 def test_resuming_without_a_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
@@ -179,9 +181,7 @@ def test_an_impossible_device_is_named(data: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def trainer(data: Path, tmp_path: Path) -> GIFNetTrainer:
-    return GIFNetTrainer(
-        data, tmp_path, varied(batch_size=1, unsupervised_share=1.0, schedule="constant")
-    )
+    return GIFNetTrainer(data, tmp_path, varied(batch_size=1, schedule="constant"))
 
 
 @pytest.mark.parametrize("main", ["mm", "dp"])
@@ -199,8 +199,7 @@ def test_an_update_leaves_the_other_branch_alone(main: Branch, trainer: GIFNetTr
     shared = {key for key in before if ".mm." not in f".{key}." and ".dp." not in f".{key}."}
     assert own | shared == moved
     assert all(parameter.requires_grad for parameter in module.parameters())
-    expected = {"mm": {"public", "private"}, "dp": {"public", "private", "deployed"}}[main]
-    assert set(row) == {f"{main}_{name}" for name in expected}
+    assert set(row) == {f"{main}_public", f"{main}_private"}
 
 
 def test_the_average_follows_the_weights(trainer: GIFNetTrainer) -> None:
@@ -252,7 +251,6 @@ def test_schedules() -> None:
         ("model", "unet"),
         ("steps", 0),
         ("batch_size", 0),
-        ("dp_updates", 0),
         ("checkpoint_every", 0),
         ("validate_every", 0),
         ("crop", 24),
@@ -261,8 +259,9 @@ def test_schedules() -> None:
         ("learning_rate", float("nan")),
         ("schedule", "linear"),
         ("ema", 1.0),
-        ("same_pair", 1.5),
+        ("border", 1.5),
         ("triplets", -0.1),
+        ("mm_every", -1),
         ("hold_out", -1),
         ("seed", -1),
         ("clip_norm", -1.0),
@@ -270,18 +269,19 @@ def test_schedules() -> None:
 )
 def test_an_impossible_setting_is_named(name: str, value: object) -> None:
     with pytest.raises(TrainingError, match=name if name != "model" else "Model 'unet'"):
-        TrainingConfig(**{name: value})  # type: ignore[arg-type]
+        InferenceConfig(**{name: value})  # type: ignore[arg-type]
 
 
 def test_shares_of_a_batch_are_at_most_one_together() -> None:
     with pytest.raises(TrainingError, match="add up to"):
-        TrainingConfig(triplets=0.6, exposure=0.3, single=0.2)
+        InferenceConfig(triplets=0.6, exposure=0.3, single=0.2)
 
 
 def test_a_configuration_file_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(TINY.to_json())
-    assert TrainingConfig.from_file(path) == TINY
+    assert AlternatingConfig.from_file(path) == TINY
+    assert make_config(read_settings(path)) == TINY
 
 
 @pytest.mark.parametrize(
@@ -298,15 +298,44 @@ def test_a_broken_configuration_file_is_named(text: str, message: str, tmp_path:
     path = tmp_path / "config.json"
     path.write_text(text)
     with pytest.raises(TrainingError, match=message):
-        TrainingConfig.from_file(path)
+        make_config(read_settings(path))
+
+
+@pytest.mark.parametrize("updates", ["alternating", "inference"])
+def test_a_setting_of_another_trainer_is_an_error(updates: str) -> None:
+    with pytest.raises(TrainingError, match=rf"unknown settings .* for {updates} updates"):
+        make_config({"updates": updates, "teacher": "weights.safetensors"})
+    with pytest.raises(TrainingError, match=r"\['mosaic'\] for alternating updates"):
+        make_config({"mosaic": 0.5})
 
 
 def test_recipes() -> None:
-    published, bundled = recipe("published"), recipe("bundled")
+    assert recipe_names("gifnet") == ["gifnet", "gifnet-cvpr", "published"]
+    published, bundled = recipe("published"), recipe("gifnet")
+    assert published == AlternatingConfig()
     assert (published.model, published.learning_rate, published.batch_size) == (
         "gifnet-cvpr", 1e-3, 8,
     )  # fmt: skip
     assert (published.fidelity_mse, published.fidelity_l1, published.fidelity_ssim) == (1, 0, 0)
-    assert bundled.model == "gifnet-blend"
-    with pytest.raises(TrainingError, match="no recipe 'best'"):
+    assert isinstance(bundled, InferenceConfig)
+    assert bundled.model == "gifnet"
+    with pytest.raises(TrainingError, match=r"no recipe 'best'.*'gifnet-cvpr'"):
         recipe("best")
+
+
+@pytest.mark.parametrize("name", recipe_names("gifnet"))
+def test_recipes_are_read_back_from_their_json(name: str) -> None:
+    config = recipe(name)
+    assert make_config(json.loads(config.to_json())) == config
+
+
+def test_an_unknown_setting_of_a_recipe_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gifnet" / "recipes"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("stepz = 3")
+    monkeypatch.setattr(recipes, "files", lambda package: tmp_path)
+    assert recipe_names("gifnet") == ["mine"]
+    with pytest.raises(TrainingError, match=r"recipe 'mine' has unknown settings \['stepz'\]"):
+        recipe("mine")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import csv
-import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 
-from gifnet.models.gifnet.blocks import ReflectConv
 from gifnet.models.weights import load_weights
-from gifnet.training.gifnet.config import RECIPES, TrainingConfig
-from gifnet.training.gifnet.depthwise import speed_up_depthwise
 from gifnet.training.gifnet.inference_trainer import InferenceGraphTrainer, preservation_loss
 from gifnet.training.gifnet.trainer import train_gifnet
 from gifnet.training.model_card import curves
-from gifnet.training.settings import learning_rate_factor
-from tests.helpers.training_samples import varied, write_data
+from tests.helpers.training_samples import inference, write_data
 
-DEPLOYED = varied(
-    updates="inference", batch_size=4, steps=3, mm_every=2, revive=True, triplets=0.25,
+ALL_TASKS = inference(
+    batch_size=4, steps=3, mm_every=2, triplets=0.25,
     exposure=0.25, single=0.0, infrared=0.25, tracer=0.25, fidelity_log=0.01, keep_edges=1.0,
     keep_information=0.5, keep_differences=0.2, keep_structure=1.0, keep_entropy=0.1,
     keep_gradient=5.0, exposure_truth=0.5, validate_every=3, crop=48,
@@ -34,11 +28,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_trains_everything_that_inference_uses(data: Path, tmp_path: Path) -> None:
-    weights = train_gifnet(data, tmp_path / "run", DEPLOYED)
+    weights = train_gifnet(data, tmp_path / "run", ALL_TASKS)
     state = torch.load(tmp_path / "run" / "checkpoint.ckpt", weights_only=True)["module"]
-    start = InferenceGraphTrainer(
-        data, tmp_path / "other", dataclasses.replace(DEPLOYED, revive=False)
-    )
+    start = InferenceGraphTrainer(data, tmp_path / "other", ALL_TASKS)
     unmoved = {
         name for name, value in start.module.state_dict().items() if torch.equal(value, state[name])
     }
@@ -46,22 +38,22 @@ def test_a_run_trains_everything_that_inference_uses(data: Path, tmp_path: Path)
     with (tmp_path / "run" / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [bool(row["mm_private"]) for row in rows] == [False, True, False]
-    assert all(row["dp_private"] and row["dp_deployed"] and row["dp_exposure"] for row in rows)
+    assert all(row["dp_private"] and row["dp_sources"] and row["dp_exposure"] for row in rows)
     card = load_weights(weights, "gifnet").card
     assert card["curves"]["gate_dp"][-1][0] == 3
     assert card["recipe"]["updates"] == "inference"
 
 
 def test_a_resumed_run_ends_as_an_uninterrupted_one(data: Path, tmp_path: Path) -> None:
-    whole = train_gifnet(data, tmp_path / "whole", DEPLOYED)
+    whole = train_gifnet(data, tmp_path / "whole", ALL_TASKS)
 
     def stop(step: int, steps: int, row: object) -> None:
         if step == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_gifnet(data, tmp_path / "parts", DEPLOYED, on_step=stop)
-    parts = train_gifnet(data, tmp_path / "parts", DEPLOYED, resume=True)
+        train_gifnet(data, tmp_path / "parts", ALL_TASKS, on_step=stop)
+    parts = train_gifnet(data, tmp_path / "parts", ALL_TASKS, resume=True)
     one, two = (load_weights(path, "gifnet").state for path in (whole, parts))
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
@@ -72,43 +64,9 @@ def test_the_source_itself_lacks_less_than_its_blur() -> None:
 
     source = torch.from_numpy(texture(1))[None, None]
     blurred = gaussian(source, 9, 2, pad=True)
-    same = preservation_loss(source, source, source, DEPLOYED)
+    same = preservation_loss(source, source, source, ALL_TASKS)
     assert same.shape == (1,)
-    assert float(same) < float(preservation_loss(blurred, source, source, DEPLOYED))
-
-
-def test_faster_depthwise_gradients_are_the_same() -> None:
-    slow = ReflectConv(6, 6, 5, groups=6)
-    fast = copy.deepcopy(slow)
-    speed_up_depthwise(fast)
-    x = torch.randn(2, 6, 12, 14, generator=torch.Generator().manual_seed(0))
-    inputs = [x.clone().requires_grad_() for _ in range(2)]
-    outputs = [conv(value) for conv, value in zip((slow, fast), inputs, strict=True)]
-    assert torch.equal(*outputs)
-    for output in outputs:
-        output.square().sum().backward()
-    for one, two in (
-        (inputs[0].grad, inputs[1].grad), (slow.weight.grad, fast.weight.grad),
-        (slow.bias.grad, fast.bias.grad),
-    ):  # fmt: skip
-        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
-
-
-def test_a_copy_of_a_faster_convolution_has_its_own_weights() -> None:
-    conv = ReflectConv(2, 2, 3, groups=2)
-    speed_up_depthwise(conv)
-    other = copy.deepcopy(conv)
-    with torch.no_grad():
-        other.weight.zero_()
-    assert other(torch.ones(1, 2, 4, 4)).abs().max() == 0
-    assert conv(torch.ones(1, 2, 4, 4)).abs().max() > 0
-
-
-def test_a_run_may_end_before_its_schedule() -> None:
-    short = varied(steps=50, schedule_steps=100)
-    whole = varied(steps=100)
-    assert learning_rate_factor(40, short) == learning_rate_factor(40, whole)
-    assert learning_rate_factor(49, short) > 0.4
+    assert float(same) < float(preservation_loss(blurred, source, source, ALL_TASKS))
 
 
 def test_curves_are_means_of_stretches() -> None:
@@ -116,10 +74,3 @@ def test_curves_are_means_of_stretches() -> None:
     assert curves(rows, ("loss", "psnr"), points=4) == {
         "loss": [[2, 1.5], [4, 3.5], [6, 5.5], [8, 7.5]]
     }
-
-
-def test_recipes_are_read_back_from_their_json() -> None:
-    import json
-
-    for config in RECIPES.values():
-        assert TrainingConfig.from_dict(json.loads(config.to_json())) == config

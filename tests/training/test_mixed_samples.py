@@ -19,10 +19,18 @@ from gifnet.training.data.modalities import (
     spectral_pair,
     tracer_pair,
 )
-from gifnet.training.data.scenes import JointDataset
 from gifnet.training.data.synthesis import night_pair
-from gifnet.training.gifnet.mixed_samples import Kind, MixedDataset, mosaic, patchwork, sharpen
-from tests.helpers.training_samples import texture, varied, write_data
+from gifnet.training.gifnet.config import make_config
+from gifnet.training.gifnet.mixed_samples import (
+    Kind,
+    MixedDataset,
+    Sample,
+    mosaic,
+    patchwork,
+    sharpen,
+)
+from gifnet.training.gifnet.samples import JointDataset
+from tests.helpers.training_samples import inference, texture, write_data
 
 SHARES = (
     "triplets",
@@ -46,8 +54,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mixed(data: Path, **shares: float) -> MixedDataset:
-    config = varied(updates="inference", batch_size=4, **only(**shares))
-    return MixedDataset(JointDataset(data, config))
+    config = inference(batch_size=4, **only(**shares))
+    return MixedDataset(JointDataset(data, config), config)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +82,28 @@ def test_the_rest_are_synthetic_multi_focus_pairs(data: Path) -> None:
     assert sorted(batch.kind.tolist()) == [Kind.TRUTH, Kind.TRUTH, Kind.SOURCES, Kind.SOURCES]
 
 
+def test_a_single_image_comes_twice_and_is_sharpened(data: Path) -> None:
+    batch = mixed(data, single=1.0).sample(0)
+    assert torch.equal(batch.first, batch.second)
+    assert not torch.equal(batch.first, batch.target)
+
+
+def test_an_exposure_sample_is_over_exposed_first(data: Path) -> None:
+    dataset = mixed(data, exposure=1.0)
+    for step in range(4):
+        batch = dataset.sample(step)
+        assert (batch.first.mean(dim=(1, 2, 3)) > batch.second.mean(dim=(1, 2, 3))).all()
+
+
+def test_triplets_that_are_missing_are_named(data: Path) -> None:
+    with pytest.raises(TrainingError, match="multi-focus triplets"):
+        mixed(data / "pairs", triplets=0.5)
+
+
 def test_a_mosaic_has_each_sample_in_its_quarter() -> None:
     planes = [np.full((4, 4), value, np.float32) for value in range(20)]
     quarters = [
-        (Sources(*planes[5 * i : 5 * i + 4]), planes[5 * i + 4], Kind.WARM) for i in range(4)
+        Sample(Sources(*planes[5 * i : 5 * i + 4]), planes[5 * i + 4], Kind.WARM) for i in range(4)
     ]
     sources, target, kind = mosaic(quarters)
     assert kind == Kind.WARM
@@ -96,7 +122,7 @@ def test_samples_put_together_have_the_crop_of_the_recipe(data: Path, share: str
 
 def test_a_mosaic_needs_crops_that_can_be_halved() -> None:
     with pytest.raises(TrainingError, match=r"crop is 72; a mosaic"):
-        varied(updates="inference", crop=72, mosaic=0.5)
+        inference(crop=72, mosaic=0.5)
 
 
 def test_the_same_step_draws_the_same_batch(data: Path) -> None:
@@ -107,12 +133,12 @@ def test_the_same_step_draws_the_same_batch(data: Path) -> None:
 
 def test_shares_above_one_are_refused() -> None:
     with pytest.raises(TrainingError, match="add up to"):
-        varied(**only(infrared=0.6, triplets=0.6))
+        inference(**only(infrared=0.6, triplets=0.6))
 
 
 def test_unknown_updates_are_refused() -> None:
     with pytest.raises(TrainingError, match="'alternating' or 'inference'"):
-        varied(updates="both")
+        make_config({"updates": "both"})
 
 
 def colour(seed: int) -> np.ndarray:
@@ -175,10 +201,8 @@ def test_patchwork_is_flat_nearly_everywhere() -> None:
 
 def test_warm_pairs_are_judged_by_their_infrared_image(data: Path) -> None:
     shares = only(infrared=1.0)
-    config = varied(
-        updates="inference", batch_size=4, keep_warm=1.0, night=1.0, swapped=1.0, **shares
-    )
-    batch = MixedDataset(JointDataset(data, config)).sample(0)
+    config = inference(batch_size=4, keep_warm=1.0, night=1.0, swapped=1.0, **shares)
+    batch = MixedDataset(JointDataset(data, config), config).sample(0)
     assert (batch.kind == Kind.WARM).all()
     torch.testing.assert_close(batch.target, batch.second)
 

@@ -6,19 +6,18 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import TrainingError
+from ..training.recipes import recipe_names
 from .terminal import progress_bar, say
 
 if TYPE_CHECKING:
-    from ..training.frufn.config import StageConfig
-    from ..training.gifnet.config import TrainingConfig
+    from ..training.frufn.config import FrufnConfig
+    from ..training.gifnet.config import GifnetConfig
     from ..training.settings import RunSettings
-
-    Settings = TypeVar("Settings", bound=RunSettings)
 
 #: What of a log row the progress bar shows.
 _SHOWN = (
@@ -29,6 +28,11 @@ _SHOWN = (
 train_app = typer.Typer(
     help="Train a network on images of your own.", no_args_is_help=True, rich_markup_mode=None
 )
+
+
+def _recipes(network: str, default: str) -> str:
+    names = [f"{n} (default)" if n == default else n for n in recipe_names(network)]
+    return f"{', '.join(names)}; docs/training describes them."
 
 
 Data = Annotated[
@@ -83,7 +87,7 @@ Teacher = Annotated[
 ]
 StageRecipe = Annotated[
     str | None,
-    typer.Option("--recipe", metavar="NAME", help="cpu (default) or published."),
+    typer.Option("--recipe", metavar="NAME", help=_recipes("frufn", "cpu")),
 ]
 
 
@@ -96,8 +100,7 @@ def train_gifnet(
         typer.Option(
             "--recipe",
             metavar="NAME",
-            help="bundled-bands (default), all tasks at once, or published, that of the "
-            "paper; docs/training.md has the others.",
+            help=_recipes("gifnet", "gifnet"),
         ),
     ] = None,
     config: Config = None,
@@ -114,73 +117,52 @@ def train_gifnet(
     say(f"{weights}: trained for {configuration.steps} steps")
 
 
-@train_app.command("efrufn")
-def train_efrufn(
-    data: Data,
-    out: Out,
-    stage: Stage = None,
-    all_stages: AllStages = False,
-    teacher: Teacher = None,
-    recipe: StageRecipe = None,
-    config: Config = None,
-    settings: Changes = None,
-    resume: Resume = False,
-) -> None:
-    """Train EFRUFN by sequential gradient transfer, one stage or all of them."""
-    _train_stages("efrufn", data, out, stage, all_stages, teacher, recipe, config, settings, resume)
+def _stages_command(model: str) -> Callable[..., None]:
+    """Return the command that trains EFRUFN or FRUFN; both have the same options."""
+
+    def train_stages(
+        data: Data,
+        out: Out,
+        stage: Stage = None,
+        all_stages: AllStages = False,
+        teacher: Teacher = None,
+        recipe: StageRecipe = None,
+        config: Config = None,
+        settings: Changes = None,
+        resume: Resume = False,
+    ) -> None:
+        from ..training.frufn.trainer import train_all_stages, train_stage
+
+        require_one_of(recipe, config)
+        if all_stages:
+            if stage is not None or teacher is not None or config is not None:
+                raise typer.BadParameter(
+                    "--all-stages excludes --stage, --teacher and --config: it sets them itself."
+                )
+            changes = stage_changes(settings or [])
+            with _shown(0) as show:
+                paths = train_all_stages(
+                    data, out, recipe or "cpu", model=model, changes=changes, resume=resume,
+                    on_step=show,
+                )  # fmt: skip
+            for path in paths:
+                say(f"{path}: trained")
+            return
+        configuration = _stage_configuration(
+            model, stage, teacher, recipe, config, settings or [], out if resume else None
+        )
+        with _shown(configuration.steps) as show:
+            weights = train_stage(data, out, configuration, resume=resume, on_step=show)
+        say(f"{weights}: trained for {configuration.steps} steps")
+
+    return train_stages
 
 
-@train_app.command("frufn")
-def train_frufn(
-    data: Data,
-    out: Out,
-    stage: Stage = None,
-    all_stages: AllStages = False,
-    teacher: Teacher = None,
-    recipe: StageRecipe = None,
-    config: Config = None,
-    settings: Changes = None,
-    resume: Resume = False,
-) -> None:
-    """Train FRUFN by sequential gradient transfer, one stage or all of them."""
-    _train_stages("frufn", data, out, stage, all_stages, teacher, recipe, config, settings, resume)
-
-
-def _train_stages(
-    model: str,
-    data: Path,
-    out: Path,
-    stage: str | None,
-    all_stages: bool,
-    teacher: Path | None,
-    recipe: str | None,
-    config: Path | None,
-    settings: list[str] | None,
-    resume: bool,
-) -> None:
-    from ..training.frufn.trainer import train_all_stages, train_stage
-
-    require_one_of(recipe, config)
-    if all_stages:
-        if stage is not None or teacher is not None or config is not None:
-            raise typer.BadParameter(
-                "--all-stages excludes --stage, --teacher and --config: it sets them itself."
-            )
-        changes = stage_changes(settings or [])
-        with _shown(0) as show:
-            paths = train_all_stages(
-                data, out, recipe or "cpu", model=model, changes=changes, resume=resume,
-                on_step=show,
-            )  # fmt: skip
-        for path in paths:
-            say(f"{path}: trained")
-        return
-    configuration = _stage_configuration(
-        model, stage, teacher, recipe, config, settings or [], out if resume else None
-    )
-    with _shown(configuration.steps) as show:
-        weights = train_stage(data, out, configuration, resume=resume, on_step=show)
-    say(f"{weights}: trained for {configuration.steps} steps")
+for _model in ("efrufn", "frufn"):
+    train_app.command(
+        _model,
+        help=f"Train {_model.upper()} by sequential gradient transfer, one stage or all of them.",
+    )(_stages_command(_model))
 
 
 def _stage_configuration(
@@ -191,13 +173,14 @@ def _stage_configuration(
     config: Path | None,
     settings: list[str],
     resumed: Path | None,
-) -> StageConfig:
-    from ..training.frufn.config import StageConfig, stage_recipe
+) -> FrufnConfig:
+    from ..training.frufn.config import FrufnConfig, stage_recipe
 
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     if config is not None:
-        return _changed(StageConfig.from_file(config), settings)
+        base = FrufnConfig.from_file(config)
+        return FrufnConfig.from_dict(_changed(base, settings), "command line")
     if stage is None:
         raise typer.BadParameter("Give --stage mfif, meif or ivif, or --all-stages.")
     changes = stage_changes(settings)
@@ -231,7 +214,7 @@ def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
 
 def configuration_of(
     recipe: str | None, config: Path | None, settings: list[str], resumed: Path | None
-) -> TrainingConfig:
+) -> GifnetConfig:
     """Return the configuration that the options describe.
 
     Raises
@@ -239,31 +222,30 @@ def configuration_of(
     TrainingError
         If a recipe, file, setting or value is not known.
     """
-    from ..training.gifnet import config as training
+    from ..training.gifnet.config import make_config
+    from ..training.gifnet.config import recipe as read_recipe
+    from ..training.settings import read_settings
 
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     base = (
-        training.TrainingConfig.from_file(config)
+        make_config(read_settings(config), f"configuration {str(config)!r}")
         if config is not None
-        else training.recipe(recipe or "bundled-bands")
+        else read_recipe(recipe or "gifnet")
     )
-    return _changed(base, settings)
+    return make_config(_changed(base, settings), "command line")
 
 
-def _changed(base: Settings, settings: list[str]) -> Settings:
-    """Return a configuration with settings of the command line in it."""
-    if not settings:
-        return base
-    values = dataclasses.asdict(base) | _changes(settings, base)
-    return type(base).from_dict(values, "command line")
+def _changed(base: RunSettings, settings: list[str]) -> dict[str, Any]:
+    """Return a configuration's values with settings of the command line in them."""
+    return dataclasses.asdict(base) | _changes(settings, base)
 
 
 def stage_changes(settings: list[str]) -> dict[str, Any]:
     """Return settings of a stage from the command line, in their types."""
-    from ..training.frufn.config import StageConfig
+    from ..training.frufn.config import FrufnConfig
 
-    return _changes(settings, StageConfig())
+    return _changes(settings, FrufnConfig())
 
 
 def _changes(settings: list[str], base: RunSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Weights to start from that were trained with another head or in a smaller network."""
+"""Weights to start from, those of a smaller network included."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..models.frufn.frufn import FRUFN
-from ..models.gifnet.heads import BandHead, BlendHead
-from ..models.gifnet.network import GIFNet
 from ..models.weights import load_weights
 
-_LAST = "decoder.convs.6"
 _UNIT = re.compile(r"unit\.(.+)")
 _TRANSFORM_END = "transform.layers.2.weight"
 
@@ -20,10 +17,7 @@ _TRANSFORM_END = "transform.layers.2.weight"
 def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor]:
     """Return the state dict of a weights file for a model to start from.
 
-    It is the file's own, or one that has the model compute what the file's model does:
-
-    - GIFNet's blend head starts a band head: every band gets the one share, and gains of one.
-    - EFRUFN starts FRUFN, see `untied`.
+    It is the file's own; EFRUFN's weights start a FRUFN as well, see `untied`.
 
     Raises
     ------
@@ -31,23 +25,9 @@ def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor
         If the file cannot be read or belongs to a model that cannot start this one.
     """
     found = load_weights(path)
-    if isinstance(module, GIFNet) and isinstance(module.head, BandHead):
-        if found.model == "gifnet-blend":
-            return _in_bands(found.state, module.head.bands)
-    elif isinstance(module, FRUFN) and found.model == model.replace("frufn", "efrufn"):
+    if isinstance(module, FRUFN) and found.model == model.replace("frufn", "efrufn"):
         return untied(found.state, len(module.units))
     return load_weights(path, model).state
-
-
-def _in_bands(state: dict[str, Tensor], bands: int) -> dict[str, Tensor]:
-    """Return the state of a band head that does what a blend head does."""
-    changed = dict(state)
-    for name in (f"{_LAST}.weight", f"{_LAST}.bias"):
-        share, residual = state[name].split(BlendHead.channels // 2)
-        gains = torch.zeros_like(share).repeat_interleave(bands, dim=0)
-        shares = share.repeat_interleave(bands + 1, dim=0)
-        changed[name] = torch.cat((shares, gains, residual))
-    return changed
 
 
 def untied(state: dict[str, Tensor], units: int) -> dict[str, Tensor]:

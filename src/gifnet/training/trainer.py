@@ -1,7 +1,7 @@
 """The machinery of a training run, whichever network it trains.
 
-A trainer of a network derives from `Trainer` and says what one step is; the folder,
-checkpoints, the averaged weights, validation, the log and the end are here.
+A trainer of a network derives from `Trainer` and defines one step; the folder, checkpoints,
+the averaged weights, validation, the log and the end are here.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ from torch import Tensor, nn
 from ..errors import TrainingError
 from ..io.atomic import write_atomically
 from ..models.weights import save_weights
-from .gifnet.losses import ssim
+from .log_plot import plot_log
+from .losses import ssim
+from .model_card import make_card
 from .settings import RunSettings, learning_rate_factor
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Settings = TypeVar("Settings", bound=RunSettings)
+Config = TypeVar("Config", bound=RunSettings)
 Network = TypeVar("Network", bound=nn.Module)
 #: Called with (steps done, steps in all, the latest log row) after every step.
 OnStep = Callable[[int, int, dict[str, float]], None]
 
 WEIGHTS_FILE = "weights.safetensors"
-#: Settings that say where and how often, and not what is computed.
+#: Settings of where and how often; they do not change the result.
 FREE = {"checkpoint_every", "validate_every", "device", "devices"}
 
 
-class Trainer(ABC, Generic[Network, Settings]):
+class Trainer(ABC, Generic[Network, Config]):
     """Trains a network and leaves everything that happened in a folder.
 
     Parameters
@@ -60,7 +62,7 @@ class Trainer(ABC, Generic[Network, Settings]):
     def __init__(
         self,
         out: str | Path,
-        config: Settings,
+        config: Config,
         *,
         resume: bool = False,
         on_step: OnStep | None = None,
@@ -82,7 +84,7 @@ class Trainer(ABC, Generic[Network, Settings]):
             self.average.to(self.fabric.device)
         self._prepare_folder(resume)
 
-    # -- what a network's trainer says -------------------------------------------------
+    # -- what a network's trainer defines ----------------------------------------------
 
     @abstractmethod
     def make_network(self, resume: bool) -> Network:
@@ -105,13 +107,11 @@ class Trainer(ABC, Generic[Network, Settings]):
         """Return the names of the scenes that are never trained on."""
 
     def card_details(self) -> dict[str, Any]:
-        """Return what the model card says beside what every card says."""
+        """Return the model card's entries that only this network has."""
         return {}
 
     def save_result(self, path: Path) -> None:
         """Write the trained weights."""
-        from .model_card import make_card
-
         save_weights(self.result, path, make_card(self))
 
     # -- the folder -------------------------------------------------------------------
@@ -248,8 +248,6 @@ class Trainer(ABC, Generic[Network, Settings]):
         return self._finish()
 
     def _finish(self) -> Path:
-        from .log_plot import plot_log
-
         path = self.out / WEIGHTS_FILE
         if self.fabric.is_global_zero:
             plot_log(self.rows, self.out / "loss.png", self.plotted)

@@ -1,4 +1,4 @@
-"""Exposure pairs with ground truth, made from well-exposed colour images."""
+"""Exposure pairs with ground truth, made from well-exposed images."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def camera_response(image: Image, ratio: float) -> Image:
     return recorded
 
 
-def colour_exposure_pair(
-    image: Image, rng: np.random.Generator
+def exposure_pair(
+    image: Image, rng: np.random.Generator, noise: tuple[float, float] = NOISE
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return (over-exposed, under-exposed) versions of an image in [0, 1].
+    """Return (over-exposed, under-exposed) versions of an image in [0, 1], grey or colour.
 
     Both are noisy, clipped, and quantised to 8 bits, as cameras do.
     """
 
     def expose(stops: float) -> npt.NDArray[np.float32]:
         shot = camera_response(image, 2.0**stops)
-        shot = shot + float(rng.uniform(*NOISE)) * rng.standard_normal(image.shape)
+        shot = shot + float(rng.uniform(*noise)) * rng.standard_normal(image.shape)
         return np.asarray(np.round(np.clip(shot, 0, 1) * 255) / 255, np.float32)
 
     return expose(float(rng.uniform(*OVER))), expose(float(rng.uniform(*UNDER)))

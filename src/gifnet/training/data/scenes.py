@@ -1,4 +1,4 @@
-"""Training images from folders, and the samples of an update.
+"""Training images from folders, and random crops of them.
 
 A data folder holds any number of sets, each a folder with one sub-folder a role:
 `infrared` and `visible` for multi-modal pairs, `near`, `far` and `all_in_focus` for
@@ -14,22 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ...errors import GifnetError, ReadError, TrainingError
 from ...imaging.colour import luminance
 from ...io.files import read_image as read_file
 from ...io.pairs import folders_below, match_folders
-from ..gifnet.config import TrainingConfig
-from .depth import DepthSource, Plane, make_depth_source
-from .synthesis import exposure_pair, multi_focus_pair, soften, vary_modality
 
 MULTI_MODAL = ("infrared", "visible")
 MULTI_FOCUS = ("near", "far", "all_in_focus")
-
-#: Gives the depth of the crop at hand; not called where no depth is needed.
-CropDepth = Callable[[], Plane]
 
 
 @dataclass(frozen=True)
@@ -79,7 +71,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 @lru_cache(maxsize=8192)
-def _read_luminance(path: Path) -> np.ndarray:
+def read_luminance(path: Path) -> np.ndarray:
     """Return a file's luminance as uint8."""
     image = read_image(path)
     if image.ndim == 2:
@@ -88,7 +80,7 @@ def _read_luminance(path: Path) -> np.ndarray:
 
 
 def read_scene(
-    scene: Scene, read: Callable[[Path], np.ndarray] = _read_luminance
+    scene: Scene, read: Callable[[Path], np.ndarray] = read_luminance
 ) -> tuple[np.ndarray, ...]:
     """Return the scene's images, uint8 luminance planes (H, W) by default, of one size."""
     planes = tuple(read(path) for path in scene.paths)
@@ -135,99 +127,6 @@ def focus_border_crops(
         return min(float(np.square(source - crop[2]).mean()) for source in crop[:2])
 
     return max(crops, key=nearer)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one alternating step trains on; every tensor is (B, 1, crop, crop) in [0, 1]."""
-
-    infrared: Tensor
-    visible: Tensor
-    first: Tensor
-    second: Tensor
-    target: Tensor
-    #: (B,) bool: whose auxiliary branch sees the DP pair itself
-    same_pair: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
-
-
-class JointDataset:
-    """Draws random crops of multi-modal scenes and of digital-photography pairs.
-
-    The RGB-focused joint data set of the paper (Sec. 3.2): the multi-focus pairs are made
-    from the very visible images of the multi-modal pairs, so both tasks share a modality;
-    multi-focus triplets and exposure pairs may be mixed in.
-    """
-
-    def __init__(
-        self, folder: str | Path, config: TrainingConfig, depth: DepthSource | None = None
-    ):
-        self.config = config
-        self.pairs = find_scenes(folder, MULTI_MODAL)
-        if not self.pairs:
-            raise TrainingError(
-                f"{str(folder)!r} has no set of multi-modal pairs: a folder with the "
-                f"sub-folders {' and '.join(MULTI_MODAL)}."
-            )
-        triplets = find_scenes(folder, MULTI_FOCUS)
-        self.training_triplets, self.validation_triplets = split_triplets(triplets, config.hold_out)
-        if config.triplets and not self.training_triplets:
-            raise TrainingError(
-                f"The recipe takes {config.triplets:.0%} of its samples from multi-focus "
-                f"triplets, and {str(folder)!r} has none beside the "
-                f"{len(self.validation_triplets)} held back: add a set with the sub-folders "
-                f"{', '.join(MULTI_FOCUS)}, lower hold_out, or set triplets to 0."
-            )
-        self.depth = depth or make_depth_source(config.depth)
-
-    def _multi_modal(self, rng: np.random.Generator) -> tuple[Plane, Plane, CropDepth]:
-        """Return an infrared and a visible crop, and what gives the depth of the latter."""
-        scene = self.pairs[rng.integers(len(self.pairs))]
-        planes = read_scene(scene)
-        if getattr(self.depth, "whole_image", False):
-            image = planes[1].astype(np.float32) / np.float32(255)
-            depth = self.depth(scene.name, image, rng)
-            infrared, visible, crop = random_crops(self.config.crop, (*planes, depth), rng)
-            return infrared, visible, lambda: crop
-        infrared, visible = random_crops(self.config.crop, planes, rng)
-        return infrared, visible, lambda: self.depth(scene.name, visible, rng)
-
-    def _photography(
-        self, visible: Plane, depth: CropDepth, rng: np.random.Generator
-    ) -> tuple[Plane, Plane, Plane]:
-        """Return (first, second, target) of one digital-photography sample."""
-        kind = rng.random()
-        if kind < self.config.triplets:
-            scene = self.training_triplets[rng.integers(len(self.training_triplets))]
-            first, second, target = random_crops(self.config.crop, read_scene(scene), rng)
-        elif kind < self.config.triplets + self.config.exposure:
-            # Over-exposed first, as at inference: no random swap.
-            return (*exposure_pair(visible, rng), visible)
-        elif kind < self.config.triplets + self.config.exposure + self.config.single:
-            softened = soften(visible, rng)
-            return softened, softened, visible
-        else:
-            first, second = multi_focus_pair(visible, depth(), rng)
-            target = visible
-        return (second, first, target) if rng.random() < 0.5 else (first, second, target)
-
-    def sample(self, step: int, rank: int = 0) -> Batch:
-        """Return the batch of a step; the same step, rank and seed give the same batch."""
-        rng = np.random.default_rng((self.config.seed, step, rank))
-        columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-        for _ in range(self.config.batch_size):
-            infrared, visible, crop_depth = self._multi_modal(rng)
-            sample = self._photography(visible, crop_depth, rng)
-            if self.config.modality_augmentation:
-                infrared, visible = vary_modality(infrared, visible, rng)
-            for column, plane in zip(columns, (infrared, visible, *sample), strict=True):
-                column.append(plane)
-        same = torch.from_numpy(rng.random(self.config.batch_size) < self.config.same_pair)
-        tensors = [torch.from_numpy(np.stack(column))[:, None] for column in columns]
-        infrared_batch, visible_batch, first, second, target = tensors
-        return Batch(infrared_batch, visible_batch, first, second, target, same)
 
 
 def split_triplets(triplets: Sequence[Scene], hold_out: int) -> tuple[list[Scene], list[Scene]]:

@@ -28,27 +28,6 @@ def multi_focus_pair(
     return near * image + (1 - near) * blurred, (1 - near) * image + near * blurred
 
 
-def exposure_pair(image: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Return (over-exposed, under-exposed) versions of an image (supplement, Sec. 3.2).
-
-    A gamma of 2.2 stands for the camera response: scene radiance = image^2.2, exposure
-    scales it by a power of two, the sensor clips it, and 8 bits quantise it.
-    """
-    radiance = np.clip(image, 0, 1) ** 2.2
-
-    def expose(stops: float) -> Plane:
-        shot = np.clip(radiance * 2.0**stops, 0, 1) ** (1 / 2.2)
-        return np.asarray(np.round(shot * 255) / 255, np.float32)
-
-    return expose(float(rng.uniform(0.8, 3.0))), expose(float(rng.uniform(-4.0, -1.0)))
-
-
-def soften(image: Plane, rng: np.random.Generator) -> Plane:
-    """Return a slightly defocused version of an image, as most images are."""
-    softened: Plane = gaussian_filter(image, float(rng.uniform(0.4, 1.2)), mode="reflect")
-    return softened
-
-
 def vary_modality(first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Return a multi-modal pair as another pair of sensors might have seen it.
 

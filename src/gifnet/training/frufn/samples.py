@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...errors import TrainingError
 from ...imaging.colour import chroma, luminance
-from ..data.exposure import colour_exposure_pair, is_well_exposed
+from ..data.exposure import exposure_pair, is_well_exposed
 from ..data.scenes import (
     MULTI_FOCUS,
     MULTI_MODAL,
@@ -25,7 +25,7 @@ from ..data.scenes import (
     read_scene,
     split_triplets,
 )
-from .config import StageConfig
+from .config import FrufnConfig
 
 #: Of the infrared-visible pairs, every so-many-th is held back.
 EVERY_PAIR = 16
@@ -59,7 +59,7 @@ class StageDataset:
     first.
     """
 
-    def __init__(self, folder: str | Path, config: StageConfig):
+    def __init__(self, folder: str | Path, config: FrufnConfig):
         self.config = config
         roles = MULTI_MODAL if config.stage == "ivif" else MULTI_FOCUS
         scenes = find_scenes(folder, roles)
@@ -114,7 +114,7 @@ class StageDataset:
 
 def exposure_sample(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Return luminance (1, H, W) and then chroma (2, H, W) of over, under and truth."""
-    images = (*colour_exposure_pair(image, rng), image)
+    images = (*exposure_pair(image, rng), image)
     luminances = tuple(luminance(rgb).astype(np.float32)[None] for rgb in images)
     chromas = tuple(np.moveaxis(chroma(rgb).astype(np.float32), -1, 0) for rgb in images)
     return (*luminances, *chromas)

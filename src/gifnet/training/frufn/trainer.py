@@ -17,10 +17,10 @@ from ...models.frufn.efrufn import EFRUFN
 from ...models.frufn.frufn import FRUFN
 from ...models.registry import model_spec
 from ...models.weights import build_model, load_weights, save_weights
-from ..gifnet.losses import log_error
+from ..losses import log_error
 from ..starting_weights import starting_state
 from ..trainer import WEIGHTS_FILE, OnStep, Trainer, score_pairs
-from .config import STAGES, StageConfig, stage_recipe
+from .config import STAGES, FrufnConfig, stage_recipe
 from .losses import (
     blend_loss,
     colour_loss,
@@ -59,7 +59,7 @@ class StageNetwork(nn.Module):
         return found
 
 
-class StageTrainer(Trainer[StageNetwork, StageConfig]):
+class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
     """Trains one stage of FRUFN or EFRUFN.
 
     Parameters
@@ -80,7 +80,7 @@ class StageTrainer(Trainer[StageNetwork, StageConfig]):
         self,
         data: str | Path,
         out: str | Path,
-        config: StageConfig,
+        config: FrufnConfig,
         *,
         resume: bool = False,
         on_step: OnStep | None = None,
@@ -226,7 +226,7 @@ def _centre(plane: np.ndarray, size: int = 192) -> np.ndarray:
     return np.ascontiguousarray(plane[top : top + size, left : left + size])
 
 
-def train_stage(data: str | Path, out: str | Path, config: StageConfig, **keywords: Any) -> Path:
+def train_stage(data: str | Path, out: str | Path, config: FrufnConfig, **keywords: Any) -> Path:
     """Train one stage; see `StageTrainer` for the arguments. Returns the weights' path."""
     try:
         return StageTrainer(data, out, config, **keywords).run()
@@ -269,7 +269,7 @@ def train_all_stages(
             continue
         begun = resume and (folder / "checkpoint.ckpt").exists()
         if begun:
-            config = StageConfig.from_file(folder / "config.json")
+            config = FrufnConfig.from_file(folder / "config.json")
         else:
             teacher = paths[-1] if paths else None
             config = stage_recipe(recipe, stage, model=model, teacher=teacher, changes=changes)

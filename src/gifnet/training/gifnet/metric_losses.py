@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.synthesis import WARM_FROM, WARM_FULL, WARM_SQUARE
+from ..losses import sobel
 
 #: Weights of the three scales of MS-SSIM that a training crop has room for.
 _SCALES = (0.25, 0.4, 0.35)
@@ -95,18 +96,6 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 def difference_correlation(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return the sum of correlations of differences, SCD."""
     return _correlation(fused - second, first) + _correlation(fused - first, second)
-
-
-@lru_cache(maxsize=1)
-def _sobel_kernel() -> Tensor:
-    row = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
-    return torch.stack((row, row.T))[:, None]
-
-
-def sobel(planes: Tensor) -> Tensor:
-    """Return the horizontal and vertical Sobel derivatives, (B, 2, H, W)."""
-    kernel = _sobel_kernel().to(planes.device)
-    return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), kernel)
 
 
 def edge_preservation(

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from torch import Tensor
 
+from ...errors import TrainingError
+from ...imaging.block_means import block_means
 from ...imaging.colour import luminance
 from ...options import ENHANCED_OVERSHOOT
 from ..data.depth import Plane
+from ..data.exposure import exposure_pair
 from ..data.modalities import Sources, bone_pair, pansharpening_pair, spectral_pair, tracer_pair
 from ..data.scenes import (
-    JointDataset,
+    MULTI_FOCUS,
     Scene,
     focus_border_crops,
     random_crops,
     read_image,
+    read_luminance,
     read_scene,
 )
-from ..data.synthesis import dim, exposure_pair, multi_focus_pair, night_pair, vary_modality
-from .config import TrainingConfig
+from ..data.synthesis import dim, multi_focus_pair, night_pair, vary_modality
+from .config import InferenceConfig
+from .samples import JointDataset
 
 
 class Kind(IntEnum):
@@ -84,9 +91,15 @@ def patchwork(size: int, rng: np.random.Generator) -> Plane:
     return soft.astype(np.float32)
 
 
-def mosaic(
-    quarters: Sequence[tuple[Sources, Plane, Kind]],
-) -> tuple[Sources, Plane, Kind]:
+class Sample(NamedTuple):
+    """A pair, the plane that it is compared with, and what it is judged by."""
+
+    sources: Sources
+    target: Plane
+    kind: Kind
+
+
+def mosaic(quarters: Sequence[Sample]) -> Sample:
     """Return four samples of one kind as one of twice the side."""
     sources, targets, kinds = zip(*quarters, strict=True)
 
@@ -94,52 +107,46 @@ def mosaic(
         return np.block([list(planes[:2]), list(planes[2:])])
 
     columns = zip(*sources, strict=True)
-    return Sources(*(together(planes) for planes in columns)), together(targets), kinds[0]
+    return Sample(Sources(*(together(planes) for planes in columns)), together(targets), kinds[0])
 
 
-class MixedDataset:
-    """Draws batches from the scenes of a `JointDataset`, by the shares of its recipe.
+class CropSampler:
+    """Draws crops of one size from the scenes of a `JointDataset`.
 
-    Crops are now and then taken at twice the side and halved: what an image is normalised by
-    then stems from more of it, and the texture is finer.
+    Crops are now and then taken at twice the side and halved: the moments by which an image is
+    normalised then stem from more of it, and the texture is finer.
     """
 
-    def __init__(self, scenes: JointDataset, config: TrainingConfig | None = None):
-        self.scenes, self.config = scenes, config or scenes.config
-        self._makers = _makers(self.config)
-        if self.config.mosaic:
-            halved = replace(
-                self.config, crop=self.config.crop // 2, mosaic=0.0, keep_structure=0.0
-            )
-            self._half = MixedDataset(scenes, halved)
+    def __init__(self, scenes: JointDataset, config: InferenceConfig, size: int):
+        self.scenes, self.config, self.size = scenes, config, size
 
-    def _crops(
+    def crops(
         self,
         scene: Scene,
         rng: np.random.Generator,
-        read: Callable[..., np.ndarray] | None = None,
+        read: Callable[[Path], np.ndarray] = read_luminance,
         halved: float = 0.4,
     ) -> list[np.ndarray]:
-        planes = read_scene(scene) if read is None else read_scene(scene, read)
-        size = self.config.crop
-        if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * size:
-            return random_crops(size, planes, rng)
-        large = random_crops(2 * size, planes, rng)
-        return [crop.reshape(size, 2, size, 2, *crop.shape[2:]).mean(axis=(1, 3)) for crop in large]
+        """Return one crop of every image of a scene, a share of them halved."""
+        planes = read_scene(scene, read)
+        if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * self.size:
+            return random_crops(self.size, planes, rng)
+        return [block_means(crop, 2) for crop in random_crops(2 * self.size, planes, rng)]
 
-    def _colour(self, rng: np.random.Generator) -> np.ndarray:
+    def colour(self, rng: np.random.Generator) -> np.ndarray:
         """Return an RGB crop of a sharp image."""
         triplets = self.scenes.training_triplets
         scenes = triplets if triplets and rng.random() < 0.7 else self.scenes.pairs
         scene = scenes[rng.integers(len(scenes))]
         sharp = Scene(scene.name, scene.paths[-1:], scene.dataset)
-        (crop,) = self._crops(sharp, rng, read_image)
+        (crop,) = self.crops(sharp, rng, read_image)
         return crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=-1)
 
-    def _grey(self, rng: np.random.Generator) -> Plane:
-        return np.asarray(luminance(self._colour(rng)), np.float32)
+    def grey(self, rng: np.random.Generator) -> Plane:
+        """Return the luminance of a crop of a sharp image."""
+        return np.asarray(luminance(self.colour(rng)), np.float32)
 
-    def _dimmed(self, first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    def dimmed(self, first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
         """Return a pair, one of which may have lost contrast."""
         if not self.config.low_contrast or rng.random() >= self.config.low_contrast:
             return first, second
@@ -147,19 +154,36 @@ class MixedDataset:
             return dim(first, rng), second
         return first, dim(second, rng)
 
+
+class MixedDataset:
+    """Draws batches of all tasks from the scenes of a `JointDataset`, by the recipe's shares."""
+
+    def __init__(self, scenes: JointDataset, config: InferenceConfig):
+        if config.triplets and not scenes.training_triplets:
+            raise TrainingError(
+                f"The recipe takes {config.triplets:.0%} of its samples from multi-focus "
+                f"triplets, and there are none except the {len(scenes.validation_triplets)} held "
+                f"back: add a set with the sub-folders {', '.join(MULTI_FOCUS)}, lower hold_out, "
+                "or set triplets to 0."
+            )
+        self.config = config
+        self._whole = CropSampler(scenes, config, config.crop)
+        self._half = CropSampler(scenes, config, config.crop // 2)
+
     def _maker(self, place: float) -> Maker:
-        for share, make in self._makers:
+        for name, make in _MAKERS.items():
+            share = getattr(self.config, name)
             if place < share:
                 return make
             place -= share
-        return self._makers[-1][1]
+        return _focus
 
-    def _sample(self, place: float, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
+    def _sample(self, place: float, rng: np.random.Generator) -> Sample:
         """Return the sample at a place in [0, 1) of the recipe's shares."""
         make = self._maker(place)
         if self.config.mosaic and rng.random() < self.config.mosaic:
             return mosaic([make(self._half, rng) for _ in range(4)])
-        return make(self, rng)
+        return make(self._whole, rng)
 
     def sample(self, step: int, rank: int = 0) -> MixedBatch:
         """Return the batch of a step; the same step, rank and seed give the same batch."""
@@ -167,99 +191,95 @@ class MixedDataset:
         count = self.config.batch_size
         # Evenly spaced places give every batch about the same mixture.
         places = (np.arange(count) + rng.random()) / count
-        columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-        kinds = []
+        rows, kinds = [], []
         for place in places:
             sources, target, kind = self._sample(float(place), rng)
             if kind == Kind.TRUTH and rng.random() < 0.5:
                 first, second, judged_first, judged_second = sources
                 sources = Sources(second, first, judged_second, judged_first)
-            for column, plane in zip(columns, (*sources, target), strict=True):
-                column.append(plane)
+            rows.append((*sources, target))
             kinds.append(int(kind))
-        tensors = [torch.from_numpy(np.stack(column))[:, None].float() for column in columns]
-        one, two, judged_one, judged_two, target_batch = tensors
-        return MixedBatch(one, two, judged_one, judged_two, target_batch, torch.tensor(kinds))
+        columns = (np.stack(column)[:, None] for column in zip(*rows, strict=True))
+        planes = [torch.from_numpy(column).float() for column in columns]
+        return MixedBatch(*(*planes, torch.tensor(kinds)))
 
 
-Maker = Callable[[MixedDataset, np.random.Generator], tuple[Sources, Plane, Kind]]
+Maker = Callable[[CropSampler, np.random.Generator], Sample]
 
 
-def _triplet(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
+def _triplet(data: CropSampler, rng: np.random.Generator) -> Sample:
     triplets = data.scenes.training_triplets
     scene = triplets[rng.integers(len(triplets))]
     if data.config.border and rng.random() < data.config.border:
-        crops = focus_border_crops(data.config.crop, read_scene(scene), rng)
+        crops = focus_border_crops(data.size, read_scene(scene), rng)
     else:
-        crops = data._crops(scene, rng, halved=0.15)
+        crops = data.crops(scene, rng, halved=0.15)
     first, second, target = crops
-    return Sources.plain(first, second), target, Kind.TRUTH
+    return Sample(Sources.plain(first, second), target, Kind.TRUTH)
 
 
-def _focus(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    sharp = data._grey(rng)
+def _focus(data: CropSampler, rng: np.random.Generator) -> Sample:
+    sharp = data.grey(rng)
     first, second = multi_focus_pair(sharp, data.scenes.depth("", sharp, rng), rng)
-    return Sources.plain(first, second), sharp, Kind.TRUTH
+    return Sample(Sources.plain(first, second), sharp, Kind.TRUTH)
 
 
-def _exposure(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    sharp = data._grey(rng)
-    return Sources.plain(*exposure_pair(sharp, rng)), sharp, Kind.EXPOSURE
+def _exposure(data: CropSampler, rng: np.random.Generator) -> Sample:
+    sharp = data.grey(rng)
+    return Sample(Sources.plain(*exposure_pair(sharp, rng)), sharp, Kind.EXPOSURE)
 
 
-def _single(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    image = patchwork(data.config.crop, rng) if rng.random() < 0.3 else data._grey(rng)
-    return Sources.plain(image, image), sharpen(image, 0.8, 1.2), Kind.TRUTH
+def _single(data: CropSampler, rng: np.random.Generator) -> Sample:
+    image = patchwork(data.size, rng) if rng.random() < 0.3 else data.grey(rng)
+    return Sample(Sources.plain(image, image), sharpen(image, 0.8, 1.2), Kind.TRUTH)
 
 
-def _infrared(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
+def _infrared(data: CropSampler, rng: np.random.Generator) -> Sample:
     pairs = data.scenes.pairs
-    infrared, visible = data._crops(pairs[rng.integers(len(pairs))], rng)
+    infrared, visible = data.crops(pairs[rng.integers(len(pairs))], rng)
     if rng.random() < 0.4:
         infrared, visible = vary_modality(infrared, visible, rng)
     if data.config.night and rng.random() < data.config.night:
         infrared, visible = night_pair(infrared, visible, rng)
     else:
-        infrared, visible = data._dimmed(infrared, visible, rng)
+        infrared, visible = data.dimmed(infrared, visible, rng)
     target, kind = infrared, Kind.WARM if data.config.keep_warm else Kind.SOURCES
     if data.config.swapped and rng.random() < data.config.swapped:
         infrared, visible = visible, infrared
-    return Sources.plain(infrared, visible), target, kind
+    return Sample(Sources.plain(infrared, visible), target, kind)
 
 
-def _judged(sources: Sources) -> tuple[Sources, Plane, Kind]:
-    return sources, sources.second, Kind.SOURCES
+def _judged(sources: Sources) -> Sample:
+    return Sample(sources, sources.second, Kind.SOURCES)
 
 
-def _tracer(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    return _judged(tracer_pair(data._grey(rng), data._grey(rng), rng))
+def _tracer(data: CropSampler, rng: np.random.Generator) -> Sample:
+    return _judged(tracer_pair(data.grey(rng), data.grey(rng), rng))
 
 
-def _bone(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    return _judged(bone_pair(data._grey(rng), rng))
+def _bone(data: CropSampler, rng: np.random.Generator) -> Sample:
+    return _judged(bone_pair(data.grey(rng), rng))
 
 
-def _spectral(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    colour = data._colour(rng)
+def _spectral(data: CropSampler, rng: np.random.Generator) -> Sample:
+    colour = data.colour(rng)
     pair = spectral_pair(colour, np.asarray(luminance(colour), np.float32), rng)
-    return _judged(Sources.plain(*data._dimmed(pair.first, pair.second, rng)))
+    return _judged(Sources.plain(*data.dimmed(pair.first, pair.second, rng)))
 
 
-def _pansharpening(data: MixedDataset, rng: np.random.Generator) -> tuple[Sources, Plane, Kind]:
-    colour = data._colour(rng)
+def _pansharpening(data: CropSampler, rng: np.random.Generator) -> Sample:
+    colour = data.colour(rng)
     return _judged(pansharpening_pair(colour, np.asarray(luminance(colour), np.float32), rng))
 
 
-def _makers(config: TrainingConfig) -> Sequence[tuple[float, Maker]]:
-    """Return (share, maker of a sample), the synthetic multi-focus pairs last with the rest."""
-    return (
-        (config.triplets, _triplet),
-        (config.exposure, _exposure),
-        (config.single, _single),
-        (config.infrared, _infrared),
-        (config.tracer, _tracer),
-        (config.bone, _bone),
-        (config.spectral, _spectral),
-        (config.pansharpening, _pansharpening),
-        (1.0, _focus),
-    )
+#: By the setting that holds its share; synthetic multi-focus pairs are the rest.
+_MAKERS: dict[str, Maker] = {
+    "triplets": _triplet,
+    "exposure": _exposure,
+    "single": _single,
+    "infrared": _infrared,
+    "tracer": _tracer,
+    "bone": _bone,
+    "spectral": _spectral,
+    "pansharpening": _pansharpening,
+}

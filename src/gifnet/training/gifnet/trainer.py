@@ -16,22 +16,22 @@ from ...models.contract import Fused
 from ...models.gifnet.network import Branch, GIFNet, other_branch
 from ...models.registry import model_spec
 from ..data.depth import DepthSource
-from ..data.scenes import Batch, JointDataset, read_scene
+from ..data.scenes import read_scene
 from ..model_card import curves
 from ..starting_weights import starting_state
 from ..trainer import OnStep, Trainer, score_pairs
-from .config import TrainingConfig
-from .dormant_channels import revive_dead_channels, split_channels
+from .config import GifnetConfig, InferenceConfig
 from .information import InformationMeasure, make_information_measure
-from .losses import multi_modal_loss, photography_loss, public_loss, unsupervised_loss
+from .losses import multi_modal_loss, photography_loss, public_loss
+from .samples import Batch, JointDataset
 
 LOG_FIELDS = (
     "step", "seconds", "learning_rate", "mm_public", "mm_private", "dp_public", "dp_private",
-    "dp_deployed", "gate_mm", "gate_dp", "dp_exposure", "dp_warmth", "psnr", "ssim",
+    "gate_mm", "gate_dp", "dp_sources", "dp_exposure", "dp_warmth", "psnr", "ssim",
 )  # fmt: skip
 
 
-class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
+class GIFNetTrainer(Trainer[GIFNet, GifnetConfig]):
     """Trains GIFNet and leaves everything that happened in a folder.
 
     Parameters
@@ -45,13 +45,13 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
     """
 
     log_fields = LOG_FIELDS
-    plotted = ("mm_public", "mm_private", "dp_public", "dp_private", "dp_deployed")
+    plotted = ("mm_public", "mm_private", "dp_public", "dp_private", "dp_sources")
 
     def __init__(
         self,
         data: str | Path,
         out: str | Path,
-        config: TrainingConfig,
+        config: GifnetConfig,
         *,
         resume: bool = False,
         on_step: OnStep | None = None,
@@ -59,10 +59,14 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         information: InformationMeasure | None = None,
     ):
         self.config = config
-        self.dataset = JointDataset(data, config, depth)
+        self.load_data(data, depth)
         self.measure = information or make_information_measure(config.information)
         super().__init__(out, config, resume=resume, on_step=on_step)
         self.wrapped.mark_forward_method("training_forward")
+
+    def load_data(self, data: str | Path, depth: DepthSource | None) -> None:
+        """Find the training images, before anything is written."""
+        self.dataset = JointDataset(data, self.config, depth)
 
     def make_network(self, resume: bool) -> GIFNet:
         config = self.config
@@ -70,8 +74,6 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         assert isinstance(module, GIFNet)
         if config.start and not resume:
             module.load_state_dict(starting_state(config.start, config.model, module))
-        if not resume:
-            self._repair(module)
         for gate in module.gate.values():
             if not config.start and not resume:
                 torch.nn.init.constant_(gate, config.gate_start)
@@ -93,25 +95,6 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
             "gate": {k: float(v.detach()) for k, v in self.result.gate.items()},
             "curves": curves(self.rows, (*self.plotted, "gate_mm", "gate_dp", "psnr", "ssim")),
         }
-
-    def _repair(self, module: GIFNet) -> None:
-        """Put idle decoder channels to work, judged by the first batches, before any update."""
-        if not (self.config.revive or self.config.split):
-            return
-        batches = [self.dataset.sample(step) for step in range(4)]
-
-        def run() -> None:
-            for batch in batches:
-                pair, auxiliary = _dp_inputs(batch, 1)
-                module.training_forward(pair, auxiliary, "dp")
-                module.training_forward(
-                    (batch.infrared, batch.visible), (batch.first, batch.second), "mm"
-                )
-
-        if self.config.revive:
-            revive_dead_channels(module.decoder.convs, run)
-        if self.config.split:
-            split_channels(module.decoder.convs, run)
 
     @contextmanager
     def _frozen(self, branch: Branch) -> Iterator[None]:
@@ -148,35 +131,22 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
 
     def _update_dp(self, batch: Batch) -> dict[str, float]:
         def losses() -> dict[str, Tensor]:
-            # Adding multi-modal pairs to the batch costs less than a forward of their own.
-            extra = 0
-            if self.config.unsupervised_weight and self.config.unsupervised_share:
-                extra = max(1, round(self.config.unsupervised_share * self.config.batch_size))
-            pair, auxiliary = _dp_inputs(batch, extra)
+            pair, auxiliary = (batch.first, batch.second), (batch.infrared, batch.visible)
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
-            count = self.config.batch_size
-            fused, rec = out.fused.image.float(), out.reconstruction.float()
-            blend = _blend(out.fused, pair, count)
-            parts = {
-                "private": photography_loss(fused[:count], batch.target, self.config, blend)
-            } | self._public(rec[:count], batch.target)
-            if extra:
-                unsupervised = unsupervised_loss(fused[count:], pair[0][count:], pair[1][count:])
-                parts["deployed"] = self.config.unsupervised_weight * unsupervised
-            return parts
+            fused = out.fused.image.float()
+            parts = {"private": photography_loss(fused, batch.target, self.config)}
+            return parts | self._public(out.reconstruction.float(), batch.target)
 
         return self._update("dp", losses)
 
     def train_step(self) -> dict[str, float]:
-        rank = self.fabric.global_rank
-        updates = 1 + self.config.dp_updates
-        draw = (self.dataset.sample(self.step * updates + i, rank) for i in range(updates))
-        row = self._update_mm(next(draw).to(self.fabric.device))
-        rows = [self._update_dp(batch.to(self.fabric.device)) for batch in draw]
-        row |= {name: sum(r[name] for r in rows) / len(rows) for name in rows[0]}
-        row["gate_mm"] = float(self.module.gate["mm"].detach())
-        row["gate_dp"] = float(self.module.gate["dp"].detach())
-        return row
+        draw = (self.dataset.sample(2 * self.step + i, self.fabric.global_rank) for i in range(2))
+        mm, dp = (batch.to(self.fabric.device) for batch in draw)
+        return self._update_mm(mm) | self._update_dp(dp) | self.gates()
+
+    def gates(self) -> dict[str, float]:
+        """Return lambda of both cross-fusion gates, for the log."""
+        return {f"gate_{name}": float(gate.detach()) for name, gate in self.module.gate.items()}
 
     def validate(self, limit: int | None = None) -> dict[str, float]:
         """Return the mean PSNR (dB) and SSIM on the held-back triplets, or nothing."""
@@ -186,36 +156,11 @@ class GIFNetTrainer(Trainer[GIFNet, TrainingConfig]):
         )
 
 
-def _blend(fused: Fused, pair: tuple[Tensor, Tensor], count: int) -> Tensor | None:
-    """Return the first samples' blend of both sources without the residual, if there is one."""
-    if fused.share is None:
-        return None
-    first, second = pair[0][:count], pair[1][:count]
-    return second + fused.share[:count] * (first - second)
-
-
-def _dp_inputs(batch: Batch, extra: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return the DP branch's pair and the auxiliary branch's, with `extra` multi-modal pairs."""
-    same = batch.same_pair[:, None, None, None]
-    auxiliary = (
-        torch.where(same, batch.first, batch.infrared),
-        torch.where(same, batch.second, batch.visible),
-    )
-    more = (batch.infrared[:extra], batch.visible[:extra])
-
-    def join(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        return torch.cat((pair[0], more[0])), torch.cat((pair[1], more[1]))
-
-    return join((batch.first, batch.second)), join(auxiliary)
-
-
-def train_gifnet(
-    data: str | Path, out: str | Path, config: TrainingConfig, **keywords: Any
-) -> Path:
+def train_gifnet(data: str | Path, out: str | Path, config: GifnetConfig, **keywords: Any) -> Path:
     """Train GIFNet; see `GIFNetTrainer` for the arguments. Returns the weights' path."""
     from .inference_trainer import InferenceGraphTrainer
 
-    trainer = InferenceGraphTrainer if config.updates == "inference" else GIFNetTrainer
+    trainer = InferenceGraphTrainer if isinstance(config, InferenceConfig) else GIFNetTrainer
     try:
         return trainer(data, out, config, **keywords).run()
     except WeightsError as error:
