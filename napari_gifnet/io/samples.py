@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gifnet.errors import ReadError
+from gifnet.imaging.block_means import block_means
 from gifnet.io import read_images
 
 from ..layers.snapshot import LayerData
@@ -97,7 +98,7 @@ def pan_and_ms() -> list[LayerData]:
     """
     image = _shipped("rocket.jpg")[..., :3] / 255.0
     image = image[: image.shape[0] // _RATIO * _RATIO, : image.shape[1] // _RATIO * _RATIO]
-    coarse = _block_mean(image)
+    coarse = block_means(image, _RATIO)
     grey = image @ np.array([0.3, 0.5, 0.2])
     fine = 0.5
     return [
@@ -136,7 +137,7 @@ def pet_and_mri() -> list[LayerData]:
     ):
         spot = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * width**2))
         uptake += height * spot * gaussian_filter(brain.astype(np.float64), 3)
-    coarse = np.clip(_block_mean(uptake) / uptake.max(), 0, 1)
+    coarse = np.clip(block_means(uptake, _RATIO) / uptake.max(), 0, 1)
     fine = 0.6
     return [
         _layer(_uint8(_hot(coarse)), "PET", rgb=True, **_place(fine, "mm", _RATIO)),
@@ -170,12 +171,6 @@ def _disparity() -> Floats:
     holes = ~np.isfinite(disparity)
     rows, columns = distance_transform_edt(holes, return_distances=False, return_indices=True)
     return np.asarray(disparity[rows, columns])
-
-
-def _block_mean(image: Floats) -> Floats:
-    rows, columns = (side // _RATIO for side in image.shape[:2])
-    blocks = image.reshape(rows, _RATIO, columns, _RATIO, *image.shape[2:])
-    return np.asarray(blocks.mean(axis=(1, 3)))
 
 
 def _hot(values: Floats) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ReadError, WriteError
+from ..imaging.block_means import block_means
 from .atomic import write_atomically
 from .formats import TIFF_HINT
 from .image import Image
@@ -219,8 +220,7 @@ def _halved(plane: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return the mean of two by two pixels, the last ones repeated where a side is odd."""
     odd = tuple((0, side % 2) for side in plane.shape)
     plane = np.pad(plane, odd, mode="edge") if plane.size else plane
-    rows, columns = (side // 2 for side in plane.shape)
-    mean = plane.reshape(rows, 2, columns, 2).astype(np.float64).mean(axis=(1, 3))
+    mean = block_means(plane.astype(np.float64), 2)
     if dtype.kind == "b":
         return np.asarray(mean >= 0.5)
     return np.asarray((np.rint(mean) if dtype.kind in "iu" else mean).astype(dtype))

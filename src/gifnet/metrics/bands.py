@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..imaging.block_means import block_means
 from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, bands_of, box_taps, local_mean
 
@@ -225,7 +226,7 @@ def d_s(
     ratio = _ratio(f, m)
     _, high = as_planes(f[0], pan)
     if pan_low is None:
-        low: Floats = high.reshape(m.shape[1], ratio, m.shape[2], ratio).mean(axis=(1, 3))
+        low: Floats = block_means(high, ratio)
     else:
         _, low = as_planes(m[0], pan_low)
     large, small = _windows(window, step, ratio)

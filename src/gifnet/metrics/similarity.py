@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import InvalidInputError
+from ..imaging.block_means import block_means
 from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, box_taps, gaussian_taps, local_mean, over_sources
 
@@ -89,14 +90,6 @@ def ms_ssim_scales(shape: tuple[int, ...]) -> int:
     raise InvalidInputError(f"MS-SSIM needs sides of at least {WINDOW} pixels, not {shape}.")
 
 
-def _halve(plane: Floats) -> Floats:
-    """Return the means of 2 x 2 pixels; an odd last row or column is left out."""
-    rows, columns = plane.shape[0] // 2, plane.shape[1] // 2
-    cut = plane[: 2 * rows, : 2 * columns]
-    result: Floats = cut.reshape(rows, 2, columns, 2).mean(axis=(1, 3))
-    return result
-
-
 def ms_ssim(
     fused: Plane,
     reference: Plane,
@@ -144,7 +137,7 @@ def ms_ssim(
         mean = float((full if last else contrast).mean())
         result *= (max(mean, 0.0) if negative == "zero" else abs(mean)) ** float(weight)
         if not last:
-            a, b = _halve(a), _halve(b)
+            a, b = block_means(a, 2), block_means(b, 2)
     return result
 
 

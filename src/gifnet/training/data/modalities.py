@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
+from ...imaging.block_means import block_means
 from .depth import Plane, RandomFieldDepth
 
 
@@ -45,13 +46,6 @@ def _enlarge(coarse: np.ndarray, shape: tuple[int, ...], order: int) -> Plane:
     return _unit(zoom(coarse, factors, order=order, mode="nearest", grid_mode=True))
 
 
-def _shrink(plane: Plane, factor: int) -> Plane:
-    rows, columns = plane.shape[0] // factor, plane.shape[1] // factor
-    cut = plane[: rows * factor, : columns * factor]
-    small: Plane = cut.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
-    return small
-
-
 def head(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
     """Return the signed distance, in crop sides, to the outline of a head; inside is positive.
 
@@ -85,7 +79,7 @@ def tracer_pair(activity: Plane, texture: Plane, rng: np.random.Generator) -> So
     uptake = np.clip((blobs - floor) / (1 - floor), 0, 1) ** float(rng.uniform(0.8, 1.6))
     uptake = float(rng.uniform(0.4, 1)) * uptake * gaussian_filter((inside > 0.03) * 1.0, 2)
     factor, order = int(rng.choice([2, 2, 4])), int(rng.choice([0, 1, 1, 3]))
-    coarse = _shrink(_unit(uptake), factor)
+    coarse = block_means(_unit(uptake), factor)
     noise = 1 + rng.normal(scale=rng.uniform(0, 0.08), size=coarse.shape)
     seen = _enlarge(coarse * noise, activity.shape, order)
     # Nobody knows the uptake between the voxels; smooth is the honest guess.
@@ -122,5 +116,5 @@ def spectral_pair(colour: np.ndarray, luminance: Plane, rng: np.random.Generator
 
 def pansharpening_pair(colour: np.ndarray, luminance: Plane, rng: np.random.Generator) -> Sources:
     """Return (multispectral, PAN): a band at a quarter of the sampling, and the luminance."""
-    seen = _enlarge(_shrink(band(colour, rng), 4), luminance.shape, 3)
+    seen = _enlarge(block_means(band(colour, rng), 4), luminance.shape, 3)
     return Sources.plain(seen, luminance)
