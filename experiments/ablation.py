@@ -19,7 +19,7 @@ from gifnet.engine.device import resolve_device
 from gifnet.errors import TrainingError
 from gifnet.evaluation import run, tables
 from gifnet.evaluation.datasets import Dataset
-from gifnet.evaluation.pair import Bytes, Pair, bands_picture
+from gifnet.evaluation.pair import Bytes, ImagePair, bands_picture
 from gifnet.metrics import METRICS
 from gifnet.models.gifnet.network import Branch, GIFNet
 from gifnet.models.weights import build_model, load_weights
@@ -76,7 +76,7 @@ class _Module:
     def version(self, dataset: Dataset, pair: str) -> str:
         return f"{self.main} {self.sha256[:16]}"
 
-    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+    def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
         forward = partial(self.module, main=self.main)
         planes = tuple(fuse_bytes(forward, *sources, self.device) for sources in pair.planes)
         return planes, planes[0] if pair.ms is None else bands_picture(np.stack(planes))
@@ -161,7 +161,7 @@ def make_table(
     if set(weights) == set(VARIANTS["paper"]):
         methods.append(_Module(MM_MAIN, weights[WHOLE], "mm", config.device))
     chosen = [METRICS[name] for name in COLUMNS]
-    settings = run.Settings(limit=limit, crop=crop, strips=0)
+    settings = run.EvaluationSettings(limit=limit, crop=crop, strips=0)
     results = run.run(datasets, methods, chosen, out / "scores", settings, progress)
     lines = ["# Ablation", "", f"{config.steps} steps each, model {config.model}.", ""]
     for dataset in datasets:

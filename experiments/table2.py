@@ -52,7 +52,7 @@ def make_table2(
     GifnetError
         If an image or a method cannot be used.
     """
-    settings = run.Settings(crop=crop, strips=0)
+    settings = run.EvaluationSettings(crop=crop, strips=0)
     chosen = [METRICS[name] for name in COLUMNS]
     results = run.run(datasets, methods, chosen, out, settings, progress)
     lines = ["# Table 2", ""]

@@ -26,6 +26,9 @@ IN_BOTH = [
         for spec in SPECS.values()
         if None in spec.bundled
     ),
+    "{core}gifnet/evaluation/report.css",
+    "{core}gifnet/evaluation/report.js",
+    *(f"{{core}}gifnet/training/{name}/recipes/published.toml" for name in ("gifnet", "frufn")),
 ]
 
 

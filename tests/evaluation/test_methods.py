@@ -9,7 +9,6 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from gifnet import GifnetError
-from gifnet.evaluation import wavelet
 from gifnet.evaluation.datasets import Dataset, find_datasets
 from gifnet.evaluation.methods import (
     Average,
@@ -23,7 +22,7 @@ from gifnet.evaluation.methods import (
     make_method,
     network_from,
 )
-from gifnet.evaluation.pair import Pair, grey
+from gifnet.evaluation.pair import ImagePair, grey
 from gifnet.metrics import psnr
 from tests.helpers.evaluation_samples import (
     focus_triplet,
@@ -35,7 +34,7 @@ from tests.helpers.evaluation_samples import (
 from tests.helpers.metrics_samples import plane
 
 
-def medical(folder: Path) -> Pair:
+def medical(folder: Path) -> ImagePair:
     return find_datasets([write_medical(folder)])[0].read("0")
 
 
@@ -52,22 +51,6 @@ def test_a_decomposition_of_one_image_twice_is_that_image(
 def test_a_decomposition_takes_the_sharper_source(method: LaplacianPyramid | Wavelet) -> None:
     near, far, sharp = focus_triplet(4)
     assert psnr(method.plane(near, far), sharp) > psnr(Average().plane(near, far), sharp) + 3
-
-
-@pytest.mark.parametrize("shape", [(2, 2), (7, 9), (32, 32), (33, 40), (1, 5)])
-def test_the_wavelet_comes_back(shape: tuple[int, int]) -> None:
-    image = np.random.default_rng(0).normal(size=shape)
-    base, levels = wavelet.decompose(image, 3)
-    np.testing.assert_allclose(wavelet.compose(base, levels), image, atol=1e-12)
-
-
-def test_the_wavelet_keeps_constants_and_ramps_in_its_base() -> None:
-    ramp = np.add.outer(np.arange(64.0), 2 * np.arange(64.0)) + 7
-    base, levels = wavelet.decompose(ramp, 1)
-    # Four vanishing moments, away from the mirrored border.
-    for detail in (levels[0].across, levels[0].down, levels[0].diagonal):
-        np.testing.assert_allclose(detail[4:-4, 4:-4], 0, atol=1e-9)
-    np.testing.assert_allclose(base[4:-4, 4:-4], ramp[::2, ::2][4:-4, 4:-4], atol=1e-9)
 
 
 def test_average_and_maximum() -> None:
@@ -108,6 +91,15 @@ def test_mertens_without_opencv_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert "mertens" not in default_methods()
     with pytest.raises(GifnetError, match="pip install opencv-python-headless"):
         make_method("mertens")
+
+
+def test_the_wavelet_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Wavelet, "available", staticmethod(lambda: False))
+    assert "wavelet" not in default_methods()
+    with pytest.raises(GifnetError, match=r"wavelet .* pip install 'napari-gifnet\[evaluation\]'"):
+        make_method("wavelet")
 
 
 def test_names_of_methods() -> None:

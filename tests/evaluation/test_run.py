@@ -22,7 +22,7 @@ from gifnet.evaluation.report_images import (
     difference,
     full_difference,
 )
-from gifnet.evaluation.run import Results, Row, Settings, run
+from gifnet.evaluation.run import EvaluationSettings, Results, Row, run
 from gifnet.evaluation.store import Key, Store
 from gifnet.metrics import METRICS, evaluate
 from tests.helpers.evaluation_samples import write_focus, write_medical, write_pansharpening
@@ -76,7 +76,7 @@ def test_a_second_run_computes_only_what_is_new(tmp_path: Path, datasets: list[D
     # A further metric, other pixels, another edition of the method: computed again.
     run(focus, [again], [*METRICS_USED, METRICS["EN"]], out)
     assert again.calls == 2
-    run(focus, [again], METRICS_USED, out, Settings(crop=44))
+    run(focus, [again], METRICS_USED, out, EvaluationSettings(crop=44))
     assert again.calls == 4
     again.edition = "2"
     run(focus, [again], METRICS_USED, out)
@@ -135,7 +135,7 @@ def made(scores: dict[str, list[dict[str, float]]], datasets: list[Dataset]) -> 
     ]
     methods = [kinds[name] for name in scores]
     metrics = [METRICS[name] for name in ("Qabf", "Nabf", "AG")]
-    return Results(datasets[:1], methods, metrics, Settings(), rows)
+    return Results(datasets[:1], methods, metrics, EvaluationSettings(), rows)
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_the_report_is_one_file_with_its_pictures(
     tmp_path: Path, datasets: list[Dataset], random_weights: Path, seen: list[object]
 ) -> None:
     network = Network("mine", "mine <new>", "gifnet", random_weights, "cpu")
-    settings = Settings(strips=1, limit=1, enhance=True)
+    settings = EvaluationSettings(strips=1, limit=1, enhance=True)
     results = run(
         datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings
     )
@@ -226,7 +226,9 @@ def test_the_report_is_one_file_with_its_pictures(
 
 
 def test_a_report_without_pictures_or_ranks(tmp_path: Path, datasets: list[Dataset]) -> None:
-    results = run([datasets[0]], [Average()], METRICS_USED, tmp_path / "out", Settings(strips=0))
+    results = run(
+        [datasets[0]], [Average()], METRICS_USED, tmp_path / "out", EvaluationSettings(strips=0)
+    )
     page = report.html(results, [])
     assert "data:image/" not in page
     assert "Mean ranks" not in page

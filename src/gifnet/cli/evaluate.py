@@ -143,7 +143,7 @@ def evaluate(
             only_held_back(dataset, held_back) if "all_in_focus" in dataset.roles else dataset
             for dataset in datasets
         ]
-    settings = run.Settings(limit=limit, crop=crop, strips=strips, enhance=enhance)
+    settings = run.EvaluationSettings(limit=limit, crop=crop, strips=strips, enhance=enhance)
     with progress_bar("evaluating", "result") as bar:
         results = run.run(datasets, used, measured, out, settings, progress=bar)
     write_atomically(out / "tables.md", tables.markdown(results, ranked))

@@ -16,7 +16,7 @@ from ..errors import InvalidInputError, ReadError
 from ..io.pairs import images_in, match_folders
 from ..tasks import REFERENCE_WORDS, TASKS, words_of
 from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
-from .pair import Pair, fingerprint, read_pair
+from .pair import ImagePair, fingerprint, read_pair
 
 T = TypeVar("T")
 
@@ -65,10 +65,10 @@ class Dataset:
         return TASKS[self.task].title if self.task else "Other pairs"
 
     def fingerprint(self, name: str, crop: int) -> str:
-        """Return what `Pair.fingerprint` would be, without decoding the images."""
+        """Return what `ImagePair.fingerprint` would be, without decoding the images."""
         return fingerprint(self.files[name], crop)
 
-    def read(self, name: str, crop: int = 0) -> Pair:
+    def read(self, name: str, crop: int = 0) -> ImagePair:
         """Read a pair; see `gifnet.evaluation.pair.read_pair`."""
         return replace(read_pair(self.name, name, self.files[name], crop), task=self.task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,9 +16,8 @@ from ..errors import InvalidInputError, MissingPackageError, ReadError
 from ..fusion.fuser import Fuser
 from ..imaging.colour import blend_chroma, chroma, to_rgb
 from ..models.registry import MODELS
-from . import wavelet
 from .datasets import Dataset, image_named
-from .pair import Bytes, Floats, Pair, bands_picture, to_bytes
+from .pair import Bytes, Floats, ImagePair, bands_picture, to_bytes
 
 _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
@@ -32,7 +32,7 @@ class Method(Protocol):
         """Return what changes whenever the result does."""
         ...
 
-    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+    def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
         """Return the fused planes, one for each of the pair's, and a picture for the eye."""
         ...
 
@@ -43,6 +43,23 @@ class Classical:
     name: str
     title: str
     edition = "1"
+    #: what it needs that not every installation has, and what pip installs for it
+    module = install = ""
+
+    @classmethod
+    def available(cls) -> bool:
+        """Return whether the package that it needs is installed."""
+        return not cls.module or find_spec(cls.module) is not None
+
+    @classmethod
+    def require_package(cls) -> Any:
+        """Return the package that it needs, or say how to install it."""
+        if not cls.available():
+            raise MissingPackageError(
+                f"The method {cls.name} needs a package that is not installed; install it with: "
+                f"pip install {cls.install}"
+            )
+        return import_module(cls.module)
 
     def version(self, dataset: Dataset, pair: str) -> str:
         return self.edition
@@ -51,7 +68,7 @@ class Classical:
         """Fuse two (H, W) planes."""
         raise NotImplementedError
 
-    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+    def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
         planes = tuple(self.plane(first, second) for first, second in pair.planes)
         if pair.ms is not None:
             return planes, bands_picture(np.stack(planes))
@@ -126,49 +143,41 @@ class LaplacianPyramid(Classical):
 
 
 class Wavelet(Classical):
-    """The CDF 9/7 wavelet: the larger detail coefficient, the mean of the bases."""
+    """The CDF 9/7 wavelet: the larger detail coefficient, the mean of the bases.
+
+    At most `levels` levels, as far as the filter fits the plane.
+    """
 
     name, title = "wavelet", "wavelet (CDF 9/7)"
+    module, install = "pywt", "'napari-gifnet[evaluation]'"
 
     def __init__(self, levels: int = 4):
         self.levels = levels
+        self._pywt = self.require_package()
+        self.edition = f"PyWavelets {self._pywt.__version__}"
 
     def plane(self, first: Bytes, second: Bytes) -> Bytes:
-        (base_a, details_a), (base_b, details_b) = (
-            wavelet.decompose(plane.astype(np.float64), self.levels) for plane in (first, second)
+        pywt, kind = self._pywt, "bior4.4"
+        levels = min(self.levels, pywt.dwt_max_level(min(first.shape), kind))
+        one, two = (
+            pywt.wavedec2(plane.astype(np.float64), kind, level=levels) for plane in (first, second)
         )
-        details = [
-            wavelet.Level(
-                _larger(one.across, two.across),
-                _larger(one.down, two.down),
-                _larger(one.diagonal, two.diagonal),
-                one.shape,
-            )
-            for one, two in zip(details_a, details_b, strict=True)
-        ]
-        return to_bytes(wavelet.compose((base_a + base_b) / 2, details))
+        fused = [(one[0] + two[0]) / 2]
+        fused += [tuple(map(_larger, *details)) for details in zip(one[1:], two[1:], strict=True)]
+        rows, columns = first.shape
+        return to_bytes(pywt.waverec2(fused, kind)[:rows, :columns])
 
 
 class Mertens(Classical):
     """OpenCV's exposure fusion (Mertens, Kautz and Van Reeth, 2007) with its defaults."""
 
     name, title = "mertens", "Mertens (OpenCV)"
+    module, install = "cv2", "opencv-python-headless"
 
     def __init__(self) -> None:
-        if not self.available():
-            raise MissingPackageError(
-                "The method mertens needs OpenCV; install it with: pip install "
-                "opencv-python-headless"
-            )
-        import cv2
-
+        cv2 = self.require_package()
         self._merge = cv2.createMergeMertens()
         self.edition = f"OpenCV {cv2.__version__}"
-
-    @staticmethod
-    def available() -> bool:
-        """Tell whether OpenCV is installed."""
-        return find_spec("cv2") is not None
 
     def plane(self, first: Bytes, second: Bytes) -> Bytes:
         merged = self._merge.process([np.ascontiguousarray(first), np.ascontiguousarray(second)])
@@ -204,7 +213,7 @@ class Network:
     def _plane(self, first: Bytes, second: Bytes) -> Bytes:
         return np.asarray(self.fuser.fuse(first, second), np.uint8)
 
-    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+    def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
         self._choose(pair.task)
         planes = tuple(self._plane(first, second) for first, second in pair.planes)
         if pair.ms is not None:
@@ -221,7 +230,7 @@ class Network:
 class Pictures:
     """A folder of results that were made elsewhere, under the names of the pairs.
 
-    They lie in the folder itself, or in a sub-folder with the name of the data set.
+    They are in the folder itself, or in a sub-folder with the name of the data set.
     """
 
     def __init__(self, name: str, folder: Path):
@@ -238,7 +247,7 @@ class Pictures:
         data = self._path(dataset.name, pair).read_bytes()
         return f"picture {hashlib.sha256(data).hexdigest()[:16]}"
 
-    def fuse(self, pair: Pair) -> tuple[tuple[Bytes, ...], Bytes]:
+    def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
         return pair.adopt(self._path(pair.dataset, pair.name))
 
 
@@ -254,7 +263,7 @@ def bundled_models() -> list[str]:
 
 def default_methods() -> list[str]:
     """Return the baselines that can run here, and every bundled model that serves all tasks."""
-    classical = [name for name in CLASSICAL if name != Mertens.name or Mertens.available()]
+    classical = [name for name, method in CLASSICAL.items() if method.available()]
     return [*classical, *(name for name in bundled_models() if MODELS[name].has_weights())]
 
 

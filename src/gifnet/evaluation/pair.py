@@ -19,7 +19,7 @@ from ..metrics.measure import enlarge
 Array: TypeAlias = npt.NDArray[Any]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float64]
-Window: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
 
 #: Images of more bands than this along their first axis are taken for colour, if they can be.
 _MAX_BANDS = 16
@@ -38,7 +38,7 @@ def grey(image: Bytes) -> Bytes:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImagePair:
     """One pair.
 
     Attributes
@@ -63,7 +63,7 @@ class Pair:
         What became 0 and 255 in its bands.
     size : tuple of int
         Height and width of the files' images, before anything was cut.
-    window : tuple of slice
+    cut : tuple of slice
         What was cut out of them.
     """
 
@@ -79,7 +79,7 @@ class Pair:
     task: str = ""
     limits: tuple[float, float] = (0.0, 255.0)
     size: tuple[int, ...] = ()
-    window: Window = (slice(None), slice(None))
+    cut: Slices = (slice(None), slice(None))
 
     def adopt(self, path: Path) -> tuple[tuple[Bytes, ...], Bytes]:
         """Return the planes and the picture of a result that was made elsewhere.
@@ -92,7 +92,7 @@ class Pair:
             If the file cannot be read.
         """
         image = _read(path)
-        rows, columns = self.window
+        rows, columns = self.cut
         if self.ms is None:
             picture = _picture(image, path)
             _check_size(path, picture.shape[:2], self.size)
@@ -116,7 +116,7 @@ def fingerprint(paths: Sequence[Path], crop: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> Pair:
+def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> ImagePair:
     """Read a pair from its files.
 
     8-bit images are taken as they are; of others the whole image's minimum becomes 0 and its
@@ -134,7 +134,7 @@ def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> 
 
     Returns
     -------
-    Pair
+    ImagePair
 
     Raises
     ------
@@ -150,10 +150,10 @@ def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> 
     size = pictures[0].shape[:2]
     for path, picture in zip(paths, pictures, strict=True):
         _check_size(path, picture.shape[:2], size)
-    window = (_middle(size[0], crop), _middle(size[1], crop))
-    pictures = [np.ascontiguousarray(picture[window]) for picture in pictures]
+    cut = (_middle(size[0], crop), _middle(size[1], crop))
+    pictures = [np.ascontiguousarray(picture[cut]) for picture in pictures]
     one, two, *truth = pictures
-    return Pair(
+    return ImagePair(
         dataset,
         name,
         one,
@@ -163,13 +163,13 @@ def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> 
         reference=grey(truth[0]).astype(np.float64) if truth else None,
         reference_picture=truth[0] if truth else None,
         size=size,
-        window=window,
+        cut=cut,
     )
 
 
 def _bands_pair(
     dataset: str, name: str, paths: Sequence[Path], images: Sequence[Array], crop: int
-) -> Pair:
+) -> ImagePair:
     ms, pan, *truth = images
     size = pan.shape
     ratio = size[0] // ms.shape[1]
@@ -193,7 +193,7 @@ def _bands_pair(
                 f"bands at the size of the PAN image, {size}."
             )
         reference = _scaled(truth[0][:, rows, columns], limits, paths[2])
-    return Pair(
+    return ImagePair(
         dataset,
         name,
         bands_picture(bands),
@@ -205,7 +205,7 @@ def _bands_pair(
         ms=low,
         limits=limits,
         size=size,
-        window=(rows, columns),
+        cut=(rows, columns),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import sobel, uniform_filter
 
-from .pair import Bytes, Window, grey
+from .pair import Bytes, Slices, grey
 
 CROP = 96
 #: The full colour of a difference map stands for at least so many grey levels.
@@ -20,7 +20,7 @@ _LONGEST = 640
 _QUALITY = 88
 
 
-def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Window:
+def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Slices:
     """Return the square where the images have the most gradient."""
     height, width = images[0].shape[:2]
     energy = np.zeros((height, width))

@@ -15,7 +15,7 @@ from ..metrics import METRICS, Metric, evaluate
 from ..progress import Progress, Reporter
 from .datasets import Dataset, spread
 from .methods import Method, Network
-from .pair import Bytes, Pair
+from .pair import Bytes, ImagePair
 from .store import Key, Store, Values
 
 #: What is measured unless the caller chooses.
@@ -26,7 +26,7 @@ DEFAULT_METRICS = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """What decides a run, beside data, methods and metrics.
 
     Attributes
@@ -80,10 +80,10 @@ class Results:
     datasets: list[Dataset]
     methods: list[Method]
     metrics: list[Metric]
-    settings: Settings
+    settings: EvaluationSettings
     rows: list[Row] = field(default_factory=list)
     pictures: dict[tuple[str, str, str], Bytes] = field(default_factory=dict)
-    pairs: dict[tuple[str, str], Pair] = field(default_factory=dict)
+    pairs: dict[tuple[str, str], ImagePair] = field(default_factory=dict)
     enhanced: list[Enhanced] = field(default_factory=list)
     #: by network: overshoot on a step edge, see `step_halo`
     halos: dict[str, float] = field(default_factory=dict)
@@ -94,7 +94,7 @@ def run(
     methods: Sequence[Method],
     metrics: Sequence[Metric] | None,
     out: Path,
-    settings: Settings | None = None,
+    settings: EvaluationSettings | None = None,
     progress: Progress = None,
 ) -> Results:
     """Measure every method on every pair; what `out` holds from an earlier run is not repeated.
@@ -109,7 +109,7 @@ def run(
         By default those of `DEFAULT_METRICS`.
     out : Path
         A folder, made if need be, for ``results.jsonl`` and ``pictures``.
-    settings : Settings, optional
+    settings : EvaluationSettings, optional
         How many pairs, and what the report shows.
     progress : callable or progress bar, optional
         Advances by one for every method on a pair.
@@ -123,7 +123,7 @@ def run(
     GifnetError
         If an image, a method or the folder cannot be used. What was measured before is kept.
     """
-    settings = settings or Settings()
+    settings = settings or EvaluationSettings()
     chosen = list(metrics) if metrics is not None else [METRICS[name] for name in DEFAULT_METRICS]
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -223,7 +223,7 @@ class _Worker:
         return self.folder / key.dataset / key.pair / f"{key.method}-{digest}.png"
 
 
-def scores(pair: Pair, planes: Sequence[Bytes], metrics: Sequence[Metric]) -> Values:
+def scores(pair: ImagePair, planes: Sequence[Bytes], metrics: Sequence[Metric]) -> Values:
     """Return metrics of a pair's fused planes, None for those that do not apply to it."""
     given = {"sources"}
     if pair.reference is not None:

@@ -1,4 +1,4 @@
-"""What was measured already: one line a result, so that an interrupted run goes on.
+"""What was measured already: one line per result, so that an interrupted run goes on.
 
 A result is kept under everything that it depends on; new weights, other files or a metric's
 new version give a new key, and old lines are left alone.
