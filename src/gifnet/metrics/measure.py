@@ -146,8 +146,8 @@ class _Inputs:
         if "bands" in m.needs:
             if self.fused.ndim != 3:
                 return "images of bands (bands, H, W)"
-            if m.name == "Q4" and len(self.fused) > 4:
-                return "at most four bands"
+            if m.max_bands and len(self.fused) > m.max_bands:
+                return f"at most {m.max_bands} bands"
             if "sources" in m.needs and (
                 self.first.ndim != 3 or self.first.shape == self.fused.shape
             ):
@@ -162,7 +162,7 @@ class _Inputs:
         if "bands" in m.needs:
             if "sources" in m.needs:
                 return m.compute(self.first, self.second, self.fused)
-            if m.name == "ERGAS" and self.first.ndim == 3:
+            if m.takes_ratio and self.first.ndim == 3:
                 ratio = self.fused.shape[1] / self.first.shape[1]
                 return m.compute(self.fused, self.reference, ratio=ratio if ratio > 1 else 4)
             return m.compute(self.fused, self.reference)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInputError
 from . import bands, edges, features, fidelity, gradients, information, similarity, statistics
-from .windows import Plane
 
 #: Possible needs in addition to the fused image.
 NEEDS = ("sources", "reference", "bands")
@@ -37,6 +36,10 @@ class Metric:
         Why a better value may not be a better picture; empty if nothing is known.
     smallest_side : int
         Planes below this side cannot be measured.
+    max_bands : int, optional
+        Images of more bands cannot be measured.
+    takes_ratio : bool
+        Also takes ``ratio``, the size of the fused image in parts of the multispectral one.
     unit : str
         Empty for ratios, and for values in the unit of the pixels.
     version : int
@@ -50,19 +53,10 @@ class Metric:
     higher_is_better: bool = True
     needs_care: str = ""
     smallest_side: int = 2
+    max_bands: int | None = None
+    takes_ratio: bool = False
     unit: str = ""
     version: int = 1
-
-
-def _swapped(function: Callable[..., float]) -> Callable[..., float]:
-    """Let a function of (fused, ms[, pan]) take (first, second, fused)."""
-
-    def compute(first: Plane, second: Plane, fused: Plane) -> float:
-        if function is bands.d_lambda:
-            return function(fused, first)
-        return function(fused, first, second)
-
-    return compute
 
 
 _COPY = "a copy of either source, pixel by pixel, has a high value"
@@ -220,13 +214,14 @@ METRICS: dict[str, Metric] = {
             bands.ergas,
             ("reference", "bands"),
             higher_is_better=False,
+            takes_ratio=True,
         ),
         Metric("UQI", "Universal quality index", bands.uqi_of_bands, ("reference", "bands")),
-        Metric("Q4", "Quaternion quality index", bands.q4, ("reference", "bands")),
+        Metric("Q4", "Quaternion quality index", bands.q4, ("reference", "bands"), max_bands=4),
         Metric(
             "D_lambda",
             "Spectral distortion",
-            _swapped(bands.d_lambda),
+            lambda ms, pan, fused: bands.d_lambda(fused, ms),
             ("sources", "bands"),
             higher_is_better=False,
             smallest_side=8,
@@ -234,7 +229,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "D_s",
             "Spatial distortion",
-            _swapped(bands.d_s),
+            lambda ms, pan, fused: bands.d_s(fused, ms, pan),
             ("sources", "bands"),
             higher_is_better=False,
             smallest_side=8,
@@ -242,7 +237,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "QNR",
             "Quality with no reference",
-            _swapped(bands.qnr),
+            lambda ms, pan, fused: bands.qnr(fused, ms, pan),
             ("sources", "bands"),
             smallest_side=8,
         ),
