@@ -15,7 +15,15 @@ from gifnet import GifnetError
 from gifnet.errors import Cancelled
 from gifnet.evaluation import report, tables
 from gifnet.evaluation.datasets import Dataset, find_datasets
-from gifnet.evaluation.methods import Average, Classical, LaplacianPyramid, Maximum, Network
+from gifnet.evaluation.methods import (
+    Average,
+    Classical,
+    CopyFirst,
+    LaplacianPyramid,
+    Maximum,
+    NearCopyFirst,
+    Network,
+)
 from gifnet.evaluation.report_images import (
     crop_of_most_detail,
     data_uri,
@@ -159,6 +167,15 @@ def test_ranks_follow_the_means_and_share_ties(by_hand: Results) -> None:
     assert order["maximum"] == {"Qabf": 2, "Nabf": 2.5, "mean": 2.25}
     assert tables.ranks(table, [METRICS["VIF"]]) == {}
     assert tables.ranks({}, [METRICS["VIF"]]) == {}
+
+
+def test_copies_of_one_source_lose(tmp_path: Path, datasets: list[Dataset]) -> None:
+    methods = [CopyFirst(), NearCopyFirst(), Average(), LaplacianPyramid()]
+    ranked = [METRICS[name] for name in tables.RANKED]
+    results = run(datasets, methods, None, tmp_path / "out")
+    for dataset in datasets:
+        order = tables.ranks(tables.means(tables.of_dataset(results, dataset)), ranked)
+        assert set(list(order)[2:]) == {"copy-first", "near-copy-first"}, dataset.name
 
 
 def test_the_markdown_has_ranks_and_scores(by_hand: Results) -> None:

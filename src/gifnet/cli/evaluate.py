@@ -43,7 +43,8 @@ def evaluate(
         typer.Option(
             "--methods",
             metavar="NAME,...",
-            help="average, maximum, pyramid, wavelet, mertens (needs OpenCV), bundled models by "
+            help="average, maximum, pyramid, wavelet (needs PyWavelets), mertens (needs OpenCV), "
+            "copy-first and near-copy-first, which no method should lose to, bundled models by "
             "name, or none; by default all that can run here.",
         ),
     ] = None,
@@ -78,7 +79,7 @@ def evaluate(
         typer.Option(
             "--rank-by",
             metavar="NAME,...",
-            help="What methods are ranked by: Qabf,VIF,SCD,MS-SSIM,MI by default.",
+            help="What methods are ranked by: kept,VIF-lesser,Qabf,MS-SSIM by default.",
         ),
     ] = None,
     limit: Annotated[

@@ -97,6 +97,23 @@ class Maximum(Classical):
         return np.maximum(first, second)
 
 
+class CopyFirst(Classical):
+    """The first source alone: a judge that prefers it to a fusion is wrong."""
+
+    name, title = "copy-first", "copy of the first source"
+    share = 1.0
+
+    def plane(self, first: Bytes, second: Bytes) -> Bytes:
+        return to_bytes(self.share * first + (1 - self.share) * second.astype(np.float64))
+
+
+class NearCopyFirst(CopyFirst):
+    """The first source with 5 % of the second."""
+
+    name, title = "near-copy-first", "first source with 5 % of the second"
+    share = 0.95
+
+
 def _blur(plane: Floats, gain: float = 1.0) -> Floats:
     for axis in (0, 1):
         plane = correlate1d(plane, _BINOMIAL * gain, axis=axis, mode="mirror")
@@ -252,7 +269,16 @@ class Pictures:
 
 
 CLASSICAL: dict[str, type[Classical]] = {
-    method.name: method for method in (Average, Maximum, LaplacianPyramid, Wavelet, Mertens)
+    method.name: method
+    for method in (
+        Average,
+        Maximum,
+        LaplacianPyramid,
+        Wavelet,
+        Mertens,
+        CopyFirst,
+        NearCopyFirst,
+    )
 }
 
 

@@ -20,8 +20,8 @@ from .store import Key, Store, Values
 
 #: What is measured unless the caller chooses.
 DEFAULT_METRICS = (
-    "Qabf", "VIF", "SCD", "MS-SSIM", "MI", "SSIM", "FMI", "Nabf", "EN", "AG", "EI",
-    "PSNR-ref", "SSIM-ref", "SAM", "ERGAS", "Q4", "QNR",
+    "kept", "VIF-lesser", "Qabf", "MS-SSIM", "VIF", "SCD", "MI", "SSIM", "FMI", "Nabf",
+    "EN", "AG", "EI", "PSNR-ref", "SSIM-ref", "SAM", "ERGAS", "Q4", "QNR",
 )  # fmt: skip
 
 

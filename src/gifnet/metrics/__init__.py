@@ -16,6 +16,7 @@ from .information import (
     mutual_information,
     normalised_mutual_information,
 )
+from .lesser import kept, vif_lesser
 from .measure import evaluate
 from .registry import METRICS, Metric, metric
 from .similarity import mef_ssim, ms_ssim, ms_ssim_of_sources, ssim, ssim_of_sources
@@ -45,6 +46,7 @@ __all__ = [
     "ergas",
     "evaluate",
     "fmi",
+    "kept",
     "mef_ssim",
     "metric",
     "ms_ssim",
@@ -68,5 +70,6 @@ __all__ = [
     "uqi",
     "uqi_of_bands",
     "vif",
+    "vif_lesser",
     "vif_of_sources",
 ]

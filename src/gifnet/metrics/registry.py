@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import InvalidInputError
-from . import bands, edges, features, fidelity, gradients, information, similarity, statistics
+from . import (
+    bands,
+    edges,
+    features,
+    fidelity,
+    gradients,
+    information,
+    lesser,
+    similarity,
+    statistics,
+)
 
 #: Possible needs in addition to the fused image.
 NEEDS = ("sources", "reference", "bands")
@@ -60,6 +70,7 @@ class Metric:
 
 
 _COPY = "a copy of either source, pixel by pixel, has a high value"
+_SUM = "a sum over the sources: a copy of the one with more edges has a high value"
 _NOISE = "noise, halos and over-sharpening raise it as well as detail"
 _SOURCES, _REFERENCE = ("sources",), ("reference",)
 _WINDOW = similarity.WINDOW
@@ -107,9 +118,24 @@ METRICS: dict[str, Metric] = {
             "Sum of correlations of differences",
             statistics.scd,
             _SOURCES,
-            needs_care="contrast beyond the range of both sources raises it",
+            needs_care="contrast beyond the range of both sources raises it, and a trace of one "
+            "source in a copy of the other satisfies it",
         ),
-        Metric("Qabf", "Edge information kept", edges.qabf, _SOURCES),
+        Metric(
+            "kept",
+            "Edges kept of the source of which less is kept",
+            lesser.kept,
+            _SOURCES,
+            needs_care="it counts edges alone, not brightness or colour",
+        ),
+        Metric(
+            "VIF-lesser",
+            "Visual information fidelity to the source of which less is kept",
+            lesser.vif_lesser,
+            _SOURCES,
+            smallest_side=fidelity.SMALLEST_SIDE,
+        ),
+        Metric("Qabf", "Edge information kept", edges.qabf, _SOURCES, needs_care=_SUM),
         Metric("Nabf", "Edge information made up", edges.nabf, _SOURCES, higher_is_better=False),
         Metric(
             "SSIM",
@@ -139,6 +165,7 @@ METRICS: dict[str, Metric] = {
             "Visual information fidelity to the sources",
             fidelity.vif_of_sources,
             _SOURCES,
+            needs_care=_SUM,
             smallest_side=fidelity.SMALLEST_SIDE,
         ),
         Metric(
