@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from torch import Tensor
 
 from gifnet.cli.evaluate import make_methods, parse_names
 from gifnet.cli.terminal import progress_bar, run_app, say
 from gifnet.cli.train import Changes, Config, configuration_of, require_one_of, stage_changes
+from gifnet.evaluation.datasets import find_datasets, held_back
+from gifnet.evaluation.methods import Network
+from gifnet.io.atomic import write_atomically
+from gifnet.models.weights import build_model
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from .runs import OnStep
-    from .table3 import Fuse
+from . import ablation as gifnet_ablation
+from . import frufn_ablation, layouts
+from .cifar import read_split
+from .runs import OnStep
+from .table2 import make_table2
+from .table3 import Fuse, Schedule, make_table3
 
 app = typer.Typer(
     help="Repeat the experiments of both papers on data of your own.",
@@ -51,8 +57,6 @@ Crop = Annotated[
 
 
 def _write(path: Path, text: str) -> None:
-    from gifnet.io.atomic import write_atomically
-
     write_atomically(path, text)
     say(f"{path}: written")
 
@@ -81,13 +85,10 @@ def table2(
     device: Device = "auto",
 ) -> None:
     """Measure EI, VIF, SCD and AG on the paper's test sets, beside its Table 2."""
-    from . import layouts
-    from . import table2 as experiment
-
     used = make_methods(methods, weights or [], [], device)
     datasets = layouts.find_published_sets(data, parse_names(sets), limit)
     with progress_bar("evaluating", "result") as bar:
-        text = experiment.make_table2(datasets, used, out, crop, bar)
+        text = make_table2(datasets, used, out, crop, bar)
     _write(out / "table2.md", text)
 
 
@@ -110,24 +111,18 @@ def table3(
     device: Device = "auto",
 ) -> None:
     """Train a ResNet-56 on CIFAR-100 as it is and enhanced by F(X, X)."""
-    from . import cifar
-    from . import table3 as experiment
-
     networks: dict[str, Fuse] = {}
     for method in make_methods("gifnet" if not weights else "none", weights or [], [], device):
         networks[f"enhanced by {method.name}"] = _make_fuse(method)
-    training, test = (cifar.read_split(data, split, limit) for split in ("train", "test"))
-    schedule = experiment.Schedule(epochs=epochs, blocks=blocks, seed=seed)
+    training, test = (read_split(data, split, limit) for split in ("train", "test"))
+    schedule = Schedule(epochs=epochs, blocks=blocks, seed=seed)
     with progress_bar("training", "unit") as bar:
-        text = experiment.make_table3(training, test, networks, out, schedule, device, bar)
+        text = make_table3(training, test, networks, out, schedule, device, bar)
     _write(out / "table3.md", text)
 
 
 def _make_fuse(method: object) -> Fuse:
     """Return what fuses batches of planes with the network of a method."""
-    from gifnet.evaluation.methods import Network
-    from gifnet.models.weights import build_model
-
     assert isinstance(method, Network)
     module = build_model(method.fuser.weights).to(method.fuser.device).eval()
 
@@ -172,12 +167,8 @@ def ablation(
     The paper's are without REC, without CFGM, with fixed lambda, and MM as the main task.
     Measured on the held-back triplets, if the data has any, and on the data sets named.
     """
-    from gifnet.evaluation.datasets import find_datasets, held_back
-
-    from . import ablation as experiment
-
     require_one_of(recipe, config)
-    base = None if config is not None else recipe or experiment.RECIPE_OF.get(variants)
+    base = None if config is not None else recipe or gifnet_ablation.RECIPE_OF.get(variants)
     configuration = configuration_of(base, config, settings or [], None)
     datasets = find_datasets(evaluated) if evaluated else []
     if configuration.hold_out:
@@ -186,9 +177,9 @@ def ablation(
             largest = max(triplets, key=lambda dataset: len(dataset.names))
             datasets = [held_back(largest, configuration.hold_out), *datasets]
     with progress_bar("training", "step", configuration.steps) as bar:
-        weights = experiment.train_variants(data, out, configuration, variants, _show_on(bar))
+        weights = gifnet_ablation.train_variants(data, out, configuration, variants, _show_on(bar))
     with progress_bar("evaluating", "result") as bar:
-        text = experiment.make_table(
+        text = gifnet_ablation.make_table(
             weights, configuration, datasets, out, limit=limit, crop=crop, progress=bar
         )
     _write(out / "ablation.md", text)
@@ -219,8 +210,6 @@ def transfer(
     limit: HeldBack = None,
 ) -> None:
     """Train with and without sequential gradient transfer (Wang et al., Tables 6 and 7)."""
-    from . import frufn_ablation
-
     changes = stage_changes(settings or [])
     with progress_bar("training", "step", 0) as bar:
         weights = frufn_ablation.train_transfer(
@@ -245,8 +234,6 @@ def structure(
     limit: HeldBack = None,
 ) -> None:
     """Train FRUFN and EFRUFN without one part at a time (Wang et al., Table 8)."""
-    from . import frufn_ablation
-
     with progress_bar("training", "step", 0) as bar:
         text = frufn_ablation.make_structure_table(
             data,

@@ -20,8 +20,9 @@ from gifnet.models.gifnet.network import Branch, GIFNet
 from gifnet.models.weights import load_weights
 from gifnet.training import recipes
 from gifnet.training.data.scenes import read_scene
+from gifnet.training.gifnet.alternating_trainer import LOG_FIELDS, AlternatingTrainer
 from gifnet.training.gifnet.config import AlternatingConfig, InferenceConfig, make_config, recipe
-from gifnet.training.gifnet.trainer import LOG_FIELDS, GIFNetTrainer, train_gifnet
+from gifnet.training.gifnet.trainer import train_gifnet
 from gifnet.training.recipes import recipe_names
 from gifnet.training.settings import learning_rate_factor, read_settings
 from tests.helpers.training_samples import TINY, varied, write_data
@@ -164,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(data: Path, tmp_path: Path) -> 
 
 def test_training_can_start_from_weights(finished: Path, data: Path, tmp_path: Path) -> None:
     start = finished / "weights.safetensors"
-    trainer = GIFNetTrainer(data, tmp_path / "run", varied(start=str(start)))
+    trainer = AlternatingTrainer(data, tmp_path / "run", varied(start=str(start)))
     for key, value in load_weights(start, "gifnet").state.items():
         assert torch.equal(trainer.module.state_dict()[key], value)
     with pytest.raises((TrainingError, WeightsError), match="belong to model 'gifnet'"):
@@ -180,12 +181,12 @@ def test_an_impossible_device_is_named(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def trainer(data: Path, tmp_path: Path) -> GIFNetTrainer:
-    return GIFNetTrainer(data, tmp_path, varied(batch_size=1, schedule="constant"))
+def trainer(data: Path, tmp_path: Path) -> AlternatingTrainer:
+    return AlternatingTrainer(data, tmp_path, varied(batch_size=1, schedule="constant"))
 
 
 @pytest.mark.parametrize("main", ["mm", "dp"])
-def test_an_update_leaves_the_other_branch_alone(main: Branch, trainer: GIFNetTrainer) -> None:
+def test_an_update_leaves_the_other_branch_alone(main: Branch, trainer: AlternatingTrainer) -> None:
     module = trainer.module
     auxiliary = "dp" if main == "mm" else "mm"
     # Both branches have Adam moments, which would move a branch that is not frozen.
@@ -202,7 +203,7 @@ def test_an_update_leaves_the_other_branch_alone(main: Branch, trainer: GIFNetTr
     assert set(row) == {f"{main}_public", f"{main}_private"}
 
 
-def test_the_average_follows_the_weights(trainer: GIFNetTrainer) -> None:
+def test_the_average_follows_the_weights(trainer: AlternatingTrainer) -> None:
     assert trainer.average is not None
     before = {k: v.clone() for k, v in trainer.average.state_dict().items()}
     trainer.step = 7
@@ -213,7 +214,7 @@ def test_the_average_follows_the_weights(trainer: GIFNetTrainer) -> None:
         torch.testing.assert_close(value, decay * before[key] + (1 - decay) * current)
 
 
-def test_validation_scores_the_held_back_triplets(trainer: GIFNetTrainer) -> None:
+def test_validation_scores_the_held_back_triplets(trainer: AlternatingTrainer) -> None:
     class Perfect(torch.nn.Module):
         def forward(self, first: Tensor, second: Tensor) -> Any:
             from gifnet.models.contract import Fused

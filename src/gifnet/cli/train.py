@@ -6,18 +6,17 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import TrainingError
+from ..training.frufn.config import FrufnConfig, stage_recipe
+from ..training.gifnet.config import GifnetConfig, make_config
+from ..training.gifnet.config import recipe as read_recipe
 from ..training.recipes import recipe_names
+from ..training.settings import RunSettings, read_settings
 from .terminal import progress_bar, say
-
-if TYPE_CHECKING:
-    from ..training.frufn.config import FrufnConfig
-    from ..training.gifnet.config import GifnetConfig
-    from ..training.settings import RunSettings
 
 #: What of a log row the progress bar shows.
 _SHOWN = (
@@ -174,8 +173,6 @@ def _stage_configuration(
     settings: list[str],
     resumed: Path | None,
 ) -> FrufnConfig:
-    from ..training.frufn.config import FrufnConfig, stage_recipe
-
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     if config is not None:
@@ -222,10 +219,6 @@ def configuration_of(
     TrainingError
         If a recipe, file, setting or value is not known.
     """
-    from ..training.gifnet.config import make_config
-    from ..training.gifnet.config import recipe as read_recipe
-    from ..training.settings import read_settings
-
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     base = (
@@ -243,8 +236,6 @@ def _changed(base: RunSettings, settings: list[str]) -> dict[str, Any]:
 
 def stage_changes(settings: list[str]) -> dict[str, Any]:
     """Return settings of a stage from the command line, in their types."""
-    from ..training.frufn.config import FrufnConfig
-
     return _changes(settings, FrufnConfig())
 
 

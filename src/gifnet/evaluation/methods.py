@@ -16,6 +16,7 @@ from ..errors import InvalidInputError, MissingPackageError, ReadError
 from ..fusion.fuser import Fuser
 from ..imaging.colour import blend_chroma, chroma, to_rgb
 from ..models.registry import MODELS
+from ..models.weights import load_weights
 from .datasets import Dataset, image_named
 from .pair import Bytes, Floats, ImagePair, bands_picture, to_bytes
 
@@ -323,6 +324,4 @@ def network_from(name: str, path: Path, device: str = "auto") -> Network:
     WeightsError
         If the file cannot be used.
     """
-    from ..models.weights import load_weights
-
     return Network(name, name, load_weights(path).model, path, device)

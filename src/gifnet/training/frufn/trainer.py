@@ -18,6 +18,7 @@ from ...models.frufn.frufn import FRUFN
 from ...models.registry import model_spec
 from ...models.weights import build_model, load_weights, save_weights
 from ..losses import log_error
+from ..model_card import make_card
 from ..starting_weights import starting_state
 from ..trainer import WEIGHTS_FILE, OnStep, Trainer, score_pairs
 from .config import STAGES, FrufnConfig, stage_recipe
@@ -211,8 +212,6 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
         return {"stage": self.config.stage}
 
     def save_result(self, path: Path) -> None:
-        from ..model_card import make_card
-
         card = make_card(self)
         save_weights(self.result.fusion, path, card)
         if self.result.colour is not None:
@@ -226,10 +225,17 @@ def _centre(plane: np.ndarray, size: int = 192) -> np.ndarray:
     return np.ascontiguousarray(plane[top : top + size, left : left + size])
 
 
-def train_stage(data: str | Path, out: str | Path, config: FrufnConfig, **keywords: Any) -> Path:
+def train_stage(
+    data: str | Path,
+    out: str | Path,
+    config: FrufnConfig,
+    *,
+    resume: bool = False,
+    on_step: OnStep | None = None,
+) -> Path:
     """Train one stage; see `StageTrainer` for the arguments. Returns the weights' path."""
     try:
-        return StageTrainer(data, out, config, **keywords).run()
+        return StageTrainer(data, out, config, resume=resume, on_step=on_step).run()
     except WeightsError as error:
         raise TrainingError(
             f"The weights to start or learn from cannot be used: {error}"

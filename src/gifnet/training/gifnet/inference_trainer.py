@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ..data.depth import DepthSource
 from . import metric_losses
+from .alternating_trainer import AlternatingTrainer
 from .config import InferenceConfig
 from .losses import photography_loss
 from .mixed_samples import Kind, MixedBatch, MixedDataset
-from .trainer import GIFNetTrainer
 
 
 def preservation_loss(
@@ -37,8 +37,8 @@ def preservation_loss(
     return missing + config.keep_gradient * error
 
 
-class InferenceGraphTrainer(GIFNetTrainer):
-    """Trains the graph that inference runs, on batches of all tasks; see `GIFNetTrainer`.
+class InferenceGraphTrainer(AlternatingTrainer):
+    """Trains the graph that inference runs, on batches of all tasks; see `AlternatingTrainer`.
 
     All parameters are trained but the MM branch's gate and the REC branch, which inference
     does not use; `mm_every` keeps these up with the encoder that they share.
