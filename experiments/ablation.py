@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from gifnet.models.weights import build_model, load_weights
 from gifnet.progress import Progress
 from gifnet.training.gifnet.config import GifnetConfig
 from gifnet.training.gifnet.trainer import train_gifnet
+from gifnet.training.settings import Value
 
 from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
 
@@ -33,7 +33,7 @@ from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
 WHOLE = "whole"
 _OTHER_TASKS = ("exposure", "single", "infrared", "tracer", "bone", "spectral", "pansharpening")
 #: What each run changes, by family.
-VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+VARIANTS: dict[str, dict[str, dict[str, Value]]] = {
     "paper": {
         WHOLE: {},
         "without REC": {"public_weight": 0.0},

@@ -28,6 +28,7 @@ from gifnet.progress import Progress, Reporter
 from gifnet.training.frufn.config import STAGES, FrufnConfig, stage_recipe, stage_values
 from gifnet.training.frufn.samples import StageDataset
 from gifnet.training.frufn.trainer import StageTrainer
+from gifnet.training.settings import Value
 
 from .runs import OnStep, fuse_bytes, progress_callback, run_folder, table_lines
 
@@ -139,7 +140,7 @@ def train_transfer(
     *,
     model: str = "efrufn",
     mfif: Path | None = None,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Value] | None = None,
     on_step: OnStep | None = None,
 ) -> dict[str, Path]:
     """Train what Tables 6 and 7 compare and return the weights of each run.
@@ -182,7 +183,7 @@ def make_transfer_tables(
     *,
     model: str = "efrufn",
     recipe: str = "cpu",
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Value] | None = None,
     limit: int | None = None,
     progress: Progress = None,
 ) -> str:
@@ -206,7 +207,7 @@ def make_structure_table(
     recipe: str = "cpu",
     *,
     stages: Sequence[str] = ("mfif", "ivif"),
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Value] | None = None,
     limit: int | None = None,
     on_step: OnStep | None = None,
     progress: Progress = None,
@@ -243,7 +244,9 @@ def make_structure_table(
     return "\n".join(lines)
 
 
-def _config(recipe: str, stage: str, model: str, changes: Mapping[str, Any] | None) -> FrufnConfig:
+def _config(
+    recipe: str, stage: str, model: str, changes: Mapping[str, Value] | None
+) -> FrufnConfig:
     """Return a recipe of one stage without teacher and ColorNet.
 
     A warm-up that the caller sets is that of stage one, but for the published form.

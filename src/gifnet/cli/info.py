@@ -70,7 +70,7 @@ def _weights(title: str, found: Mapping[str, Any]) -> list[str]:
     return [f"  {title}, sha256 {found['sha256']}", *facts]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)

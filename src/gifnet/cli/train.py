@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from ..training.frufn.config import FrufnConfig, stage_recipe
 from ..training.gifnet.config import GifnetConfig, make_config
 from ..training.gifnet.config import recipe as read_recipe
 from ..training.recipes import recipe_names
-from ..training.settings import RunSettings, read_settings
+from ..training.settings import RunSettings, Value, read_settings
 from .terminal import progress_bar, say
 
 #: What of a log row the progress bar shows.
@@ -190,11 +190,11 @@ def require_one_of(recipe: str | None, config: Path | None) -> None:
 
 
 @contextmanager
-def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
+def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
     """Give what shows a run's steps on a progress bar; `steps` 0 if there will be several."""
     with progress_bar("training", "step", steps) as bar:
 
-        def show(step: int, steps: int, row: dict[str, Any]) -> None:
+        def show(step: int, steps: int, row: dict[str, float]) -> None:
             if bar is None:
                 return
             if step < bar.n or bar.total != steps:
@@ -229,17 +229,17 @@ def configuration_of(
     return make_config(_changed(base, settings), "command line")
 
 
-def _changed(base: RunSettings, settings: list[str]) -> dict[str, Any]:
+def _changed(base: RunSettings, settings: list[str]) -> dict[str, Value]:
     """Return a configuration's values with settings of the command line in them."""
     return dataclasses.asdict(base) | _changes(settings, base)
 
 
-def stage_changes(settings: list[str]) -> dict[str, Any]:
+def stage_changes(settings: list[str]) -> dict[str, Value]:
     """Return settings of a stage from the command line, in their types."""
     return _changes(settings, FrufnConfig())
 
 
-def _changes(settings: list[str], base: RunSettings) -> dict[str, Any]:
+def _changes(settings: list[str], base: RunSettings) -> dict[str, Value]:
     """Return settings of the command line, in the types that they have in `base`."""
     current = dataclasses.asdict(base)
     return {
@@ -255,7 +255,7 @@ def _split_setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _convert(name: str, text: str, current: object) -> Any:
+def _convert(name: str, text: str, current: object) -> Value:
     """Return a setting's text in the type of its current value."""
     if isinstance(current, bool):
         words = {"true": True, "false": False}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,14 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
     return smoothed[width // 2 : width // 2 + len(values)]
 
 
-def plot_log(rows: Sequence[Mapping[str, Any]], path: Path, losses: Sequence[str]) -> None:
+def plot_log(rows: Sequence[Mapping[str, float]], path: Path, losses: Sequence[str]) -> None:
     """Draw the named losses, GIFNet's gates (supplement, Fig. 4) and scores of a run's log."""
     from matplotlib.figure import Figure
 
     def series(name: str) -> tuple[np.ndarray, np.ndarray]:
-        points = [(row["step"], row[name]) for row in rows if row.get(name) not in (None, "")]
+        points = [
+            (row["step"], row[name]) for row in rows if isinstance(row.get(name), (int, float))
+        ]
         return np.array([p[0] for p in points]), np.array([p[1] for p in points], float)
 
     panels = {

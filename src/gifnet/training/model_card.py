@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCORES = ("psnr", "ssim", "held_back_loss")
 
 
-def make_card(trainer: Trainer[Any, Any]) -> dict[str, Any]:
+def make_card(trainer: Trainer[Any, Any]) -> dict[str, object]:
     """Return what is known about a run: data, recipe, time, machine, measured quality."""
     import torch
 
@@ -51,12 +51,14 @@ def make_card(trainer: Trainer[Any, Any]) -> dict[str, Any]:
 
 
 def curves(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], points: int = 40
+    rows: Sequence[Mapping[str, float]], names: Sequence[str], points: int = 40
 ) -> dict[str, list[list[float]]]:
     """Return a log's columns as [step, mean] of about so many stretches of the run."""
     found: dict[str, list[list[float]]] = {}
     for name in names:
-        logged = [(row["step"], row[name]) for row in rows if row.get(name) not in (None, "")]
+        logged = [
+            (row["step"], row[name]) for row in rows if isinstance(row.get(name), (int, float))
+        ]
         width = max(1, -(-len(logged) // points))
         stretches = [logged[start : start + width] for start in range(0, len(logged), width)]
         if stretches:
@@ -67,7 +69,7 @@ def curves(
     return found
 
 
-def _parent(config: RunSettings) -> dict[str, Any]:
+def _parent(config: RunSettings) -> dict[str, object]:
     """Return the hash and card of the weights that a run started from; empty for none."""
     if not config.parent:
         return {}

@@ -8,9 +8,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 from ..errors import TrainingError
+
+#: What a setting may be.
+Value: TypeAlias = str | bool | int | float
 
 
 def count(default: int) -> int:
@@ -101,13 +104,13 @@ class RunSettings:
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = "configuration") -> Self:
+    def from_dict(cls, values: Mapping[str, Value], source: str = "configuration") -> Self:
         """Return a configuration, refusing names that do not exist."""
         known = {each.name for each in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise TrainingError(f"The {source} has unknown settings {unknown} for {cls.TITLE}.")
         try:
-            return cls(**values)
+            return cls(**values)  # type: ignore[arg-type]
         except TypeError as error:
             raise TrainingError(f"The {source} has a value of the wrong type: {error}.") from error
 
@@ -117,7 +120,7 @@ class RunSettings:
         return cls.from_dict(read_settings(path), f"configuration {str(path)!r}")
 
 
-def read_settings(path: str | Path) -> dict[str, Any]:
+def read_settings(path: str | Path) -> dict[str, Value]:
     """Read the settings of a configuration file that `RunSettings.to_json` wrote."""
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ class Trainer(ABC, Generic[Network, Config]):
         self.fabric.seed_everything(config.seed, verbose=False)
         self.step = 0
         self.seconds = 0.0
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[dict[str, float]] = []
 
         module = self.make_network(resume)
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -106,7 +107,7 @@ class Trainer(ABC, Generic[Network, Config]):
     def held_back(self) -> list[str]:
         """Return the names of the scenes that are never trained on."""
 
-    def card_details(self) -> dict[str, Any]:
+    def card_details(self) -> dict[str, object]:
         """Return the model card's entries that only this network has."""
         return {}
 
@@ -230,7 +231,7 @@ class Trainer(ABC, Generic[Network, Config]):
         began, before = time.perf_counter(), self.seconds
         try:
             while self.step < config.steps:
-                row: dict[str, Any] = self.advance()
+                row = self.advance()
                 self.step += 1
                 last = self.step == config.steps
                 if last or self.step % config.validate_every == 0:
@@ -257,7 +258,9 @@ class Trainer(ABC, Generic[Network, Config]):
 
 @torch.no_grad()
 def score_pairs(
-    scenes: Iterable[tuple[Any, ...]], fuse: Callable[[Tensor, Tensor], Tensor], fabric: Fabric
+    scenes: Iterable[tuple[np.ndarray, ...]],
+    fuse: Callable[[Tensor, Tensor], Tensor],
+    fabric: Fabric,
 ) -> dict[str, float]:
     """Return the mean PSNR (dB) and SSIM of fused uint8 pairs to a third plane, in 8 bits."""
     scores = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, count, fraction, weight, whole
+from ..settings import RunSettings, Value, count, fraction, weight, whole
 
 #: In training order; each one's teacher is the model of the one before (Wang et al., Fig. 4).
 STAGES = ("mfif", "meif", "ivif")
@@ -85,7 +84,7 @@ class FrufnConfig(RunSettings):
             )
 
 
-def stage_values(name: str, stage: str) -> dict[str, Any]:
+def stage_values(name: str, stage: str) -> dict[str, Value]:
     """Return the settings of one stage of a recipe, see `gifnet.training.recipes`.
 
     A recipe has settings of all stages, and a table per stage that replaces some of them.
@@ -93,7 +92,7 @@ def stage_values(name: str, stage: str) -> dict[str, Any]:
     if stage not in STAGES:
         raise TrainingError(f"There is no stage {stage!r}; choose one of {', '.join(STAGES)}.")
     values = read_recipe("frufn", name)
-    stages: dict[str, dict[str, Any]] = {other: values.pop(other, {}) for other in STAGES}
+    stages: dict[str, dict[str, Value]] = {other: values.pop(other, {}) for other in STAGES}
     return values | stages[stage]
 
 
@@ -103,7 +102,7 @@ def stage_recipe(
     *,
     model: str = "efrufn",
     teacher: str | Path | None = None,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Value] | None = None,
 ) -> FrufnConfig:
     """Return the recipe of a stage, with its teacher's weights and further settings changed.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from ...models.registry import model_spec
 from ...models.weights import build_model, load_weights, save_weights
 from ..losses import log_error
 from ..model_card import make_card
+from ..settings import Value
 from ..starting_weights import starting_state
 from ..trainer import WEIGHTS_FILE, OnStep, Trainer, score_pairs
 from .config import STAGES, FrufnConfig, stage_recipe
@@ -208,7 +208,7 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
     def held_back(self) -> list[str]:
         return [scene.name for scene in self.dataset.validation]
 
-    def card_details(self) -> dict[str, Any]:
+    def card_details(self) -> dict[str, object]:
         return {"stage": self.config.stage}
 
     def save_result(self, path: Path) -> None:
@@ -248,7 +248,7 @@ def train_all_stages(
     recipe: str = "cpu",
     *,
     model: str = "efrufn",
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Value] | None = None,
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> list[Path]:

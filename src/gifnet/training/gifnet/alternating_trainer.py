@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +87,7 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
     def held_back(self) -> list[str]:
         return [scene.name for scene in self.dataset.validation_triplets]
 
-    def card_details(self) -> dict[str, Any]:
+    def card_details(self) -> dict[str, object]:
         return {
             "gate": {k: float(v.detach()) for k, v in self.result.gate.items()},
             "curves": curves(self.rows, (*self.plotted, "gate_mm", "gate_dp", "psnr", "ssim")),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, fraction, weight, whole
+from ..settings import RunSettings, Value, fraction, weight, whole
 
 #: shares of a batch, at most 1 together; the rest are synthetic multi-focus pairs
 MIXTURE = (
@@ -130,14 +129,14 @@ class InferenceConfig(GifnetConfig):
             )
 
 
-def make_config(values: Mapping[str, Any], source: str = "configuration") -> GifnetConfig:
+def make_config(values: Mapping[str, Value], source: str = "configuration") -> GifnetConfig:
     """Return the configuration that settings describe, of the class that `updates` names."""
     kinds: dict[str, type[GifnetConfig]] = {
         "alternating": AlternatingConfig,
         "inference": InferenceConfig,
     }
     updates = values.get("updates", "alternating")
-    if updates not in kinds:
+    if not isinstance(updates, str) or updates not in kinds:
         raise TrainingError(f"updates is {updates!r}; use 'alternating' or 'inference'.")
     return kinds[updates].from_dict(values, source)
 
