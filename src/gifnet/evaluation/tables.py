@@ -124,11 +124,10 @@ def markdown(results: Results, ranked: Sequence[Metric]) -> str:
             lines.append("")
         for dataset in datasets:
             lines += _scores(results, dataset, titles)
+    unmarked = ", ".join(m.name for m in results.metrics if not judged(m))
+    exception = f", except for {unmarked}, which noise and halos raise as well" if unmarked else ""
     lines += [
-        "Best values in bold, except for "
-        + ", ".join(m.name for m in results.metrics if not judged(m))
-        + ", which noise and halos raise as well. docs/metrics.md describes each metric and "
-        "its convention.",
+        f"Best values in bold{exception}. docs/metrics.md has the conventions.",
         "",
     ]
     return "\n".join(lines)
