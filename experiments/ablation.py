@@ -162,7 +162,7 @@ def make_table(
         methods.append(_Module(MM_MAIN, weights[WHOLE], "mm", config.device))
     chosen = [METRICS[name] for name in COLUMNS]
     settings = run.EvaluationSettings(limit=limit, crop=crop, strips=0)
-    results = run.run(datasets, methods, chosen, out / "scores", settings, progress)
+    results = run.run_evaluation(datasets, methods, chosen, out / "scores", settings, progress)
     lines = ["# Ablation", "", f"{config.steps} steps each, model {config.model}.", ""]
     for dataset in datasets:
         rows = tables.of_dataset(results, dataset)

@@ -54,7 +54,7 @@ def make_table2(
     """
     settings = run.EvaluationSettings(crop=crop, strips=0)
     chosen = [METRICS[name] for name in COLUMNS]
-    results = run.run(datasets, methods, chosen, out, settings, progress)
+    results = run.run_evaluation(datasets, methods, chosen, out, settings, progress)
     lines = ["# Table 2", ""]
     for dataset in datasets:
         pairs = len(dataset.names)

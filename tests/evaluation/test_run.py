@@ -30,7 +30,7 @@ from gifnet.evaluation.report_images import (
     difference,
     full_difference,
 )
-from gifnet.evaluation.run import EvaluationSettings, Results, Row, run
+from gifnet.evaluation.run import EvaluationSettings, Results, Row, run_evaluation
 from gifnet.evaluation.store import Key, Store
 from gifnet.metrics import METRICS, evaluate
 from tests.helpers.evaluation_samples import write_focus, write_medical, write_pansharpening
@@ -61,7 +61,7 @@ def datasets(tmp_path: Path) -> list[Dataset]:
 
 def test_a_run_measures_every_method_on_every_pair(tmp_path: Path, datasets: list[Dataset]) -> None:
     methods = [Average(), LaplacianPyramid()]
-    results = run(datasets, methods, METRICS_USED, tmp_path / "out")
+    results = run_evaluation(datasets, methods, METRICS_USED, tmp_path / "out")
     assert len(results.rows) == 2 * (2 + 2 + 1)
     found = {(row.dataset, row.pair, row.method): row.scores for row in results.rows}
     pair = datasets[0].read("scene0")
@@ -77,17 +77,17 @@ def test_a_run_measures_every_method_on_every_pair(tmp_path: Path, datasets: lis
 def test_a_second_run_computes_only_what_is_new(tmp_path: Path, datasets: list[Dataset]) -> None:
     out, focus = tmp_path / "out", [datasets[0]]
     first = Counted()
-    before = run(focus, [first], METRICS_USED, out).rows
+    before = run_evaluation(focus, [first], METRICS_USED, out).rows
     again = Counted()
-    assert run(focus, [again], METRICS_USED, out).rows == before
+    assert run_evaluation(focus, [again], METRICS_USED, out).rows == before
     assert (first.calls, again.calls) == (2, 0)
     # A further metric, other pixels, another edition of the method: computed again.
-    run(focus, [again], [*METRICS_USED, METRICS["EN"]], out)
+    run_evaluation(focus, [again], [*METRICS_USED, METRICS["EN"]], out)
     assert again.calls == 2
-    run(focus, [again], METRICS_USED, out, EvaluationSettings(crop=44))
+    run_evaluation(focus, [again], METRICS_USED, out, EvaluationSettings(crop=44))
     assert again.calls == 4
     again.edition = "2"
-    run(focus, [again], METRICS_USED, out)
+    run_evaluation(focus, [again], METRICS_USED, out)
     assert again.calls == 6
 
 
@@ -99,14 +99,14 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, datasets: list[Dataset]) -> 
         return done < 3
 
     with pytest.raises(Cancelled):
-        run(focus, [Average(), Maximum()], METRICS_USED, out, progress=stop)
+        run_evaluation(focus, [Average(), Maximum()], METRICS_USED, out, progress=stop)
     # The last line was cut short as well.
     file = out / "results.jsonl"
     lines = file.read_text().splitlines(keepends=True)
     assert len(lines) == 3
     file.write_text("".join(lines[:2]) + lines[2][:20])
     counted = Counted()
-    results = run(focus, [counted, Maximum()], METRICS_USED, out)
+    results = run_evaluation(focus, [counted, Maximum()], METRICS_USED, out)
     assert len(results.rows) == 4
     assert counted.calls == 1
     assert all(json.loads(line) for line in file.read_text().splitlines())
@@ -127,7 +127,7 @@ def test_the_store_keeps_values_by_all_they_depend_on(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, datasets: list[Dataset]) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(GifnetError, match="out"):
-        run(datasets, [Average()], METRICS_USED, tmp_path / "out")
+        run_evaluation(datasets, [Average()], METRICS_USED, tmp_path / "out")
 
 
 # -- tables ---------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_ranks_follow_the_means_and_share_ties(by_hand: Results) -> None:
 def test_copies_of_one_source_lose(tmp_path: Path, datasets: list[Dataset]) -> None:
     methods = [CopyFirst(), NearCopyFirst(), Average(), LaplacianPyramid()]
     ranked = [METRICS[name] for name in tables.RANKED]
-    results = run(datasets, methods, None, tmp_path / "out")
+    results = run_evaluation(datasets, methods, None, tmp_path / "out")
     for dataset in datasets:
         order = tables.ranks(tables.means(tables.of_dataset(results, dataset)), ranked)
         assert set(list(order)[2:]) == {"copy-first", "near-copy-first"}, dataset.name
@@ -217,7 +217,7 @@ def test_the_report_is_one_file_with_its_pictures(
 ) -> None:
     network = Network("mine", "mine <new>", "gifnet", random_weights, "cpu")
     settings = EvaluationSettings(strips=1, limit=1, enhance=True)
-    results = run(
+    results = run_evaluation(
         datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings
     )
     page = report.html(results, [METRICS["Qabf"], METRICS["SCD"]])
@@ -237,13 +237,15 @@ def test_the_report_is_one_file_with_its_pictures(
     # The pictures are kept, and a second report fuses nothing.
     calls = len(seen) - 2  # the step edge of the halo
     seen.clear()
-    again = run(datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings)
+    again = run_evaluation(
+        datasets, [Average(), Maximum(), network], METRICS_USED, tmp_path / "out", settings
+    )
     assert report.html(again, [METRICS["Qabf"], METRICS["SCD"]]) == page
     assert calls > len(seen) == 2
 
 
 def test_a_report_without_pictures_or_ranks(tmp_path: Path, datasets: list[Dataset]) -> None:
-    results = run(
+    results = run_evaluation(
         [datasets[0]], [Average()], METRICS_USED, tmp_path / "out", EvaluationSettings(strips=0)
     )
     page = report.html(results, [])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from .. import evaluation, metrics
+from ..io.atomic import write_atomically
 from ..tasks import TASKS
 from .terminal import progress_bar, say
-
-if TYPE_CHECKING:
-    from ..evaluation.methods import Method
-    from ..metrics import Metric
 
 
 def evaluate(
@@ -129,27 +127,22 @@ def evaluate(
     ] = "auto",
 ) -> None:
     """Measure fusion methods on folders of pairs; run it again to go on or to add to it."""
-    from ..evaluation import report, run, tables
-    from ..evaluation.datasets import find_datasets
-    from ..evaluation.datasets import held_back as only_held_back
-    from ..io.atomic import write_atomically
-
     chosen = _metrics(metrics)
-    ranked = _metrics(rank_by) or _metrics(",".join(tables.RANKED)) or []
+    ranked = _metrics(rank_by) or _metrics(",".join(evaluation.tables.RANKED)) or []
     measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
     used = make_methods(methods, weights or [], fused or [], device)
-    datasets = find_datasets(data, parse_names(roles) if roles else None, task)
+    datasets = evaluation.find_datasets(data, parse_names(roles) if roles else None, task)
     if held_back:
         datasets = [
-            only_held_back(dataset, held_back) if "all_in_focus" in dataset.roles else dataset
+            evaluation.held_back(dataset, held_back) if "all_in_focus" in dataset.roles else dataset
             for dataset in datasets
         ]
-    settings = run.EvaluationSettings(limit=limit, crop=crop, strips=strips, enhance=enhance)
+    settings = evaluation.EvaluationSettings(limit=limit, crop=crop, strips=strips, enhance=enhance)
     with progress_bar("evaluating", "result") as bar:
-        results = run.run(datasets, used, measured, out, settings, progress=bar)
-    write_atomically(out / "tables.md", tables.markdown(results, ranked))
-    write_atomically(out / "scores.csv", tables.as_csv(results))
-    write_atomically(out / "report.html", report.html(results, ranked))
+        results = evaluation.run_evaluation(datasets, used, measured, out, settings, progress=bar)
+    write_atomically(out / "tables.md", evaluation.tables.markdown(results, ranked))
+    write_atomically(out / "scores.csv", evaluation.tables.as_csv(results))
+    write_atomically(out / "report.html", evaluation.report.html(results, ranked))
     say(f"{out / 'report.html'}: {len(used)} methods, {len(results.rows)} results")
 
 
@@ -157,20 +150,18 @@ def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _metrics(text: str | None) -> list[Metric] | None:
+def _metrics(text: str | None) -> list[metrics.Metric] | None:
     """Return the metrics of an option, None for the default."""
-    from ..metrics import METRICS, metric
-
     if text is None:
         return None
     if text.strip().lower() == "all":
-        return list(METRICS.values())
-    return [metric(name) for name in parse_names(text)]
+        return list(metrics.METRICS.values())
+    return [metrics.metric(name) for name in parse_names(text)]
 
 
 def make_methods(
     names: str | None, weights: Sequence[str], fused: Sequence[str], device: str
-) -> list[Method]:
+) -> list[evaluation.Method]:
     """Return what is compared: baselines and models, then folders, then weights files.
 
     Raises
@@ -178,14 +169,14 @@ def make_methods(
     typer.BadParameter
         If a name is used twice or cannot be one, or nothing is left to compare.
     """
-    from ..evaluation import methods as known
-
-    wanted = known.default_methods() if names is None else parse_names(names)
-    found: list[Method] = [
-        known.make_method(name, device) for name in wanted if name.lower() != "none"
+    wanted = evaluation.default_methods() if names is None else parse_names(names)
+    found: list[evaluation.Method] = [
+        evaluation.make_method(name, device) for name in wanted if name.lower() != "none"
     ]
-    found += [known.Pictures(name, Path(path)) for name, path in map(_named, fused)]
-    found += [known.network_from(name, Path(path), device) for name, path in map(_named, weights)]
+    found += [evaluation.Pictures(name, Path(path)) for name, path in map(_named, fused)]
+    found += [
+        evaluation.network_from(name, Path(path), device) for name, path in map(_named, weights)
+    ]
     used = [method.name for method in found]
     if double := {name for name in used if used.count(name) > 1}:
         raise typer.BadParameter(f"Two methods are called {double.pop()!r}; name them apart.")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from .. import training
 from ..errors import TrainingError
 from ..training.frufn.config import FrufnConfig, stage_recipe
 from ..training.gifnet.config import GifnetConfig, make_config
@@ -109,10 +110,8 @@ def train_gifnet(
     """Train GIFNet; interrupt it at any time and go on with --resume."""
     require_one_of(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
-    from ..training.gifnet.trainer import train_gifnet as train
-
     with _shown(configuration.steps) as show:
-        weights = train(data, out, configuration, resume=resume, on_step=show)
+        weights = training.train_gifnet(data, out, configuration, resume=resume, on_step=show)
     say(f"{weights}: trained for {configuration.steps} steps")
 
 
@@ -130,8 +129,6 @@ def _stages_command(model: str) -> Callable[..., None]:
         settings: Changes = None,
         resume: Resume = False,
     ) -> None:
-        from ..training.frufn.trainer import train_all_stages, train_stage
-
         require_one_of(recipe, config)
         if all_stages:
             if stage is not None or teacher is not None or config is not None:
@@ -140,7 +137,7 @@ def _stages_command(model: str) -> Callable[..., None]:
                 )
             changes = stage_changes(settings or [])
             with _shown(0) as show:
-                paths = train_all_stages(
+                paths = training.train_all_stages(
                     data, out, recipe or "cpu", model=model, changes=changes, resume=resume,
                     on_step=show,
                 )  # fmt: skip
@@ -151,7 +148,7 @@ def _stages_command(model: str) -> Callable[..., None]:
             model, stage, teacher, recipe, config, settings or [], out if resume else None
         )
         with _shown(configuration.steps) as show:
-            weights = train_stage(data, out, configuration, resume=resume, on_step=show)
+            weights = training.train_stage(data, out, configuration, resume=resume, on_step=show)
         say(f"{weights}: trained for {configuration.steps} steps")
 
     return train_stages

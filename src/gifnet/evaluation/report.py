@@ -26,7 +26,7 @@ def html(results: Results, ranked: Sequence[Metric]) -> str:
     Parameters
     ----------
     results : Results
-        From `gifnet.evaluation.run.run`.
+        From `gifnet.evaluation.run_evaluation`.
     ranked : sequence of Metric
         Those by which methods are ranked.
 

@@ -89,7 +89,7 @@ class Results:
     halos: dict[str, float] = field(default_factory=dict)
 
 
-def run(
+def run_evaluation(
     datasets: Sequence[Dataset],
     methods: Sequence[Method],
     metrics: Sequence[Metric] | None,

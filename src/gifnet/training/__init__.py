@@ -1,0 +1,5 @@
+"""Training: recipes, data and a trainer per network."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
