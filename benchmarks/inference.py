@@ -26,7 +26,7 @@ METHODS = {
     "exact": "(c) the engine, exact statistics",
     "sampled": "(d) the engine, sampled statistics",
 }
-#: Multiplications and additions of the folded network a pixel, without margins; 2 each.
+#: Multiplications and additions of the folded network per pixel, without margins; 2 each.
 FLOPS = 2 * (
     9 * 32 * (2 + 34 + 66)
     + 9 * 98 * 196
@@ -80,7 +80,7 @@ def _synchronise(device: str) -> None:
 
 
 def peak_memory() -> int:
-    """Return the process's greatest resident memory in bytes, where the system tells it."""
+    """Return the process's greatest resident memory in bytes, where the system reports it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""How long a frame of the live preview takes, from moving the view to new pixels.
+"""Measures a frame of the live preview, from moving the view to new pixels.
 
     python benchmarks/preview.py [--side 512] [--frames 5] [--weights FILE]
 

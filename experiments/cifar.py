@@ -62,7 +62,7 @@ def read_split(folder: Path, split: str, limit: int | None = None) -> Labelled:
     except OSError as error:
         raise ReadError(
             f"Cannot read {str(path)!r}: {error}. Unpack cifar-100-python.tar.gz and name the "
-            "folder in which it lies."
+            "folder that contains it."
         ) from error
     except Exception as error:  # a damaged pickle raises nearly anything
         raise ReadError(

@@ -84,7 +84,7 @@ def table2(
     crop: Crop = 0,
     device: Device = "auto",
 ) -> None:
-    """Measure EI, VIF, SCD and AG on the paper's test sets, beside its Table 2."""
+    """Measure EI, VIF, SCD and AG on the paper's test sets, next to its Table 2."""
     used = make_methods(methods, weights or [], [], device)
     datasets = layouts.find_published_sets(data, parse_names(sets), limit)
     with progress_bar("evaluating", "result") as bar:
@@ -101,7 +101,7 @@ def table3(
     weights: Weights = None,
     epochs: Annotated[int, typer.Option("--epochs", metavar="N", min=1)] = 200,
     blocks: Annotated[
-        int, typer.Option("--blocks", metavar="N", min=1, help="Blocks a stage; 9 are ResNet-56.")
+        int, typer.Option("--blocks", metavar="N", min=1, help="Blocks per stage; 9 are ResNet-56.")
     ] = 9,
     limit: Annotated[
         int | None,
@@ -122,7 +122,7 @@ def table3(
 
 
 def _make_fuse(method: object) -> Fuse:
-    """Return what fuses batches of planes with the network of a method."""
+    """Return a function that fuses batches of planes with the network of a method."""
     assert isinstance(method, Network)
     module = build_model(method.fuser.weights).to(method.fuser.device).eval()
 
@@ -248,7 +248,7 @@ def structure(
 
 
 def _show_on(bar: Any) -> OnStep:
-    """Return what shows a run's name and steps on a progress bar."""
+    """Return a callback that shows a run's name and steps on a progress bar."""
 
     def show(variant: str, step: int, steps: int) -> None:
         if bar is not None:

@@ -48,7 +48,7 @@ Fusion = Callable[[Tensor, Tensor], Any]
 class Run:
     """A training run of the transfer ablation.
 
-    `after` is the run that it starts from; `transfer` tells whether it also learns that one's
+    `after` is the run that it starts from; `transfer` is whether it also learns that one's
     gradients.
     """
 
@@ -150,7 +150,7 @@ def train_transfer(
     mfif : path, optional
         Weights of stage one; trained where not given.
     changes : mapping, optional
-        Settings that replace the recipe's in every run but those that tell the runs apart.
+        Settings that replace the recipe's in every run except those that differ between the runs.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def _config(
 ) -> FrufnConfig:
     """Return a recipe of one stage without teacher and ColorNet.
 
-    A warm-up that the caller sets is that of stage one, but for the published form.
+    A warm-up that the caller sets is that of stage one, except for the published form.
     """
     changed = {**(changes or {}), "transfer": 0.0, "colour": 0.0}
     if stage != STAGES[0] and not model.endswith("-published"):

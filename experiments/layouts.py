@@ -23,7 +23,7 @@ Pairs = dict[str, tuple[Path, ...]]
 
 @dataclass(frozen=True)
 class Layout:
-    """How one published data set stores its pairs.
+    """The layout of one published data set.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def _plain(name: str) -> str:
 
 
 def in_folders(*roles: Sequence[str], optional: Sequence[str] = ()) -> Callable[[Path], Pairs]:
-    """Return what finds pairs of equal names in folders of given names, or in `test` below them."""
+    """Return a finder of pairs of equal names in folders of given names, or `test` below them."""
 
     def of_role(base: Path, names: Sequence[str]) -> dict[str, Path] | None:
         wanted = {_plain(name) for name in names}
@@ -88,7 +88,7 @@ def by_name(first: str, second: str) -> Callable[[Path], Pairs]:
     """Return what finds pairs within a folder by two patterns of their files' stems.
 
     The patterns' first group is the pair's name. Where a folder has just one file of either
-    pattern, these are a pair whatever the groups say.
+    pattern, these are a pair whatever the groups are.
     """
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in (first, second)]
 
@@ -153,16 +153,16 @@ LAYOUTS: dict[str, Layout] = {
                 in_folders(("ir", "infrared", "lwir"), ("vi", "vis", "visible"))(root)
                 or by_name(f"({_IR}|ir[_ -].*)", f"({_VIS}|vis[_ -].*)")(root)
             ),
-            "ir/1.png and vi/1.png, or a folder a scene with IR_name.bmp and VIS_name.bmp",
+            "ir/1.png and vi/1.png, or a folder per scene with IR_name.bmp and VIS_name.bmp",
         ),
         Layout(
             "sice", "SICE", ("SICE", "Dataset_Part1", "Dataset_Part2"), "meif",
-            ("over", "under"), exposures, "a numbered folder a scene with 1.JPG, 2.JPG, ...",
+            ("over", "under"), exposures, "a numbered folder per scene with 1.JPG, 2.JPG, ...",
         ),
         Layout(
             "vis-nir", "VIS-NIR Scene", ("VIS-NIR Scene", "nirscene", "nirscene1", "nirscene0"),
             "nir", ("nir", "rgb"), by_name(r"(.*)_nir", r"(.*)_rgb"),
-            "a folder a category with 0000_nir.tiff and 0000_rgb.tiff",
+            "a folder per category with 0000_nir.tiff and 0000_rgb.tiff",
         ),
         Layout(
             "quickbird", "QuickBird", ("QuickBird", "QB"), "pansharpen", ("ms", "pan"),
@@ -184,7 +184,7 @@ def find_published_sets(data: Path, keys: Sequence[str], limit: int | None = Non
     Parameters
     ----------
     data : path
-        A folder with one folder a data set.
+        A folder with one folder per data set.
     keys : sequence of str
         Keys of `LAYOUTS`; all that are there if empty.
     limit : int, optional

@@ -25,7 +25,7 @@ class _Block(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """A residual network of 6 n + 2 layers, 9 a stage for ResNet-56, on (B, 3, 32, 32) images."""
+    """A residual network of 6 n + 2 layers on (B, 3, 32, 32) images; n is 9 for ResNet-56."""
 
     def __init__(self, blocks: int = 9, classes: int = 100):
         super().__init__()

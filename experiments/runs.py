@@ -1,4 +1,4 @@
-"""What experiments that train several networks have in common."""
+"""Shared parts of the experiments that train several networks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OnStep = Callable[[str, int, int], None]
 
 
 def run_folder(out: Path, variant: str) -> Path:
-    """Return where a variant's run goes."""
+    """Return the folder of a variant's run."""
     return out / variant.replace(" ", "-").lower()
 
 
 def progress_callback(on_step: OnStep | None, variant: str) -> Callable[[int, int, object], None]:
-    """Return what tells `on_step` of a trainer's steps."""
+    """Return a trainer's callback that passes its steps to `on_step`."""
 
     def show(step: int, steps: int, row: object) -> None:
         if on_step is not None:

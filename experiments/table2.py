@@ -1,4 +1,4 @@
-"""Table 2 of the paper: fusion quality on its test sets, beside the published figures."""
+"""Table 2 of the paper: fusion quality on its test sets, and the published figures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_table2(
         From `experiments.layouts.find_published_sets`.
     methods : sequence of Method
     out : path
-        Keeps every score; a second call goes on from there.
+        Keeps every score; a second call continues from there.
     crop : int
         Cut larger images down to their middle; 0 leaves all.
     progress : callable or progress bar, optional

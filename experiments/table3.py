@@ -34,7 +34,7 @@ Fuse = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the classifier is trained; the paper does not say, this is usual for CIFAR-100."""
+    """The classifier's training; the paper does not describe it, this is usual for CIFAR-100."""
 
     epochs: int = 200
     batch_size: int = 128
@@ -43,7 +43,7 @@ class Schedule:
     milestones: tuple[float, ...] = (0.3, 0.6, 0.8)
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    #: residual blocks a stage; 9 make ResNet-56
+    #: residual blocks per stage; 9 make ResNet-56
     blocks: int = 9
     seed: int = 0
 

@@ -20,7 +20,7 @@ def evaluate(
         list[Path],
         typer.Argument(
             metavar="DIR...",
-            help="Data sets, or folders of data sets: a folder with one sub-folder a source "
+            help="Data sets, or folders of data sets: a folder with one sub-folder per source "
             "(infrared and visible, near and far, over and under, pet and mri, ms and pan, ...) "
             "and, if there is one, a sub-folder with the ground truth (reference, all_in_focus). "
             "The files of a pair share a name.",
@@ -32,7 +32,7 @@ def evaluate(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder for report.html, tables.md, scores.csv and what is kept to go on after "
+            help="Folder for report.html, tables.md, scores.csv and what is kept to resume after "
             "an interruption.",
         ),
     ],
@@ -111,7 +111,9 @@ def evaluate(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="|".join(TASKS), help="The task, if names do not tell."),
+        typer.Option(
+            "--task", metavar="|".join(TASKS), help="The task, if names do not identify it."
+        ),
     ] = None,
     held_back: Annotated[
         int | None,
@@ -126,7 +128,7 @@ def evaluate(
         str, typer.Option("--device", metavar="NAME", help="Where networks compute.")
     ] = "auto",
 ) -> None:
-    """Measure fusion methods on folders of pairs; run it again to go on or to add to it."""
+    """Measure fusion methods on folders of pairs; run it again to resume or to add to it."""
     chosen = _metrics(metrics)
     ranked = _metrics(rank_by) or _metrics(",".join(evaluation.tables.RANKED)) or []
     measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
@@ -162,7 +164,7 @@ def _metrics(text: str | None) -> list[metrics.Metric] | None:
 def make_methods(
     names: str | None, weights: Sequence[str], fused: Sequence[str], device: str
 ) -> list[evaluation.Method]:
-    """Return what is compared: baselines and models, then folders, then weights files.
+    """Return the methods: baselines and models, then folders, then weights files.
 
     Raises
     ------

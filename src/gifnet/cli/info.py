@@ -77,7 +77,7 @@ def _plain(value: object) -> str:
 
 
 def _devices() -> list[dict[str, str]]:
-    """Return what PyTorch can compute on, in its own names."""
+    """Return the devices that PyTorch can compute on, by its own names."""
     import torch
 
     threads = torch.get_num_threads()

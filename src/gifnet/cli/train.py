@@ -107,7 +107,7 @@ def train_gifnet(
     settings: Changes = None,
     resume: Resume = False,
 ) -> None:
-    """Train GIFNet; interrupt it at any time and go on with --resume."""
+    """Train GIFNet; interrupt it at any time and resume with --resume."""
     require_one_of(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     with _shown(configuration.steps) as show:

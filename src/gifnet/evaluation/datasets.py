@@ -1,4 +1,4 @@
-"""Folders of pairs: which of them hold a data set, for which task, and which pairs.
+"""Data sets of pairs, found in folders.
 
 A data set is a folder with one sub-folder a source and, if there is one, one for the ground
 truth; the files of a pair share a name. The sub-folders' names tell the task
@@ -35,7 +35,7 @@ class Dataset:
     folder : Path
         What holds the sub-folders.
     task : str
-        A preset of `gifnet.tasks.TASKS`, or "" where the names tell none.
+        A preset of `gifnet.tasks.TASKS`, or "" if the names do not identify one.
     roles : tuple of str
         The sub-folders of the first and the second source and, if there is one, the
         reference.
@@ -61,11 +61,11 @@ class Dataset:
 
     @property
     def task_title(self) -> str:
-        """What the task is called."""
+        """The title of the task."""
         return TASKS[self.task].title if self.task else "Other pairs"
 
     def fingerprint(self, name: str, crop: int) -> str:
-        """Return what `ImagePair.fingerprint` would be, without decoding the images."""
+        """Return the `ImagePair.fingerprint` of a pair without decoding the images."""
         return fingerprint(self.files[name], crop)
 
     def read(self, name: str, crop: int = 0) -> ImagePair:
@@ -98,9 +98,9 @@ def find_datasets(
         Each a data set, or a folder of data sets.
     roles : sequence of str, optional
         The sub-folders' names: the first source, the second and, if wanted, the reference.
-        By default they are told from `gifnet.tasks`.
+        By default they are recognised by the words of `gifnet.tasks`.
     task : str, optional
-        A preset of `gifnet.tasks.TASKS`; by default the roles tell it.
+        A preset of `gifnet.tasks.TASKS`; by default the roles identify it.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def find_datasets(
     ReadError
         If a folder has no data set, or files of a pair are missing.
     InvalidInputError
-        If the roles do not tell the two sources, or a task is not known.
+        If the roles do not identify the two sources, or a task is not known.
     """
     if task and task not in TASKS:
         raise InvalidInputError(f"task is {task!r}; choose one of {', '.join(TASKS)}.")
@@ -129,7 +129,7 @@ def find_datasets(
         if not here:
             wanted = " and ".join(roles) if roles else _known_roles()
             raise ReadError(
-                f"{str(root)!r} holds no data set: a folder with one sub-folder a source, such as "
+                f"{str(root)!r} holds no data set: a folder with a sub-folder per source, such as "
                 f"{wanted}, in which the files of a pair share a name. Name other sub-folders with "
                 "roles (--roles)."
             )
@@ -147,9 +147,9 @@ def _below(
     children = sorted(
         child for child in root.iterdir() if child.is_dir() and not child.name.startswith(".")
     )
-    told = _given(children, roles, task) if roles else _told(children, task)
-    if told:
-        return [_dataset(root, *told)]
+    found = _given(children, roles, task) if roles else _recognised(children, task)
+    if found:
+        return [_dataset(root, *found)]
     if not depth:
         return []
     return [dataset for child in children for dataset in _below(child, roles, task, depth - 1)]
@@ -164,8 +164,8 @@ def _given(
     return task or "", tuple(role for role in roles if role in names)
 
 
-def _told(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
-    """Return the task and the roles that sub-folders' names tell, the plainest names first."""
+def _recognised(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
+    """Return the task and the roles by the sub-folders' names, exact names first."""
     names = [child.name for child in children if images_in(child)]
     matches: dict[str, tuple[str, str]] = {}
     asked = [known for known in TASKS.values() if task in (None, known.name)]

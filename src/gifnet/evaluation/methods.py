@@ -1,4 +1,4 @@
-"""What is compared: classical baselines, models, and results from elsewhere."""
+"""The methods of an evaluation: classical baselines, models, and results from elsewhere."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
 class Method(Protocol):
-    """Fuses pairs, and says which version of itself it is, for stored results."""
+    """Fuses pairs, and has a version, for stored results."""
 
     name: str
     title: str
 
     def version(self, dataset: Dataset, pair: str) -> str:
-        """Return what changes whenever the result does."""
+        """Return a text that changes whenever the result does."""
         ...
 
     def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
@@ -54,7 +54,7 @@ class Classical:
 
     @classmethod
     def require_package(cls) -> Any:
-        """Return the package that it needs, or say how to install it."""
+        """Return the package that it needs; its absence is an error that names the remedy."""
         if not cls.available():
             raise MissingPackageError(
                 f"The method {cls.name} needs a package that is not installed; install it with: "

@@ -48,7 +48,7 @@ class ImagePair:
     first, second : (H, W) or (H, W, 3) uint8 array
         Pictures for the eye.
     planes : tuple of (first, second)
-        (H, W) uint8 luminance; one entry, or one a band for pansharpening.
+        (H, W) uint8 luminance; one entry, or one per band for pansharpening.
     fingerprint : str
         Of the files' bytes and of what was cut out of them.
     reference : (H, W) or (bands, H, W) float64 array, optional
@@ -232,7 +232,7 @@ def _read(path: Path) -> Array:
         # JPEGs of grey images have three equal channels.
         return data[..., 0] if (data == data[..., :1]).all() else data
     if data.ndim == 3 and data.shape[-1] <= min(_MAX_BANDS, *data.shape[:2]):
-        data = np.moveaxis(data, -1, 0)  # a TIFF that does not tell its axes
+        data = np.moveaxis(data, -1, 0)  # a TIFF without axes
     return data
 
 

@@ -36,7 +36,7 @@ def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Slices:
 
 
 def full_difference(images: Sequence[Bytes], others: Sequence[Bytes]) -> int:
-    """Return how many grey levels the full colour of these images' difference maps stands for.
+    """Return the grey levels that the full colour of these images' difference maps stands for.
 
     95 % of all differences in luminance are smaller.
     """

@@ -27,7 +27,7 @@ DEFAULT_METRICS = (
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What decides a run, beside data, methods and metrics.
+    """The settings of a run, except data, methods and metrics.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one method on one pair; metrics that do not apply are left out."""
+    """The scores of one method on one pair; metrics that do not apply are left out."""
 
     dataset: str
     pair: str
@@ -71,7 +71,7 @@ class Enhanced:
 
 @dataclass
 class Results:
-    """What a run found.
+    """The results of a run.
 
     `pictures` holds, for the pairs of the report, the picture of every method by
     (data set, pair, method).

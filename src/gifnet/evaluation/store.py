@@ -1,4 +1,4 @@
-"""What was measured already: one line per result, so that an interrupted run goes on.
+"""The stored scores, one line per result, so that an interrupted run can be resumed.
 
 A result is kept under everything that it depends on; new weights, other files or a metric's
 new version give a new key, and old lines are left alone.
@@ -19,7 +19,7 @@ Values = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Key:
-    """What a result depends on, beside the metrics."""
+    """All that a result depends on, except the metrics."""
 
     dataset: str
     pair: str

@@ -60,7 +60,7 @@ def shown_metrics(results: Results, table: Means) -> list[Metric]:
 
 
 def best(table: Means, metric: Metric) -> float | None:
-    """Return the best of the methods' values, None where "better" says little."""
+    """Return the best of the methods' values, None for metrics of the fused image alone."""
     values = [values[metric.name] for values in table.values() if metric.name in values]
     if not values or not judged(metric):
         return None
@@ -68,7 +68,7 @@ def best(table: Means, metric: Metric) -> float | None:
 
 
 def judged(metric: Metric) -> bool:
-    """Tell whether a value can be called best: not of the fused image alone, where noise wins."""
+    """Return whether a value can be called best: not of the fused image alone, where noise wins."""
     return bool(metric.needs)
 
 
@@ -151,7 +151,7 @@ def _scores(results: Results, dataset: Dataset, titles: dict[str, str]) -> list[
 
 
 def arrow(metric: Metric) -> str:
-    """Return which way is better, nothing where that says little."""
+    """Return an arrow to the better side, nothing for metrics of the fused image alone."""
     if not judged(metric):
         return ""
     return "↑" if metric.higher_is_better else "↓"

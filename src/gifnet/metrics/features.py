@@ -127,7 +127,7 @@ def _mixing(
     up: npt.NDArray[np.bool_],
     correlation: Shares,
 ) -> Shares:
-    """Return how much of Frechet's bound the joint distribution has."""
+    """Return the joint distribution's share of Frechet's bound."""
     cumulated_a = np.cumsum(a, axis=0)
     sum_f, sum_a = edges_f.sum(axis=0), cumulated_a.sum(axis=0)
     smaller = np.zeros_like(sum_f)

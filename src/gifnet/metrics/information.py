@@ -39,9 +39,9 @@ def _entropy(shares: Floats, base: float) -> float:
 
 
 def _check(bins: int, base: float, data_range: float) -> None:
-    for name, value, floor in (("bins", bins, 1), ("base", base, 1), ("data_range", data_range, 0)):
-        if not value > floor:
-            raise InvalidInputError(f"{name} is {value}; it must be above {floor}.")
+    for name, value, limit in (("bins", bins, 1), ("base", base, 1), ("data_range", data_range, 0)):
+        if not value > limit:
+            raise InvalidInputError(f"{name} is {value}; it must be above {limit}.")
 
 
 def entropy(fused: Plane, *, bins: int = 256, base: float = 2, data_range: float = 255) -> float:

@@ -21,7 +21,7 @@ def kept(
     least_gradient: float = 2.0,
     data_range: float = 255,
 ) -> float:
-    """Return how much of each source's own edges the fused plane has.
+    """Return the share of each source's own edges that the fused plane has.
 
     An edge is a source's own where its gradient is the stronger one. There, the fused gradient
     is projected onto it: (grad f . grad x) / |grad x|^2, clipped to [0, 1]. An inverted edge

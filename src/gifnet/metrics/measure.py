@@ -69,7 +69,7 @@ def evaluate(
     scale = 255 / data_range
     inputs = _Inputs(*(_prepare(image, scale) for image in (first, second, fused, reference)))
     if metrics is None:
-        chosen = [m for m in METRICS.values() if inputs.lacks(m) is None]
+        chosen = [m for m in METRICS.values() if inputs.missing_for(m) is None]
     else:
         chosen = [m if isinstance(m, Metric) else metric(m) for m in metrics]
     return {m.name: inputs.value(m) for m in chosen}
@@ -139,8 +139,8 @@ class _Inputs:
                     f"{self.fused.shape}; both need the same bands."
                 )
 
-    def lacks(self, m: Metric) -> str | None:
-        """Return what is missing to measure something, or None."""
+    def missing_for(self, m: Metric) -> str | None:
+        """Return the missing input of a metric in words, or None."""
         if "reference" in m.needs and self.reference is None:
             return "a reference"
         if "bands" in m.needs:
@@ -157,7 +157,7 @@ class _Inputs:
         return None
 
     def value(self, m: Metric) -> float:
-        if missing := self.lacks(m):
+        if missing := self.missing_for(m):
             raise InvalidInputError(f"The metric {m.name} needs {missing}.")
         if "bands" in m.needs:
             if "sources" in m.needs:

@@ -1,4 +1,4 @@
-"""What the metrics share: checked planes, windows and borders, sums over two sources."""
+"""Shared parts of the metrics: checked planes, windows and borders, sums over two sources."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ SCORES = ("psnr", "ssim", "held_back_loss")
 
 
 def make_card(trainer: Trainer[Any, Any]) -> dict[str, object]:
-    """Return what is known about a run: data, recipe, time, machine, measured quality."""
+    """Return the facts of a run: data, recipe, time, machine, measured quality."""
     import torch
 
     device = trainer.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "model": trainer.config.model,
-        # Paths say something of the machine and nothing of the recipe.
+        # Paths belong to the machine and not to the recipe.
         "recipe": dataclasses.asdict(trainer.config)
         | {
             name: Path(getattr(trainer.config, name)).name

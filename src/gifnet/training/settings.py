@@ -1,4 +1,4 @@
-"""What every training run has to settle, whichever network it trains."""
+"""The settings that every training run has, whichever network it trains."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Trainer(ABC, Generic[Network, Config]):
 
     @abstractmethod
     def training_sets(self) -> Mapping[str, int]:
-        """Return how many scenes of each data set are trained on."""
+        """Return the number of training scenes of each data set."""
 
     @abstractmethod
     def held_back(self) -> list[str]:
@@ -127,7 +127,7 @@ class Trainer(ABC, Generic[Network, Config]):
             self._load_checkpoint()
         elif self.checkpoint_path.exists():
             raise TrainingError(
-                f"{str(self.out)!r} already holds a run: pass resume to go on with it, or "
+                f"{str(self.out)!r} already holds a run: pass resume to continue it, or "
                 "choose another folder."
             )
         (self.out / "config.json").write_text(self.config.to_json() + "\n", encoding="utf-8")
@@ -285,7 +285,7 @@ def make_fabric(config: RunSettings) -> Fabric:
     Raises
     ------
     TrainingError
-        If it is not installed, or cannot compute as the settings say.
+        If it is not installed, or cannot compute with these settings.
     """
     try:
         from lightning_fabric import Fabric

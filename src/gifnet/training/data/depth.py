@@ -1,4 +1,4 @@
-"""Where the depth maps of the synthetic multi-focus pairs come from."""
+"""Sources of the depth maps of synthetic multi-focus pairs."""
 
 from __future__ import annotations
 

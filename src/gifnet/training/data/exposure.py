@@ -45,7 +45,7 @@ def exposure_pair(
 def is_well_exposed(luminance: npt.NDArray[np.uint8]) -> bool:
     """Return whether an 8-bit plane can stand for a well-exposed picture.
 
-    Its mean lies in the middle half of the range, and under 3 % of it is black or white.
+    Its mean is in the middle half of the range, and under 3 % of it is black or white.
     """
     lost = float(np.mean((luminance <= 5) | (luminance >= 250)))
     return 64 <= float(luminance.mean()) <= 191 and lost < 0.03

@@ -1,4 +1,4 @@
-"""Stand-ins for pairs of sensors that the training data lacks, made from grey and RGB crops.
+"""Stand-ins, made from grey and RGB crops, for pairs of sensors missing in the training data.
 
 All take and return float32 (H, W) planes in [0, 1], functional or spectral source first.
 """
@@ -17,8 +17,8 @@ from .depth import Plane, RandomFieldDepth
 class Sources(NamedTuple):
     """A pair as the network sees it, and as it should be judged.
 
-    The judged sources lack what a sensor or a viewer put there and nobody wants to see in a
-    fused image: noise, and the grid of a coarse image that was enlarged.
+    The judged sources are without what a fused image should not show: noise, and the grid of a
+    coarse image that was enlarged.
     """
 
     first: Plane
@@ -75,14 +75,14 @@ def tracer_pair(activity: Plane, texture: Plane, rng: np.random.Generator) -> So
     """Return (PET or SPECT, MRI): coarse uptake, enlarged with its grid, and fine structure."""
     inside = head(activity.shape, rng)
     blobs = _stretch(gaussian_filter(activity, float(rng.uniform(1.5, 5))))
-    floor = float(rng.uniform(0, 0.4))
-    uptake = np.clip((blobs - floor) / (1 - floor), 0, 1) ** float(rng.uniform(0.8, 1.6))
+    lowest = float(rng.uniform(0, 0.4))
+    uptake = np.clip((blobs - lowest) / (1 - lowest), 0, 1) ** float(rng.uniform(0.8, 1.6))
     uptake = float(rng.uniform(0.4, 1)) * uptake * gaussian_filter((inside > 0.03) * 1.0, 2)
     factor, order = int(rng.choice([2, 2, 4])), int(rng.choice([0, 1, 1, 3]))
     coarse = block_means(_unit(uptake), factor)
     noise = 1 + rng.normal(scale=rng.uniform(0, 0.08), size=coarse.shape)
     seen = _enlarge(coarse * noise, activity.shape, order)
-    # Nobody knows the uptake between the voxels; smooth is the honest guess.
+    # The uptake between the voxels is unknown; a smooth one is the best guess.
     judged = _unit(gaussian_filter(seen, 0.45 * factor))
     anatomy = _anatomy(texture, inside, rng)
     return Sources(seen, anatomy, judged, anatomy)

@@ -1,6 +1,6 @@
 """Training images from folders, and random crops of them.
 
-A data folder holds any number of sets, each a folder with one sub-folder a role:
+A data folder holds any number of sets, each a folder with one sub-folder per role:
 `infrared` and `visible` for multi-modal pairs, `near`, `far` and `all_in_focus` for
 multi-focus triplets with ground truth. Files of one scene share a name.
 """
@@ -40,7 +40,7 @@ def find_scenes(folder: str | Path, roles: Sequence[str]) -> list[Scene]:
     Raises
     ------
     TrainingError
-        If a set has scenes that lack one of the roles' files.
+        If a file of a role is missing in a scene of a set.
     """
     root = Path(folder)
     if not root.is_dir():

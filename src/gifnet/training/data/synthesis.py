@@ -51,7 +51,7 @@ def dim(image: Plane, rng: np.random.Generator) -> Plane:
 
 
 def night_pair(infrared: Plane, visible: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Return a pair as at night: infrared flat but for what is warm, visible of high contrast.
+    """Return a pair as at night: infrared flat except for what is warm, visible of high contrast.
 
     What is warm (`WARM_SQUARE`, `WARM_FROM`, `WARM_FULL`) stays as it is.
     """

@@ -52,7 +52,7 @@ class FrufnConfig(RunSettings):
     #: beta 1 and beta 2, weights of the texture and structure losses (Eq. 4), stage three
     texture: float = weight(8.0)
     structure: float = weight(0.5)
-    #: weight of 2 - SCD, what the result lacks of either source; not in the paper; stage three
+    #: weight of 2 - SCD, the part of either source that is missing; not in the paper; stage three
     differences: float = weight()
     #: weight of ColorNet's loss (Eq. 8), stage two; 0 trains none
     colour: float = weight()
@@ -111,7 +111,7 @@ def stage_recipe(
     Raises
     ------
     TrainingError
-        If there is no such recipe or stage, or the stage lacks a teacher.
+        If there is no such recipe or stage, or the teacher of the stage is missing.
     """
     values = stage_values(name, stage)
     if name == "published" and not model.endswith("-published"):

@@ -20,7 +20,7 @@ def gradient_magnitude(planes: Tensor) -> Tensor:
 
 
 def gradient_transfer_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return how much weaker the student's gradients are than the teacher's (Eq. 3).
+    """Return the mean by which the student's gradients are weaker than the teacher's (Eq. 3).
 
     Where the student's are stronger nothing is transferred.
     """

@@ -33,7 +33,7 @@ EVERY_PAIR = 16
 
 @dataclass
 class StageBatch:
-    """What one step trains on: (B, 1, crop, crop) planes in [0, 1].
+    """The batch of one step: (B, 1, crop, crop) planes in [0, 1].
 
     `target` is None without ground truth. The chroma, (B, 2, crop, crop) and centred at 0,
     comes with exposure pairs alone. Not frozen: lightning-fabric converts number formats in it.
@@ -74,13 +74,13 @@ class StageDataset:
             self.validation = [scene for scene in self.validation if _can_be_exposed(scene)]
         if not self.training:
             raise TrainingError(
-                f"{str(folder)!r} has nothing to train stage {config.stage!r} on beside the "
+                f"{str(folder)!r} has nothing to train stage {config.stage!r} on except the "
                 f"{len(self.validation)} scenes held back: add a set with the sub-folders "
                 f"{', '.join(roles)}, or lower hold_out."
             )
 
     def sets(self) -> Mapping[str, int]:
-        """Return how many scenes of each set are trained on."""
+        """Return the number of training scenes of each set."""
         return Counter(scene.dataset.name for scene in self.training)
 
     def sample(self, step: int, rank: int = 0) -> StageBatch:

@@ -35,14 +35,14 @@ COLOUR_FILE = "color_net.safetensors"
 
 
 class StageNetwork(nn.Module):
-    """What a stage trains: the fusion network, and ColorNet beside it in stage two."""
+    """The networks of a stage: the fusion network, and in stage two ColorNet."""
 
     def __init__(self, fusion: EFRUFN | FRUFN, colour: ColorNet | None):
         super().__init__()
         self.fusion, self.colour = fusion, colour
 
     def forward(self, batch: StageBatch, warm_up: bool) -> dict[str, Tensor]:
-        """Return what the losses look at, by name, in float32."""
+        """Return the inputs of the losses by name, in float32."""
         if warm_up and self.fusion.blend is not None:
             return {"mask": self.fusion.shares(batch.first, batch.second).float()}
         if warm_up:
@@ -259,7 +259,7 @@ def train_all_stages(
     changes : mapping, optional
         Settings that replace the recipe's in every stage.
     resume : bool
-        Go on where the folders say that training stopped; finished stages stay as they are.
+        Continue the stage that was interrupted; finished stages stay as they are.
 
     Returns
     -------

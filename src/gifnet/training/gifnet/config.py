@@ -26,7 +26,7 @@ class GifnetConfig(RunSettings):
 
     #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
-    #: "alternating" or "inference"; says which configuration a file holds
+    #: "alternating" or "inference": which configuration a file holds
     updates: str = ""
     #: weights of the fidelity terms against the ground truth (paper, Eq. 11: MSE alone), and of
     #: the mean logarithm of the squared error, which PSNR is made of

@@ -1,6 +1,6 @@
 """Differentiable forms of what fusion metrics reward, for pairs without ground truth.
 
-All take (B, 1, H, W) tensors in [0, 1] and return one value a sample, (B,); larger is better.
+All take (B, 1, H, W) tensors in [0, 1] and return one value per sample, (B,); larger is better.
 The metrics that they stand for are in `gifnet.metrics`, with their sources.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from ..data.synthesis import WARM_FROM, WARM_FULL, WARM_SQUARE
 from ..losses import sobel
 
-#: Weights of the three scales of MS-SSIM that a training crop has room for.
+#: Weights of the three scales of MS-SSIM that fit a training crop.
 _SCALES = (0.25, 0.4, 0.35)
 
 
@@ -153,7 +153,7 @@ def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:
 
 
 def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Tensor:
-    """Return how much less fused (B, 1, H, W) planes stand out where infrared ones do, (B,).
+    """Return the loss of contrast of warm objects in fused (B, 1, H, W) planes, (B,).
 
     A warm object is brighter than the mean of the square around it. There the result should
     stand out from its own surroundings as much; the mean is over what is warm.

@@ -35,7 +35,7 @@ from .samples import JointDataset
 
 
 class Kind(IntEnum):
-    """What a sample is judged by."""
+    """Which loss a sample gets."""
 
     #: a ground truth
     TRUTH = 0
@@ -65,7 +65,7 @@ class MixedBatch:
 def sharpen(image: Plane, amount: float, sigma: float) -> Plane:
     """Return an image with unsharp masking that hardly leaves the local range.
 
-    Plain unsharp masking puts a halo beside every edge. Here the result stays within the
+    Plain unsharp masking puts a halo next to every edge. Here the result stays within the
     minimum and maximum of 5 x 5 pixels, widened by `ENHANCED_OVERSHOOT` of the range of 9 x 9.
     """
     sharpened = image + amount * (image - gaussian_filter(image, sigma, mode="reflect"))

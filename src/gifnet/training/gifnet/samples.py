@@ -25,7 +25,7 @@ from .config import GifnetConfig
 
 @dataclass(frozen=True)
 class Batch:
-    """What one alternating step trains on; every tensor is (B, 1, crop, crop) in [0, 1]."""
+    """The batch of one alternating step; every tensor is (B, 1, crop, crop) in [0, 1]."""
 
     infrared: Tensor
     visible: Tensor
