@@ -1,4 +1,4 @@
-"""What the widgets do, for scripts: layers in, layers out. No Qt here."""
+"""What the widgets do, for scripts: layers in, layers out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.options import FuseOptions
 from gifnet.registration.search import check_registration
 
-from .jobs.base import EnhancementJob, FuserCache, FusionJob, Job
+from .jobs.base import FuserCache, Job
+from .jobs.enhance import EnhancementJob
+from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
 from .jobs.stack import StackJob

@@ -1,4 +1,4 @@
-"""What the Batch widget runs in the background: pairs of files in, files out. No Qt here."""
+"""What the Batch widget runs in the background: pairs of files in, files out."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Found:
     existing: int
 
 
-def look(patterns: Patterns, progress: ProgressCallback) -> Found:
+def match_patterns(patterns: Patterns, progress: ProgressCallback) -> Found:
     """Match patterns, and look for results."""
     stop_if_asked(progress)
     items = patterns.match()

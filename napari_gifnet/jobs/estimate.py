@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory it needs, as an estimate. No Qt here."""
+"""How long a run will take and how much memory it needs, as an estimate."""
 
 from __future__ import annotations
 

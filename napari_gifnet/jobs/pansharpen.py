@@ -15,7 +15,7 @@ from ..layers.axes import with_axis, without_axis
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import as_array, moving_grid
 from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, loaded, stop_if_asked
+from .base import Call, FuserCache, load_fuser, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -142,7 +142,7 @@ class SharpeningJob:
         fuser = None
         if self.method == "gifnet":
             options = dataclasses.replace(self.options, task="pansharpen", channel_axis=None)
-            fuser = loaded(cache, options, progress)
+            fuser = load_fuser(cache, options, progress)
         axis = self.axis or 0
         result = pansharpen(
             as_array(self.pan.data),

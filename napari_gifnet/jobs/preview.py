@@ -1,4 +1,4 @@
-"""A fusion of what is in view, at the screen's resolution. No Qt here.
+"""A fusion of what is in view, at the screen's resolution.
 
 The network sees the visible region alone, so its whole-image statistics are those of the
 region: a preview is close to the result, not equal to it.
@@ -23,7 +23,7 @@ from ..layers.curtain import OVERLAY_KEY
 from ..layers.pair import Reference, choose_reference, moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
 from ..layers.snapshot import LayerData, Snapshot, contrast_limits
-from ..layers.viewport import Region
+from ..layers.viewport import ViewRegion
 from .estimate import Speeds
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class PreviewJob:
     first, second : Snapshot
     options : FuseOptions
     reference : {"finer", "first", "second"}
-    region : Region
+    region : ViewRegion
         What is visible.
     side : int
         The longest side of what the network sees, in pixels; the preview itself is always as fine
@@ -60,7 +60,7 @@ class PreviewJob:
     second: Snapshot
     options: FuseOptions
     reference: Reference
-    region: Region
+    region: ViewRegion
     side: int
 
     def run(
@@ -153,7 +153,7 @@ def quick_precision(device: str) -> str:
     return str(found).removeprefix("torch.")
 
 
-def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
+def side_for(region: ViewRegion, options: FuseOptions, speeds: Speeds) -> int:
     """Return how long the side may be of what the network sees, to arrive at once."""
     full = region.side()
     seconds = speeds.seconds(options, full * full)

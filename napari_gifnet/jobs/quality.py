@@ -18,7 +18,7 @@ from gifnet.tasks import TASKS
 from ..layers.pair import moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane
 from ..layers.snapshot import METADATA_KEY, Snapshot
-from ..layers.viewport import Region
+from ..layers.viewport import ViewRegion
 from .torch_import import few_pauses
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class QualityJob:
         A key of `METRICS_BY_TASK`.
     value_range : object
         Of the fusion.
-    region : Region
+    region : ViewRegion
         What to measure, in pixels of the result; of more than 1024 pixels a side the middle.
     """
 
@@ -79,7 +79,7 @@ class QualityJob:
     sources: tuple[Snapshot, ...]
     task: str | None
     value_range: Any
-    region: Region
+    region: ViewRegion
 
     def run(self, ranges: RangeCache, progress: ProgressCallback) -> Quality:
         """Measure.
@@ -164,7 +164,7 @@ def _go_on(progress: ProgressCallback, done: int, total: int) -> None:
         raise Cancelled("Stopped before all was measured.")
 
 
-def recipe(
+def sources_of_result(
     record: Mapping[str, Any], by_name: Mapping[str, Any]
 ) -> tuple[list[Any], str | None, Any]:
     """Return a result's sources, its task and value range, as its record has them.

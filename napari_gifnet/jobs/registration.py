@@ -1,4 +1,4 @@
-"""Registration of one layer to another before they are fused. No Qt here."""
+"""Registration of one layer to another before they are fused."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..layers.overlap import find_overlap
 from ..layers.pair import Reference, as_array, choose_reference, moving_grid
 from ..layers.sampling import nearest_plane, sample_plane, thinned_grid
 from ..layers.snapshot import Snapshot, units_factors
-from ..layers.viewport import Region
+from ..layers.viewport import ViewRegion
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
-#: A glance at a pair needs no more pixels than this along a side.
-_GLANCE_SIDE = 400
+#: A check of a pair needs no more pixels than this along a side.
+_CHECK_SIDE = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def has_mutual_information() -> bool:
     return importlib.util.find_spec("SimpleITK") is not None
 
 
-def find(
+def find_transform(
     fixed: Snapshot, moving: Snapshot, kind: str, measure: str, progress: ProgressCallback
 ) -> Transform:
     """Find the transform that lays an image onto another one, from where they lie.
@@ -102,7 +102,7 @@ def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) ->
     return np.linalg.inv(to_fixed) @ full @ to_fixed
 
 
-def moved(moving: Snapshot, matrix: Any) -> Snapshot:
+def apply_correction(moving: Snapshot, matrix: Any) -> Snapshot:
     """Return an image whose world is corrected by a matrix."""
     spatial = {**moving.spatial, "affine": matrix @ moving.spatial["affine"]}
     grid = Grid(moving.grid.shape, matrix @ moving.grid.matrix)
@@ -117,7 +117,7 @@ def order_pair(
     return (index, first, second) if index == 0 else (index, second, first)
 
 
-def aligned(
+def register_pair(
     first: Snapshot,
     second: Snapshot,
     reference: Reference,
@@ -129,10 +129,10 @@ def aligned(
     The reference is named, as a stretched image may have become the finer one.
     """
     index, fixed, moving = order_pair(first, second, reference)
-    transform = registration.found or find(
+    transform = registration.found or find_transform(
         fixed, moving, registration.kind, registration.measure, progress
     )
-    laid = moved(moving, world_correction(fixed, moving, transform))
+    laid = apply_correction(moving, world_correction(fixed, moving, transform))
     return (
         ((fixed, laid), "first", transform) if index == 0 else ((laid, fixed), "second", transform)
     )
@@ -141,9 +141,9 @@ def aligned(
 def misalignment_warning(
     first: Snapshot, second: Snapshot, reference: Reference, progress: ProgressCallback
 ) -> str:
-    """Return a warning if a glance at two layers says that they are misaligned, else nothing.
+    """Return a warning if two layers look misaligned, else an empty text.
 
-    Of stacks the middle plane is looked at.
+    Stacks are checked at their middle plane.
 
     Raises
     ------
@@ -155,8 +155,8 @@ def misalignment_warning(
     _, fixed, moving = order_pair(first, second, reference)
     outline = find_overlap(first, second, reference).outline
     middle = tuple(side // 2 for side in fixed.grid.shape[:-2])
-    region = Region(tuple(outline.min(axis=0)), tuple(outline.max(axis=0)), 1.0, middle)
-    grid = thinned_grid(fixed, region, _GLANCE_SIDE)
+    region = ViewRegion(tuple(outline.min(axis=0)), tuple(outline.max(axis=0)), 1.0, middle)
+    grid = thinned_grid(fixed, region, _CHECK_SIDE)
     world = moving_grid(fixed, moving)
     planes = [
         sample_plane(fixed, fixed.grid.trailing(2), middle, grid),

@@ -1,4 +1,4 @@
-"""A run as a Python script that does the same again. No Qt here."""
+"""A run as a Python script that does the same again."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ..layers.axes import without_axis
 from ..layers.overlap import find_overlap
 from ..layers.pair import as_array, moving_grid
 from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, loaded, stop_if_asked
+from .base import Call, FuserCache, load_fuser, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -158,7 +158,7 @@ class StackJob:
             channel_axis=-1 if rgb else None,
             value_range=self._value_range(slices, rgb),
         )
-        fuser = loaded(cache, options, progress)
+        fuser = load_fuser(cache, options, progress)
         from gifnet.workflows.stack import StackFuser
 
         stacker = StackFuser(fuser)

@@ -1,4 +1,4 @@
-"""Importing PyTorch in a worker without freezing the window meanwhile. No Qt here.
+"""Importing PyTorch in a worker without freezing the window meanwhile.
 
 A thread that imports lets others run between Python's instructions, but not in two cases: the
 interpreter's lock is held while the system loads a library and runs its initialisers, which

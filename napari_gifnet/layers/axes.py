@@ -1,4 +1,4 @@
-"""An image's place without one of its axes, and with one more. No Qt here."""
+"""An image's place without one of its axes, and with one more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two layers compared behind a curtain: one left of an edge, the other right of it. No Qt here.
+"""Two layers compared behind a curtain: one left of an edge, the other right of it.
 
 napari clips 3-D layers only. Here a third layer shows the right part of the upper one: a view
 of the same pixels, moved to where they lie, so nothing is copied when the edge moves, and the

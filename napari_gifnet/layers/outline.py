@@ -1,4 +1,4 @@
-"""The outline of the overlap of two layers, as a layer that comes and goes. No Qt here."""
+"""The outline of the overlap of two layers, as a layer that comes and goes."""
 
 from __future__ import annotations
 

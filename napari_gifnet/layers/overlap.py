@@ -1,4 +1,4 @@
-"""Where two layers overlap, known before anything is computed. No Qt here."""
+"""Where two layers overlap, known before anything is computed."""
 
 from __future__ import annotations
 

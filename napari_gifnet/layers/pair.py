@@ -1,4 +1,4 @@
-"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes. No Qt here."""
+"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planes of images sampled on a grid, reading no more than is needed. No Qt here."""
+"""Planes of images sampled on a grid, reading no more than is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gifnet.imaging.ranges import resolve_range
 
 from .pair import as_array
 from .snapshot import Snapshot
-from .viewport import Region
+from .viewport import ViewRegion
 
 #: Pixels of a source from which its values and its region are thinned out.
 _MANY_PIXELS = 2**22
@@ -44,10 +44,10 @@ class RangeCache:
         return self._known[key][1]
 
 
-def thinned_grid(fixed: Snapshot, region: Region, side: int) -> Grid:
+def thinned_grid(fixed: Snapshot, region: ViewRegion, side: int) -> Grid:
     """Return a region's grid in pixels of the screen, or coarser ones: at most `side` a side."""
     sides = [b - a for a, b in zip(region.start, region.stop, strict=True)]
-    step = max(1.0, region.step, max(sides) / side)
+    step = max(1.0, region.screen_pixel, max(sides) / side)
     shape = tuple(max(2, round(length / step)) for length in sides)
     local = np.diag([step, step, 1.0])
     # The region begins at the outer edge of the first pixel, not at its centre.

@@ -1,4 +1,4 @@
-"""Which two layers a person has chosen, and how that follows the viewer. No Qt here."""
+"""Which two layers a person has chosen, and how that follows the viewer."""
 
 from __future__ import annotations
 

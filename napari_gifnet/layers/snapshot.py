@@ -1,4 +1,4 @@
-"""napari image layers as arrays on world grids, and results as new layers. No Qt here."""
+"""napari image layers as arrays on world grids, and results as new layers."""
 
 from __future__ import annotations
 

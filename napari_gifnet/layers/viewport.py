@@ -1,4 +1,4 @@
-"""Which part of an image is in view. No Qt here."""
+"""Which part of an image is in view."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ FULL_SIDE = 512
 
 
 @dataclass(frozen=True)
-class Region:
+class ViewRegion:
     """A rectangle of the reference's plane.
 
     Attributes
     ----------
     start, stop : tuple of float
         Rows and columns in pixels of the reference.
-    step : float
-        Its pixels per pixel of the screen.
+    screen_pixel : float
+        Side of a pixel of the screen in pixels of the reference.
     index : tuple of int
         The plane along leading axes.
     """
 
     start: tuple[float, float]
     stop: tuple[float, float]
-    step: float
+    screen_pixel: float
     index: tuple[int, ...] = ()
 
     def side(self) -> int:
         """Return the longer side in pixels of the screen, as far as a preview shows them."""
         longest = max(b - a for a, b in zip(self.start, self.stop, strict=True))
-        return min(FULL_SIDE, int(np.ceil(longest / max(1.0, self.step))))
+        return min(FULL_SIDE, int(np.ceil(longest / max(1.0, self.screen_pixel))))
 
 
-def region_in_view(viewer: Any, image: Snapshot) -> Region:
+def region_in_view(viewer: Any, image: Snapshot) -> ViewRegion:
     """Return the part of an image's plane that a viewer shows.
 
     Raises
@@ -69,7 +69,7 @@ def region_in_view(viewer: Any, image: Snapshot) -> Region:
         raise GifnetError("No part of the layers is in view.")
     leading = np.rint(found[0, :-2]).clip(0, sides[:-2] - 1).astype(int)
     step = 1 / (zoom * float(image.grid.pixel_size[-2:].max()))
-    return Region(tuple(low), tuple(high), step, tuple(map(int, leading)))
+    return ViewRegion(tuple(low), tuple(high), step, tuple(map(int, leading)))
 
 
 def camera(viewer: Any) -> Any:

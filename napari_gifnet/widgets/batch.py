@@ -22,8 +22,8 @@ from gifnet.io import FORMATS
 from gifnet.tasks import TASKS
 from gifnet.workflows.batch import BatchResult
 
-from ..jobs.base import role_names
-from ..jobs.batch import BatchJob, Found, Patterns, Step, look, totals
+from ..jobs.batch import BatchJob, Found, Patterns, Step, match_patterns, totals
+from ..jobs.fuse import role_names
 from .inputs import FolderEdit, ValueBox
 from .options import HELP
 from .panel import Panel
@@ -245,7 +245,7 @@ class BatchWidget(Panel):
         if not self.folder.path:
             return
         patterns = self._asked = self.patterns()
-        self._looker.start(lambda progress: look(patterns, progress))
+        self._looker.start(lambda progress: match_patterns(patterns, progress))
 
     def _on_looked(self, outcome: Outcome) -> None:
         if outcome.cancelled or self._asked != self.patterns():

@@ -1,18 +1,16 @@
-"""The two dock widgets: Fuse, of two layers, and Enhance, of one."""
+"""The Fuse widget: two layers of one scene fused into a new one."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton
 
 from gifnet.errors import GifnetError
-from gifnet.options import FuseOptions
 from gifnet.registration.transform import Transform
 from gifnet.tasks import TASKS
 
-from ..jobs.base import EnhancementJob, FusionJob, role_names
+from ..jobs.fuse import FusionJob, role_names
 from ..layers.outline import Outline
 from ..layers.overlap import find_overlap
 from ..layers.selection import Choice, choose, follow
@@ -158,7 +156,7 @@ class FuseWidget(PreviewPanel):
         job = self.make_job()
         if job.registration.is_wanted and job.registration.found is None:
             raise GifnetError("Press Find first, so that the preview is registered.")
-        return job.aligned(lambda done, total: None)[0]
+        return job.register(lambda done, total: None)[0]
 
     def before_run(self) -> None:
         """Stop everything else."""
@@ -170,7 +168,7 @@ class FuseWidget(PreviewPanel):
         said = super().deliver(result)
         record = result[-1][1]["metadata"][METADATA_KEY]
         if isinstance(self.job, FusionJob) and "registration" in record:
-            self.registration.take(self.job, Transform.from_dict(record["registration"]))
+            self.registration.show_transform(self.job, Transform.from_dict(record["registration"]))
         return said
 
     def refresh(self, *_: object) -> None:
@@ -199,7 +197,7 @@ class FuseWidget(PreviewPanel):
             self.advanced.options(self.task.value),
             self.grid.value,
             self.mask.isEnabled() and self.mask.isChecked(),
-            self.registration.wish(),
+            self.registration.selection(),
         )
 
     def show_layers(self, layers: list[Any]) -> None:
@@ -219,74 +217,3 @@ class FuseWidget(PreviewPanel):
 
     def _show_mask(self) -> None:
         self.mask.setEnabled(self.advanced.has_share)
-
-
-class EnhanceWidget(PreviewPanel):
-    """Enhance one image layer, as the fusion of it with itself.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer, which napari passes in.
-    """
-
-    def __init__(self, napari_viewer: Viewer):
-        super().__init__(napari_viewer, "Enhance")
-        self.box = LayerBox()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Image", self.box)
-        self.halos_box = QCheckBox("Keep edges free of halos")
-        self.halos_box.setChecked(True)
-        self.halos_box.setToolTip(
-            "The result passes the range of the 5 x 5 pixels around by no more than 3 % of the "
-            "local range. Without this, detail becomes stronger."
-        )
-        self.halos_box.toggled.connect(self.refresh)
-        form.addRow("", self.halos_box)
-        self.form.addLayout(form)
-        self._on_layers()
-
-    def options(self) -> FuseOptions:
-        """Return what is chosen; see `AdvancedOptions.options`."""
-        options = self.advanced.options()
-        return options if self.halos_box.isChecked() else replace(options, overshoot=None)
-
-    @property
-    def layer(self) -> Any:
-        """The layer to enhance, or None."""
-        return self.box.value
-
-    @layer.setter
-    def layer(self, layer: Any) -> None:
-        self.box.value = layer
-        self.refresh()
-
-    def problem(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        return "Open an image layer to enhance." if self.layer is None else super().problem()
-
-    def make_job(self) -> EnhancementJob:
-        """Return the enhancement to do, with the layer as it is now."""
-        return EnhancementJob(snapshot(self.layer), self.options())
-
-    def preview_job(self) -> FusionJob:
-        """Return the fusion of the layer with itself, which is what enhancing means."""
-        if self.layer is None:
-            raise GifnetError("Open an image layer to enhance.")
-        image = snapshot(self.layer)
-        return FusionJob(image, image, self.options().for_one_image(), "first")
-
-    def sources(self) -> tuple[Any, ...]:
-        """Return the layer to enhance."""
-        return (self.layer,)
-
-    def facts(self) -> str:
-        """Return an estimate of a large run."""
-        image = snapshot(self.layer)
-        return self.forecast.text(image, (image,), self.advanced.options())
-
-    def show_layers(self, layers: list[Any]) -> None:
-        """Offer these image layers, the newest one first chosen."""
-        kept = self.layer
-        self.box.show_layers(layers, kept if kept in layers else (layers[-1] if layers else None))

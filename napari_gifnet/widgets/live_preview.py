@@ -9,12 +9,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from gifnet.errors import GifnetError
 
-from ..jobs.base import FuserCache, FusionJob
+from ..jobs.base import FuserCache
 from ..jobs.estimate import Speeds
+from ..jobs.fuse import FusionJob
 from ..jobs.preview import PreviewJob, side_for
 from ..layers.pair import choose_reference
 from ..layers.sampling import RangeCache
-from ..layers.viewport import Region, camera, region_in_view
+from ..layers.viewport import ViewRegion, camera, region_in_view
 from .runner import Outcome, Runner, notify
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class LivePreview(QObject):
         self._runner.cancel()
         self._timer.start(_DEBOUNCE_MS)
 
-    def region(self, job: FusionJob) -> Region:
+    def region(self, job: FusionJob) -> ViewRegion:
         """Return what is in view, in pixels of the reference; see `region_in_view`."""
         index = choose_reference(job.first, job.second, job.reference)
         return region_in_view(self._viewer, (job.first, job.second)[index])

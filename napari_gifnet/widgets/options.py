@@ -16,7 +16,7 @@ from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
 from gifnet.tasks import TASKS, best_model
 
 from .. import settings
-from ..jobs.base import device_in_words, devices
+from ..jobs.devices import device_in_words, devices
 from .inputs import FileEdit, ValueBox
 from .runner import Outcome, Runner, notify
 

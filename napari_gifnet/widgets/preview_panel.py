@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
-from ..jobs.base import FusionJob
+from ..jobs.fuse import FusionJob
 from .live_preview import LivePreview
 from .panel import Panel
 from .run_estimate import Forecast

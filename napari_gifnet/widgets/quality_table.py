@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from gifnet.errors import GifnetError
 
-from ..jobs.quality import Quality, QualityJob, recipe
+from ..jobs.quality import Quality, QualityJob, sources_of_result
 from ..layers.sampling import RangeCache
 from ..layers.snapshot import METADATA_KEY, snapshot
 from ..layers.viewport import region_in_view
@@ -80,7 +80,7 @@ class QualityPanel(QGroupBox):
         if self.result is None:
             return "Choose a result of the Fuse or the Enhance widget to measure."
         try:
-            self._recipe()
+            self._find_sources()
         except GifnetError as error:
             return str(error)
         return None
@@ -103,14 +103,14 @@ class QualityPanel(QGroupBox):
 
     def make_job(self) -> QualityJob:
         """Return the measurement to do, with the layers as they are now."""
-        sources, task, value_range = self._recipe()
+        sources, task, value_range = self._find_sources()
         result = snapshot(self.result)
         region = region_in_view(self._viewer, result)
         return QualityJob(result, tuple(map(snapshot, sources)), task, value_range, region)
 
-    def _recipe(self) -> Any:
+    def _find_sources(self) -> Any:
         by_name = {layer.name: layer for layer in self._layers if layer is not self.result}
-        return recipe(self.result.metadata.get(METADATA_KEY) or {}, by_name)
+        return sources_of_result(self.result.metadata.get(METADATA_KEY) or {}, by_name)
 
     def _refresh(self) -> None:
         problem = self.problem()

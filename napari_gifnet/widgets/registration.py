@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from gifnet.errors import GifnetError
 from gifnet.registration.transform import Transform
 
-from ..jobs.base import FusionJob
+from ..jobs.fuse import FusionJob
 from ..jobs.registration import (
     Registration,
-    find,
+    find_transform,
     has_mutual_information,
     misalignment_warning,
     order_pair,
@@ -104,7 +104,7 @@ class RegistrationBox(QWidget):
         """Whether a pair is being looked at, or about to be."""
         return self._timer.isActive() or self._glancer.is_running
 
-    def wish(self) -> Registration:
+    def selection(self) -> Registration:
         """Return what is chosen, with the transform if it was found for this very pair."""
         return Registration(self.kind.value, self.measure.value, self._found)
 
@@ -123,7 +123,7 @@ class RegistrationBox(QWidget):
                 self._forget_applied()
         self._show()
 
-    def take(self, job: FusionJob, transform: Transform) -> None:
+    def show_transform(self, job: FusionJob, transform: Transform) -> None:
         """Show what a run has found, if the layers still lie as they did."""
         wanted = (job.registration.kind, job.registration.measure)
         if _key(job) == self._key and wanted == (self.kind.value, self.measure.value):
@@ -145,7 +145,7 @@ class RegistrationBox(QWidget):
         self._asked = (self._key, kind, measure)
         description = f"Registering {moving.name}"
         self._finder.start(
-            lambda progress: find(fixed, moving, kind, measure, progress), description
+            lambda progress: find_transform(fixed, moving, kind, measure, progress), description
         )
         self._show()
 

@@ -16,7 +16,7 @@ from gifnet.io import write_image
 from napari_gifnet import enhance_layer, fuse_layers, open_layer, rerun
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.io.writer import write_tiff, write_zarr
-from napari_gifnet.jobs.base import EnhancementJob
+from napari_gifnet.jobs.enhance import EnhancementJob
 
 
 def make_layers() -> tuple[Image, Image]:

@@ -1,0 +1,50 @@
+"""The Enhance widget's job."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gifnet.options import FuseOptions
+
+from ..layers.pair import as_array
+from ..layers.snapshot import LayerData, Snapshot, result_layer
+from .base import Call, FuserCache, load_fuser
+from .estimate import count_pixels
+
+if TYPE_CHECKING:
+    from gifnet.progress import ProgressCallback
+
+
+@dataclass(frozen=True, eq=False)
+class EnhancementJob:
+    """An enhancement of one layer as it was when it was asked for."""
+
+    image: Snapshot
+    options: FuseOptions
+
+    @property
+    def description(self) -> str:
+        return f"Enhancing {self.image.name}"
+
+    def call(self) -> Call:
+        return Call("enhance_layer", ("image",), ("image",), {})
+
+    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+        """Enhance the image and return the result."""
+        axis = -1 if self.image.rgb else None
+        options = dataclasses.replace(self.options, task=None, channel_axis=axis)
+        fuser = load_fuser(cache, options, progress)
+        data = as_array(self.image.data)
+        began = time.perf_counter()
+        result = fuser.enhance(data, progress=progress)
+        cache.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
+        record = fuser.provenance()
+        source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
+        record.update(operation="enhance", sources=[source], reference=self.image.name)
+        record["request"] = {"options": self.options.to_dict()}
+        rgb = result.ndim == self.image.ndim + 1
+        name = f"Enhanced {self.image.name}"
+        return [result_layer(result, name, self.image, record, rgb=rgb)]

@@ -1,0 +1,120 @@
+"""The Fuse widget's job: register, resample and fuse two layers."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gifnet.options import FuseOptions
+from gifnet.tasks import TASKS
+
+from ..layers.pair import Reference, like_first, prepare_pair
+from ..layers.snapshot import LayerData, Snapshot, result_layer, share_layer
+from .base import Call, FuserCache, load_fuser, stop_if_asked
+from .estimate import count_pixels
+from .registration import Registration, order_pair, register_pair
+
+if TYPE_CHECKING:
+    from gifnet import Fuser
+    from gifnet.progress import ProgressCallback
+    from gifnet.registration.transform import Transform
+
+
+def role_names(task: str | None) -> tuple[str, str]:
+    """Return what a task calls its first and second source."""
+    return (TASKS[task].first, TASKS[task].second) if task else ("First", "Second")
+
+
+@dataclass(frozen=True, eq=False)
+class FusionJob:
+    """A fusion of two layers as they were when it was asked for."""
+
+    first: Snapshot
+    second: Snapshot
+    options: FuseOptions
+    reference: Reference = "finer"
+    want_share: bool = False
+    registration: Registration = field(default_factory=Registration)
+
+    @property
+    def description(self) -> str:
+        return f"Fusing {self.first.name} + {self.second.name}"
+
+    def call(self) -> Call:
+        keywords: dict[str, Any] = {"grid": self.reference}
+        if self.want_share:
+            keywords["return_mask"] = True
+        if self.registration.is_wanted:
+            keywords["register"] = self.registration.kind
+            keywords["register_by"] = self.registration.measure
+        names = ("first", "second")
+        return Call("fuse_layers", names, names, keywords)
+
+    def register(self, progress: ProgressCallback) -> tuple[FusionJob, Transform | None]:
+        """Return the fusion of the registered layers, and the transform; itself if not wanted."""
+        if not self.registration.is_wanted:
+            return self, None
+        pair, reference, transform = register_pair(
+            self.first, self.second, self.reference, self.registration, progress
+        )
+        job = dataclasses.replace(
+            self, first=pair[0], second=pair[1], reference=reference, registration=Registration()
+        )
+        return job, transform
+
+    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+        """Register, resample, fuse, and return the mask, if it is wanted, and the result."""
+        registered, transform = self.register(progress)
+        pair = prepare_pair(
+            registered.first,
+            registered.second,
+            registered.reference,
+            self.options.value_range,
+            lambda: stop_if_asked(progress),
+        )
+        options = dataclasses.replace(
+            self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
+        )
+        fuser = load_fuser(cache, options, progress)
+        began = time.perf_counter()
+        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_share, progress=progress)
+        seconds = time.perf_counter() - began
+        cache.speeds.note(self.options, count_pixels(pair.reference), seconds)
+        fused, mask = found if self.want_share else (found, None)
+        fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
+        record = self._record(fuser, pair.reference)
+        if transform is not None:
+            record["registration"] = self._registration_record(transform)
+        name = f"{self.first.name} + {self.second.name}"
+        rgb = fused.ndim == pair.reference.ndim + 1
+        layers = [result_layer(fused, f"Fused {name}", pair.reference, record, rgb=rgb)]
+        if mask is not None:
+            # Below the result, which napari selects as the last one added.
+            share = f"Share of {self.first.name} in {name}"
+            layers.insert(0, share_layer(mask, share, pair.reference, record))
+        return layers
+
+    def _registration_record(self, transform: Transform) -> dict[str, Any]:
+        _, fixed, moving = order_pair(self.first, self.second, self.reference)
+        return {"moving": moving.name, "reference": fixed.name, **transform.to_dict()}
+
+    def _record(self, fuser: Fuser, reference: Snapshot) -> dict[str, Any]:
+        roles = role_names(self.options.task)
+        sources = [
+            {"name": source.name, "role": role, "dtype": str(source.data.dtype)}
+            for source, role in zip((self.first, self.second), roles, strict=True)
+        ]
+        record = fuser.provenance()
+        record.update(operation="fuse", sources=sources, reference=reference.name)
+        # The options above are what the network was given; this is what was asked for.
+        record["request"] = {
+            "options": self.options.to_dict(),
+            "grid": self.reference,
+            "mask": self.want_share,
+            "registration": self.registration.request(),
+        }
+        return record
