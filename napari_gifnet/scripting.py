@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gifnet.errors import InvalidInputError, WeightsError
@@ -16,10 +16,11 @@ from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
 from .jobs.stack import StackJob
-from .layers.snapshot import Snapshot, snapshot
+from .layers.snapshot import Snapshot, Values, snapshot
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from napari.viewer import Viewer
 
     from gifnet.progress import ProgressCallback
 
@@ -192,7 +193,7 @@ def pansharpen_layers(
 
 def rerun(
     layers: Iterable[Image],
-    record: Mapping[str, Any],
+    record: Values,
     *,
     progress: ProgressCallback | None = None,
 ) -> list[Image]:
@@ -257,24 +258,24 @@ def rerun(
 _JobMaker = Callable[[list[Snapshot]], Job]
 
 
-def _fusion(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _fusion(record: Values, options: FuseOptions) -> _JobMaker:
     grid, mask = record["request"]["grid"], bool(record["request"]["mask"])
     registration = Registration.from_record(record)
-    return lambda sources: FusionJob(*sources, options, grid, mask, registration)
+    return lambda sources: FusionJob(sources[0], sources[1], options, grid, mask, registration)
 
 
-def _enhancement(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
-    return lambda sources: EnhancementJob(*sources, options)
+def _enhancement(record: Values, options: FuseOptions) -> _JobMaker:
+    return lambda sources: EnhancementJob(sources[0], options)
 
 
-def _stack(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _stack(record: Values, options: FuseOptions) -> _JobMaker:
     request = record["request"]
     axis, align, reference = (request[key] for key in ("axis", "align", "reference"))
     depth = bool(request["depth"])
     return lambda sources: StackJob(tuple(sources), options, axis, align, reference, depth)
 
 
-def _sharpening(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _sharpening(record: Values, options: FuseOptions) -> _JobMaker:
     request = record["request"]
     axis, method, histograms = (request[key] for key in ("band_axis", "method", "match_histograms"))
     return lambda sources: SharpeningJob(
@@ -292,14 +293,14 @@ _BUILDERS = {
 
 
 def open_layer(
-    viewer: Any,
+    viewer: Viewer,
     name: str,
     *,
     path: str | None = None,
     plugin: str | None = None,
     sample: tuple[str, str] | None = None,
     index: int = 0,
-    **place: Any,
+    **place: object,
 ) -> Image:
     """Return a viewer's layer by name. If it is missing, open its file or sample first.
 
@@ -326,7 +327,7 @@ def open_layer(
     if name in viewer.layers:
         return viewer.layers[name]
 
-    def opened() -> list[Any]:
+    def opened() -> list[Image]:
         kept = (path, sample)
         return [one for one in viewer.layers if (one.source.path, one.source.sample) == kept]
 
@@ -338,7 +339,7 @@ def open_layer(
     if len(opened()) <= index:
         if path is not None:
             viewer.open(path, plugin=plugin)
-        else:
+        elif sample is not None:
             viewer.open_sample(*sample)
     layer = opened()[index]
     layer.name = name
@@ -354,7 +355,7 @@ def as_layers(found: Iterable[LayerData]) -> list[Image]:
     return [Layer.create(*data) for data in found]
 
 
-def _options(values: Mapping[str, Any]) -> FuseOptions:
+def _options(values: Values) -> FuseOptions:
     return FuseOptions.from_dict(values)
 
 

@@ -32,19 +32,22 @@ class EnhancementJob:
     def call(self) -> Call:
         return Call("enhance_layer", ("image",), ("image",), {})
 
-    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+    def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Enhance the image and return the result."""
         axis = -1 if self.image.rgb else None
         options = dataclasses.replace(self.options, task=None, channel_axis=axis)
-        fuser = load_fuser(cache, options, progress)
+        fuser = load_fuser(fusers, options, progress)
         data = as_array(self.image.data)
         began = time.perf_counter()
-        result = fuser.enhance(data, progress=progress)
-        cache.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
-        record = fuser.provenance()
-        source = {"name": self.image.name, "dtype": str(self.image.data.dtype)}
-        record.update(operation="enhance", sources=[source], reference=self.image.name)
-        record["request"] = {"options": self.options.to_dict()}
-        rgb = result.ndim == self.image.ndim + 1
+        done = fuser.run_enhancement(data, progress=progress)
+        fusers.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
+        record = {
+            **done.record,
+            "operation": "enhance",
+            "sources": [{"name": self.image.name, "dtype": str(self.image.data.dtype)}],
+            "reference": self.image.name,
+            "request": {"options": self.options.to_dict()},
+        }
+        rgb = done.image.ndim == self.image.ndim + 1
         name = f"Enhanced {self.image.name}"
-        return [result_layer(result, name, self.image, record, rgb=rgb)]
+        return [result_layer(done.image, name, self.image, record, rgb=rgb)]

@@ -5,21 +5,18 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from gifnet.options import FuseOptions
 from gifnet.tasks import TASKS
 
-from ..layers.pair import Reference, like_first, prepare_pair
-from ..layers.snapshot import LayerData, Snapshot, result_layer, share_layer
+from ..layers.pair import Reference, like_first, prepare_pair, without_mask
+from ..layers.snapshot import LayerData, Snapshot, Values, result_layer, share_layer
 from .base import Call, FuserCache, load_fuser, stop_if_asked
 from .estimate import count_pixels
 from .registration import Registration, order_pair, register_pair
 
 if TYPE_CHECKING:
-    from gifnet import Fuser
     from gifnet.progress import ProgressCallback
     from gifnet.registration.transform import Transform
 
@@ -45,7 +42,7 @@ class FusionJob:
         return f"Fusing {self.first.name} + {self.second.name}"
 
     def call(self) -> Call:
-        keywords: dict[str, Any] = {"grid": self.reference}
+        keywords: Values = {"grid": self.reference}
         if self.want_share:
             keywords["return_mask"] = True
         if self.registration.is_wanted:
@@ -66,7 +63,7 @@ class FusionJob:
         )
         return job, transform
 
-    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+    def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Register, resample, fuse, and return the mask, if it is wanted, and the result."""
         registered, transform = self.register(progress)
         pair = prepare_pair(
@@ -79,42 +76,45 @@ class FusionJob:
         options = dataclasses.replace(
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
         )
-        fuser = load_fuser(cache, options, progress)
+        fuser = load_fuser(fusers, options, progress)
         began = time.perf_counter()
-        found = fuser.fuse(pair.first, pair.second, return_mask=self.want_share, progress=progress)
+        done = fuser.run(pair.first, pair.second, want_share=self.want_share, progress=progress)
         seconds = time.perf_counter() - began
-        cache.speeds.note(self.options, count_pixels(pair.reference), seconds)
-        fused, mask = found if self.want_share else (found, None)
-        fused = like_first(np.ma.filled(fused, 0) if np.ma.isMA(fused) else fused, pair)
-        record = self._record(fuser, pair.reference)
+        fusers.speeds.note(self.options, count_pixels(pair.reference), seconds)
+        fused = like_first(without_mask(done.image), pair)
+        record = self._record(done.record, pair.reference)
         if transform is not None:
             record["registration"] = self._registration_record(transform)
         name = f"{self.first.name} + {self.second.name}"
         rgb = fused.ndim == pair.reference.ndim + 1
         layers = [result_layer(fused, f"Fused {name}", pair.reference, record, rgb=rgb)]
-        if mask is not None:
+        if done.share is not None:
             # Below the result, which napari selects as the last one added.
             share = f"Share of {self.first.name} in {name}"
-            layers.insert(0, share_layer(mask, share, pair.reference, record))
+            layers.insert(0, share_layer(done.share, share, pair.reference, record))
         return layers
 
-    def _registration_record(self, transform: Transform) -> dict[str, Any]:
+    def _registration_record(self, transform: Transform) -> Values:
         _, fixed, moving = order_pair(self.first, self.second, self.reference)
         return {"moving": moving.name, "reference": fixed.name, **transform.to_dict()}
 
-    def _record(self, fuser: Fuser, reference: Snapshot) -> dict[str, Any]:
+    def _record(self, made: Values, reference: Snapshot) -> Values:
         roles = role_names(self.options.task)
         sources = [
             {"name": source.name, "role": role, "dtype": str(source.data.dtype)}
             for source, role in zip((self.first, self.second), roles, strict=True)
         ]
-        record = fuser.provenance()
-        record.update(operation="fuse", sources=sources, reference=reference.name)
-        # The options above are what the network was given; this is what was asked for.
-        record["request"] = {
+        # `made` has the options that the network was given, the request those asked for.
+        request = {
             "options": self.options.to_dict(),
             "grid": self.reference,
             "mask": self.want_share,
             "registration": self.registration.request(),
         }
-        return record
+        return {
+            **made,
+            "operation": "fuse",
+            "sources": sources,
+            "reference": reference.name,
+            "request": request,
+        }

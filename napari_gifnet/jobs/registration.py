@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gifnet.geometry import Grid
+from gifnet.registration.api import find_registration, misalignment
 from gifnet.registration.transform import Transform
 
 from ..layers.overlap import find_overlap
 from ..layers.pair import Reference, as_array, choose_reference, moving_grid
 from ..layers.sampling import nearest_plane, sample_plane, thinned_grid
-from ..layers.snapshot import Snapshot, units_factors
+from ..layers.snapshot import Matrix, Snapshot, Values, units_factors
 from ..layers.viewport import ViewRegion
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Registration:
         return {"kind": self.kind, "measure": self.measure}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Registration:
+    def from_record(cls, record: Values) -> Registration:
         """Return the registration of a result, with the transform that was found."""
         asked = record["request"].get("registration") or {}
         if asked.get("kind", "none") == "none":
@@ -74,8 +74,6 @@ def find_transform(
     GifnetError
         As `gifnet.register`.
     """
-    from gifnet.registration.api import find_registration
-
     world = moving_grid(fixed, moving)
     return find_registration(
         as_array(moving.data),
@@ -89,7 +87,7 @@ def find_transform(
     )
 
 
-def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Any:
+def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Matrix:
     """Return the matrix that the moving layer's affine is multiplied by from the left.
 
     Shape (N + 1, N + 1) for its N axes, in its own units.
@@ -102,7 +100,7 @@ def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) ->
     return np.linalg.inv(to_fixed) @ full @ to_fixed
 
 
-def apply_correction(moving: Snapshot, matrix: Any) -> Snapshot:
+def apply_correction(moving: Snapshot, matrix: Matrix) -> Snapshot:
     """Return an image whose world is corrected by a matrix."""
     spatial = {**moving.spatial, "affine": matrix @ moving.spatial["affine"]}
     grid = Grid(moving.grid.shape, matrix @ moving.grid.matrix)
@@ -150,8 +148,6 @@ def misalignment_warning(
     GifnetError
         If the layers cannot be fused either.
     """
-    from gifnet.registration.api import misalignment
-
     _, fixed, moving = order_pair(first, second, reference)
     outline = find_overlap(first, second, reference).outline
     middle = tuple(side // 2 for side in fixed.grid.shape[:-2])

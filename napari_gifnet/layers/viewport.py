@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gifnet.errors import GifnetError
 
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from napari.components import Camera
+    from napari.viewer import Viewer
 
 #: The longest side of a preview in pixels.
 FULL_SIDE = 512
@@ -40,7 +44,7 @@ class ViewRegion:
         return min(FULL_SIDE, int(np.ceil(longest / max(1.0, self.screen_pixel))))
 
 
-def region_in_view(viewer: Any, image: Snapshot) -> ViewRegion:
+def region_in_view(viewer: Viewer, image: Snapshot) -> ViewRegion:
     """Return the part of an image's plane that a viewer shows.
 
     Raises
@@ -72,13 +76,13 @@ def region_in_view(viewer: Any, image: Snapshot) -> ViewRegion:
     return ViewRegion(tuple(low), tuple(high), step, tuple(map(int, leading)))
 
 
-def camera(viewer: Any) -> Any:
+def camera(viewer: Viewer) -> Camera:
     """Return the viewer's camera."""
     scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
     return viewer.camera if scene is None else scene.camera
 
 
-def canvas_size(viewer: Any) -> tuple[int, int]:
+def canvas_size(viewer: Viewer) -> tuple[int, int]:
     """Return the canvas' height and width on the screen in pixels."""
     canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved it
     size = canvas.size if canvas is not None else viewer._canvas_size

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout
+from magicgui.widgets import CheckBox
+from qtpy.QtWidgets import QWidget
 
 from gifnet.errors import GifnetError
 from gifnet.options import FuseOptions
 
 from ..jobs.enhance import EnhancementJob
 from ..jobs.fuse import FusionJob
+from ..jobs.script import as_script
+from ..layers.selection import LayerWatch
 from ..layers.snapshot import snapshot
-from .inputs import LayerBox
-from .preview_panel import PreviewPanel
+from .dock import fill_dock
+from .inputs import LayerBox, make_form
+from .live_preview import Preview
+from .options import AdvancedOptions
+from .run_controls import RunControls, add_layers
+from .run_estimate import RunEstimate
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
+_NO_LAYER = "Open an image layer to enhance."
 
-class EnhanceWidget(PreviewPanel):
+
+class EnhanceWidget(QWidget):
     """Enhance one image layer, as the fusion of it with itself.
 
     Parameters
@@ -30,62 +40,75 @@ class EnhanceWidget(PreviewPanel):
     """
 
     def __init__(self, napari_viewer: Viewer):
-        super().__init__(napari_viewer, "Enhance")
-        self.box = LayerBox()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Image", self.box)
-        self.halos_box = QCheckBox("Keep edges free of halos")
-        self.halos_box.setChecked(True)
-        self.halos_box.setToolTip(
-            "The result passes the range of the 5 x 5 pixels around by no more than 3 % of the "
-            "local range. Without this, detail becomes stronger."
+        super().__init__()
+        self.viewer = napari_viewer
+        self.box = LayerBox(label="Image")
+        self.halos = CheckBox(
+            text="Keep edges free of halos",
+            value=True,
+            tooltip="The result passes the range of the 5 x 5 pixels around by no more than 3 % of "
+            "the local range. Without this, detail becomes stronger.",
         )
-        self.halos_box.toggled.connect(self.refresh)
-        form.addRow("", self.halos_box)
-        self.form.addLayout(form)
+        self.advanced = AdvancedOptions()
+        self.estimate = RunEstimate(self)
+        self.preview = Preview(napari_viewer, self.preview_job)
+        self.controls = RunControls(
+            "Enhance",
+            make_job=self.make_job,
+            blocking_reason=self.blocking_reason,
+            summary=self.summary,
+            script=lambda: as_script(self.make_job(), [self.box.value], self.viewer.layers),
+            add_result=lambda result: add_layers(self.viewer, result),
+        )
+        form = make_form(self.box, self.halos)
+        fill_dock(self, form, self.preview, self.advanced, self.controls)
+        self.watch = LayerWatch(napari_viewer.layers, self._on_layers)
+        for changed in (self.box.changed, self.halos.changed, self.advanced.changed):
+            changed.connect(self.controls.refresh)
+        self.estimate.changed.connect(self.controls.show_summary)
+        self.controls.refreshed.connect(self.preview.refresh)
+        self.controls.started.connect(self.estimate.stop)
+        self.controls.started.connect(self.preview.stop)
+        # Bound to an object that outlives this widget, which is half gone by then.
+        self.destroyed.connect(self.watch.close)
         self._on_layers()
 
-    def options(self) -> FuseOptions:
-        """Return what is chosen; see `AdvancedOptions.options`."""
-        options = self.advanced.options()
-        return options if self.halos_box.isChecked() else replace(options, overshoot=None)
-
     @property
-    def layer(self) -> Any:
+    def layer(self) -> Image | None:
         """The layer to enhance, or None."""
         return self.box.value
 
     @layer.setter
-    def layer(self, layer: Any) -> None:
+    def layer(self, layer: Image) -> None:
         self.box.value = layer
-        self.refresh()
 
-    def problem(self) -> str | None:
+    def options(self) -> FuseOptions:
+        """Return what is chosen; see `AdvancedOptions.options`."""
+        options = self.advanced.options()
+        return options if self.halos.value else replace(options, overshoot=None)
+
+    def blocking_reason(self) -> str | None:
         """Return why the widget cannot run now, or None if it can."""
-        return "Open an image layer to enhance." if self.layer is None else super().problem()
+        return _NO_LAYER if self.layer is None else self.advanced.blocking_reason()
 
     def make_job(self) -> EnhancementJob:
         """Return the enhancement to do, with the layer as it is now."""
+        if self.layer is None:
+            raise GifnetError(_NO_LAYER)
         return EnhancementJob(snapshot(self.layer), self.options())
 
     def preview_job(self) -> FusionJob:
         """Return the fusion of the layer with itself, which is what enhancing means."""
-        if self.layer is None:
-            raise GifnetError("Open an image layer to enhance.")
-        image = snapshot(self.layer)
-        return FusionJob(image, image, self.options().for_one_image(), "first")
+        job = self.make_job()
+        return FusionJob(job.image, job.image, job.options.for_one_image(), "first")
 
-    def sources(self) -> tuple[Any, ...]:
-        """Return the layer to enhance."""
-        return (self.layer,)
-
-    def facts(self) -> str:
+    def summary(self) -> str:
         """Return an estimate of a large run."""
-        image = snapshot(self.layer)
-        return self.forecast.text(image, (image,), self.advanced.options())
+        job = self.make_job()
+        return self.estimate.text(job.image, (job.image,), job.options)
 
-    def show_layers(self, layers: list[Any]) -> None:
-        """Offer these image layers, the newest one first chosen."""
-        kept = self.layer
+    def _on_layers(self) -> None:
+        """Offer the image layers; the newest one is the first choice."""
+        layers, kept = self.watch.images(), self.layer
         self.box.show_layers(layers, kept if kept in layers else (layers[-1] if layers else None))
+        self.controls.refresh()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from napari.layers import Image, Layer
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from gifnet.errors import GifnetError
 
-from ..jobs.base import FuserCache
-from ..jobs.estimate import Speeds
+from ..jobs.base import shared_fusers
 from ..jobs.fuse import FusionJob
 from ..jobs.preview import PreviewJob, side_for
 from ..layers.pair import choose_reference
 from ..layers.sampling import RangeCache
-from ..layers.viewport import ViewRegion, camera, region_in_view
-from .runner import Outcome, Runner, notify
+from ..layers.snapshot import LayerData
+from ..layers.viewport import camera, region_in_view
+from .dock import show_note, wrapped_label
+from .runner import DebouncedRunner, Work, notify
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
 #: How long the view rests before a frame is begun, and before it is refined.
@@ -26,11 +30,59 @@ _DEBOUNCE_MS = 60
 _REFINE_MS = 250
 
 
+class Preview(QWidget):
+    """A check box that shows and hides the live preview, and a note below it.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose view the preview follows.
+    make_job : callable
+        Returns the `FusionJob` to preview; may raise `GifnetError`.
+    """
+
+    def __init__(self, viewer: Viewer, make_job: Callable[[], FusionJob]):
+        super().__init__()
+        self.box = QCheckBox("Live preview")
+        self.box.setToolTip(
+            "Shows what is in view as it will look, at the screen's resolution, and follows the "
+            "view. The network sees the visible part alone, so the result differs slightly."
+        )
+        self.note = wrapped_label()
+        self.note.hide()
+        self.live = LivePreview(viewer, make_job)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.box)
+        layout.addWidget(self.note)
+        self.box.toggled.connect(self._on_toggled)
+        self.live.message.connect(lambda text: show_note(self.note, text))
+        self.live.closed.connect(self.stop)
+        # Bound to an object that outlives this widget, which is half gone by then.
+        self.destroyed.connect(self.live.stop)
+
+    def stop(self) -> None:
+        """Hide the preview."""
+        self.box.setChecked(False)
+
+    def refresh(self, ready: bool) -> None:
+        """Renew the preview; it can be switched on only if a run could begin."""
+        self.box.setEnabled(ready)
+        self.live.refresh()
+
+    def _on_toggled(self, on: bool) -> None:
+        show_note(self.note, "")
+        if on:
+            self.live.start()
+        else:
+            self.live.stop()
+
+
 class LivePreview(QObject):
     """Keeps a layer "Preview" over what is in view.
 
-    A sketch comes first, for which the network sees as much as the machine does at once, then the
-    network's own frame when the view rests. A frame that the view has left is dropped.
+    A coarse frame comes first, for which the network sees as much as the machine can compute at
+    once. A full frame follows when the view rests. A frame that the view has left is dropped.
 
     Parameters
     ----------
@@ -38,27 +90,22 @@ class LivePreview(QObject):
         Whose view it follows.
     make_job : callable
         Returns the `FusionJob` to preview; may raise `GifnetError`.
-    speeds : Speeds
-        What is known of the machine; the preview adds to it.
     """
 
-    #: What there is to say: an error, or nothing.
-    said = Signal(str)
+    #: An error, or an empty text when there is none any more.
+    message = Signal(str)
     #: Switched off, since a person has removed its layer.
     closed = Signal()
 
-    def __init__(self, viewer: Viewer, make_job: Callable[[], FusionJob], speeds: Speeds):
+    def __init__(self, viewer: Viewer, make_job: Callable[[], FusionJob]):
         super().__init__()
-        self._viewer, self._make_job, self._speeds = viewer, make_job, speeds
-        self.layer: Any = None
+        self._viewer, self._make_job = viewer, make_job
+        self.layer: Image | None = None
         self.is_on = False
-        self._layers: tuple[Any, Any] | None = None
-        self._asked: tuple[PreviewJob, bool] | None = None
-        self._cache, self._ranges, self._runner = FuserCache(), RangeCache(), Runner()
-        self._runner.ended.connect(self._on_ended)
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._begin)
-        self._coarse = True
+        self._ranges = RangeCache()
+        self.runner = DebouncedRunner(_DEBOUNCE_MS, self)
+        self.runner.succeeded.connect(self._on_frame)
+        self.runner.failed.connect(self._on_failed)
         self._emitters = (
             camera(viewer).events.center,
             camera(viewer).events.zoom,
@@ -66,16 +113,6 @@ class LivePreview(QObject):
             viewer.dims.events.ndisplay,
             viewer.dims.events.order,
         )
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a frame is being made."""
-        return self._runner.is_running
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a frame is about to be begun."""
-        return self._timer.isActive()
 
     def start(self) -> None:
         """Begin to follow the view."""
@@ -92,8 +129,7 @@ class LivePreview(QObject):
         if not self.is_on:
             return
         self.is_on = False
-        self._timer.stop()
-        self._runner.cancel()
+        self.runner.stop()
         for emitter in self._emitters:
             emitter.disconnect(self.refresh)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -103,57 +139,38 @@ class LivePreview(QObject):
 
     def refresh(self, *_: object) -> None:
         """Make a new frame when the view rests; drop the one that is being made."""
-        if not self.is_on:
-            return
-        self._coarse = True
-        self._runner.cancel()
-        self._timer.start(_DEBOUNCE_MS)
+        if self.is_on:
+            self.runner.request(object(), lambda: self._prepare(coarse=True))
 
-    def region(self, job: FusionJob) -> ViewRegion:
-        """Return what is in view, in pixels of the reference; see `region_in_view`."""
+    def _prepare(self, coarse: bool) -> Work:
+        job = self._make_job()
         index = choose_reference(job.first, job.second, job.reference)
-        return region_in_view(self._viewer, (job.first, job.second)[index])
-
-    def _begin(self) -> None:
-        if not self.is_on or self._runner.is_running:
-            return  # the end of the running frame begins the next
-        try:
-            job = self._make_job()
-            region = self.region(job)
-        except GifnetError as error:
-            self._hide(str(error))
-            return
+        region = region_in_view(self._viewer, (job.first, job.second)[index])
         full = region.side()
-        side = side_for(region, job.options, self._speeds) if self._coarse else full
+        fusers = shared_fusers()
+        side = side_for(region, job.options, fusers.speeds) if coarse else full
         frame = PreviewJob(job.first, job.second, job.options, job.reference, region, side)
-        self._asked = frame, side < full
-        cache, ranges, speeds = self._cache, self._ranges, self._speeds
-        self._runner.start(lambda progress: frame.run(cache, ranges, speeds, progress))
+        return lambda progress: (frame.run(fusers, self._ranges, progress), side < full)
 
-    def _on_ended(self, outcome: Outcome) -> None:
-        if not self.is_on:
-            return
-        if outcome.cancelled:
-            if not self._timer.isActive():
-                self._timer.start(0)
-            return
-        if outcome.error is not None:
-            self._hide(str(outcome.error))
-            if not isinstance(outcome.error, GifnetError):
-                notify(outcome.error)
-            return
-        self._show(outcome.result)
-        self.said.emit("")
-        if self._asked is not None and self._asked[1] and not self._timer.isActive():
-            self._coarse = False
-            self._timer.start(_REFINE_MS)
+    def _on_frame(self, found: tuple[LayerData, bool]) -> None:
+        data, is_coarse = found
+        self._show(data)
+        self.message.emit("")
+        if is_coarse:
+            self.runner.request(object(), lambda: self._prepare(coarse=False), _REFINE_MS)
 
-    def _show(self, data: Any) -> None:
-        from napari.layers import Layer
+    def _on_failed(self, error: Exception) -> None:
+        if self.layer is not None:
+            self.layer.visible = False
+        self.message.emit(str(error))
+        if not isinstance(error, GifnetError):
+            notify(error)
 
+    def _show(self, data: LayerData) -> None:
         pixels, arguments, _ = data
         layer = self.layer
-        if layer is not None and (layer.rgb != arguments["rgb"] or layer.units != _units(data)):
+        kind = arguments["rgb"], tuple(arguments["units"])
+        if layer is not None and (layer.rgb, layer.units) != kind:
             self.layer = None
             self._viewer.layers.remove(layer)
             layer = None
@@ -161,7 +178,7 @@ class LivePreview(QObject):
             active = self._viewer.layers.selection.active
             self.layer = Layer.create(*data)
             self._viewer.add_layer(self.layer)
-            # Whoever looks at a preview goes on working with the layer chosen before.
+            # Who looks at a preview continues to work with the layer chosen before.
             self._viewer.layers.selection.active = active
             return
         layer.data = pixels
@@ -170,17 +187,8 @@ class LivePreview(QObject):
             layer.contrast_limits = arguments["contrast_limits"]
         layer.visible = True
 
-    def _hide(self, reason: str) -> None:
-        if self.layer is not None:
-            self.layer.visible = False
-        self.said.emit(reason)
-
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if self.layer is not None and event.value is self.layer:
             self.layer = None
             self.stop()
             self.closed.emit()
-
-
-def _units(data: Any) -> tuple[Any, ...]:
-    return tuple(data[1]["units"])

@@ -3,41 +3,106 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin, get_type_hints
 
+from magicgui.widgets import Container, create_widget
+from magicgui.widgets.bases import BaseValueWidget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from gifnet.models.registry import MODELS, model_spec
 from gifnet.models.spec import ModelSpec
-from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
-from gifnet.tasks import TASKS, best_model
+from gifnet.options import FuseOptions
+from gifnet.tasks import DEFAULT_MODEL, TASKS, best_model
 
-from .. import settings
-from ..jobs.devices import device_in_words, devices
-from .inputs import FileEdit, ValueBox
-from .runner import Outcome, Runner, notify
+from .. import jobs, settings
+from ..jobs.torch_import import import_torch
+from .dock import wrapped_label
+from .inputs import ChoiceBox, Entry, make_form, path_input
+from .runner import Runner, notify
+
+if TYPE_CHECKING:
+    from gifnet.progress import ProgressCallback
+
+Input = BaseValueWidget[Any]
 
 HELP: dict[str, str] = {
-    field.name: str(field.metadata.get("help", "")) for field in dataclasses.fields(FuseOptions)
+    field.name: str(field.metadata["help"]) for field in dataclasses.fields(FuseOptions)
 }
-
-_VALUE_RANGES = (("Automatic", "auto"), ("The data type's", "dtype"))
-_TILES = (("Automatic", "auto"), *((f"{side} px", side) for side in (128, 256, 512, 1024, 2048)))
-_CHROMA = {
+TASK_ENTRIES: list[Entry] = [(task.short_title, task.name) for task in TASKS.values()]
+#: Options that the form leaves out, each with the reason.
+HIDDEN = {
+    "task": "The widgets that have tasks place it first.",
+    "statistics": "Sampling saves time with huge images only, which are fused by the shell.",
+    "memory": "The automatic choice suits a viewer.",
+    "channel_axis": "Layers say whether they are coloured.",
+    "overshoot": "Enhance has a box for it; fusions of two images have no limit.",
+}
+#: Names that the types of the fields do not list. Those of devices follow when they are known.
+_CHOICES: dict[str, tuple[object, ...]] = {"model": (*MODELS, "best"), "device": ("auto",)}
+_LABELS = {"tile": "Tiles", "chroma": "Colour from"}
+_TEXTS: dict[object, str] = {
     "auto": "Automatic",
+    "best": "best for the task",
+    "dtype": "The data type's",
     "first": "First layer",
     "second": "Second layer",
     "blend": "Both, blended",
     "none": "None (grey)",
 }
-_AUTOMATIC = "Automatic"
+_SIDES = (128, 256, 512, 1024, 2048)
+_WEIGHTS = "Weights (*.safetensors *.model *.pth *.pt *.ckpt);;All files (*)"
+
+
+def make_options_form(options: type[FuseOptions] = FuseOptions) -> Container[Input]:
+    """Return a form with an input for each option that is not hidden, made from its field."""
+    hints = get_type_hints(options)
+    shown = [field for field in dataclasses.fields(options) if field.name not in HIDDEN]
+    return Container(widgets=[_make_input(field, hints[field.name]) for field in shown])
+
+
+def _make_input(field: dataclasses.Field[object], hint: object) -> Input:
+    """Return an input: a box of choices, a path, or what magicgui has for the type."""
+    label = _LABELS.get(field.name, field.name.replace("_", " ").capitalize())
+    text = str(field.metadata["help"])
+    choices = _CHOICES.get(field.name) or tuple(_literals(hint))
+    if int in get_args(hint):
+        choices = (*choices, *_SIDES)
+    if choices:
+        none = _TEXTS["auto"] if field.default is None else ""
+        entries = [_entry(value) for value in choices]
+        box = ChoiceBox(entries, none=none, name=field.name, label=label, tooltip=text)
+        box.value = field.default
+        return box
+    if str(field.metadata.get("kind")).startswith("path"):
+        return path_input("bundled", filter=_WEIGHTS, name=field.name, label=label, tooltip=text)
+    made = create_widget(
+        annotation=hint, value=field.default, name=field.name, label=label,
+        options={"tooltip": text},
+    )  # fmt: skip
+    return cast(Input, made)
+
+
+def _literals(hint: object) -> Iterator[object]:
+    if get_origin(hint) is Literal:
+        yield from get_args(hint)
+    elif get_origin(hint) is not tuple:
+        for part in get_args(hint):
+            yield from _literals(part)
+
+
+def _entry(value: object) -> Entry:
+    return (f"{value} px" if isinstance(value, int) else _TEXTS.get(value, str(value))), value
 
 
 class AdvancedOptions(QWidget):
-    """Model, weights, device, precision, tiles, value range and colour."""
+    """The form of options in a collapsible section, and the device below it.
+
+    magicgui has no section that collapses, so the section is superqt's.
+    """
 
     changed = Signal()
 
@@ -45,73 +110,45 @@ class AdvancedOptions(QWidget):
         super().__init__()
         kept = settings.load()
         self._wanted_device = kept.device
-        models = [(name, name) for name in MODELS]
-        self.model = ValueBox([*models, ("best for the task", "best")], HELP["model"])
         self._task: str | None = None
-        self.weights = FileEdit(
-            "bundled",
-            "Choose a weights file",
-            "Weights (*.safetensors *.model *.pth *.pt *.ckpt);;All files (*)",
-            HELP["weights"],
-        )
-        self.device = ValueBox([(_AUTOMATIC, "auto")], HELP["device"])
-        self.precision = ValueBox(
-            [(_AUTOMATIC if name == "auto" else name, name) for name in PRECISION_CHOICES],
-            HELP["precision"],
-        )
-        self.precision.value = kept.precision
-        self.tile = ValueBox(
-            [*_TILES, *([(f"{kept.tile} px", kept.tile)] if kept.tile else [])],
-            "Side of the tiles that a large image is cut into. Smaller ones need less memory and "
-            "answer Cancel sooner; the result is the same, with FRUFN and EFRUFN nearly.",
-        )
-        self.tile.value = kept.tile or "auto"
-        self.value_range = ValueBox(
-            _VALUE_RANGES,
-            "What maps to the network's black and white: automatic takes all of 0 to 255 for "
-            "8-bit images and each layer's own minimum and maximum otherwise.",
-        )
-        self.chroma = ValueBox([(_CHROMA[name], name) for name in CHROMA_CHOICES], HELP["chroma"])
+        self.form = make_options_form()
+        self.box("precision").value = kept.precision
+        tile = self.box("tile")
+        if kept.tile and kept.tile not in tile.choices:
+            tile.set_entries(map(_entry, [*tile.choices, kept.tile]))
+        tile.value = kept.tile or "auto"
         self.keep_button = QPushButton("Keep as defaults")
         self.keep_button.setToolTip(
             "Start with this device, precision and tile size from now on; where napari has "
             "settings for plugins, they are also under Preferences."
         )
         self.keep_button.clicked.connect(self._keep)
-        self.device_label = QLabel("Device: looking for it …", wordWrap=True)
+        self.device_label = wrapped_label("Device: looking for it …")
         self._auto = ""
         self._lay_out()
-        for box in (
-            self.model, self.device, self.precision, self.tile, self.value_range, self.chroma
-        ):  # fmt: skip
-            box.chosen.connect(self._on_changed)
-        self.weights.changed.connect(self._on_changed)
+        self.form.changed.connect(self._on_changed)
         self._probe = Runner()
-        self._probe.ended.connect(self._on_devices)
-        # Not here: this imports torch, which takes seconds.
-        self._probe.start(lambda _: (devices(), device_in_words("auto")))
+        self._probe.succeeded.connect(self._on_devices)
+        # In a broken installation the run itself reports what is wrong.
+        self._probe.failed.connect(lambda error: self._on_devices((["auto"], f"unknown: {error}")))
+        # In the background, since it imports torch, which takes seconds.
+        self._probe.start(_find_devices)
 
     def _lay_out(self) -> None:
-        form = QWidget()
-        rows = QFormLayout(form)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        rows.addRow("Model", self.model)
-        rows.addRow("Weights", self.weights)
-        rows.addRow("Device", self.device)
-        rows.addRow("Precision", self.precision)
-        rows.addRow("Tiles", self.tile)
-        rows.addRow("Value range", self.value_range)
-        rows.addRow("Colour from", self.chroma)
-        rows.addRow("", self.keep_button)
         self.section = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        self.section.layout().setContentsMargins(0, 0, 0, 0)
-        self.section.content().layout().setContentsMargins(0, 0, 0, 0)
-        self.section.addWidget(form)
+        for part in (self.section, self.section.content()):
+            if (layout := part.layout()) is not None:
+                layout.setContentsMargins(0, 0, 0, 0)
+        self.section.addWidget(make_form(*self.form))
+        self.section.addWidget(self.keep_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.section)
         layout.addWidget(self.device_label)
+
+    def box(self, name: str) -> ChoiceBox:
+        """Return the box of an option that has choices."""
+        return cast(ChoiceBox, self.form[name])
 
     def choose_task(self, task: str | None) -> None:
         """Take the fusion task: models may have weights for some tasks only."""
@@ -120,12 +157,12 @@ class AdvancedOptions(QWidget):
 
     @property
     def has_share(self) -> bool:
-        """Whether the chosen model tells the share of each source."""
+        """Whether the chosen model gives the share of each source."""
         return self._spec().has_share
 
     def _spec(self) -> ModelSpec:
-        name = self.model.value
-        return model_spec(best_model(self._task) if name == "best" else name)
+        name = self.box("model").value
+        return model_spec(best_model(self._task) if name == "best" else name or DEFAULT_MODEL)
 
     def options(self, task: str | None = None) -> FuseOptions:
         """Return what is chosen.
@@ -135,21 +172,12 @@ class AdvancedOptions(QWidget):
         InvalidInputError
             If a choice cannot be used.
         """
-        return FuseOptions(
-            task=task,
-            model=self.model.value,
-            weights=self.weights.path,
-            device=self.device.value,
-            precision=self.precision.value,
-            tile=self.tile.value,
-            value_range=self.value_range.value,
-            chroma=self.chroma.value,
-        )
+        return FuseOptions(task=task, **self.form.asdict())
 
-    def problem(self) -> str | None:
+    def blocking_reason(self) -> str | None:
         """Return why these options cannot run, or None if they can."""
-        path = self.weights.path
-        if path and not Path(path).expanduser().is_file():
+        path = self.form["weights"].value
+        if isinstance(path, Path) and not path.expanduser().is_file():
             return f"There is no weights file {path}."
         spec = self._spec()
         if not path and not spec.has_weights(self._task):
@@ -162,28 +190,30 @@ class AdvancedOptions(QWidget):
         return None
 
     def _keep(self) -> None:
-        tile = self.tile.value
-        kept = settings.Settings(
-            self.device.value, self.precision.value, 0 if tile == "auto" else tile
-        )
+        device, precision, tile = (self.box(name).value for name in ("device", "precision", "tile"))
         try:
-            settings.save(kept)
+            settings.save(settings.Settings(device, precision, 0 if tile == "auto" else tile))
         except OSError as error:
             notify(error)
 
-    def _on_devices(self, outcome: Outcome) -> None:
-        # In a broken installation the run itself will tell what is wrong.
-        names, self._auto = outcome.result or (["auto"], f"unknown: {outcome.error}")
-        self.device.set_entries((_AUTOMATIC if name == "auto" else name, name) for name in names)
-        if self.device.value == "auto" and self._wanted_device in names:
-            self.device.value = self._wanted_device
+    def _on_devices(self, found: tuple[list[str], str]) -> None:
+        names, self._auto = found
+        device = self.box("device")
+        device.set_entries(map(_entry, names))
+        if device.value == "auto" and self._wanted_device in names:
+            device.value = self._wanted_device
         self._show_device()
 
-    def _on_changed(self, *_: Any) -> None:
+    def _on_changed(self) -> None:
         self._show_device()
         self.changed.emit()
 
     def _show_device(self) -> None:
         if self._auto:
-            name = self.device.value
+            name = self.box("device").value
             self.device_label.setText(f"Device: {self._auto if name == 'auto' else name}")
+
+
+def _find_devices(progress: ProgressCallback) -> tuple[list[str], str]:
+    import_torch()
+    return jobs.devices.list_devices(), jobs.devices.describe_device()

@@ -130,15 +130,18 @@ class FakeFuser:
 
 
 @pytest.fixture
-def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> type[FakeFuser]:
+def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeFuser]]:
     """Replace the network by an average; returns the class, to be slowed down or broken."""
     import gifnet
+    from napari_gifnet.jobs.base import shared_fusers
 
     class Fresh(FakeFuser):
         pass
 
     monkeypatch.setattr(gifnet, "Fuser", Fresh, raising=False)
-    return Fresh
+    shared_fusers.cache_clear()
+    yield Fresh
+    shared_fusers.cache_clear()
 
 
 @pytest.fixture
@@ -175,8 +178,8 @@ def run(qtbot: Any) -> Callable[[Any], None]:
     """Press a widget's button and wait for the end."""
 
     def press(widget: Any) -> None:
-        assert widget.run_button.isEnabled(), widget.run_button.toolTip()
-        widget.run_button.click()
-        qtbot.waitUntil(lambda: not widget.is_running, timeout=120_000)
+        assert widget.controls.run_button.isEnabled(), widget.controls.run_button.toolTip()
+        widget.controls.run_button.click()
+        qtbot.waitUntil(lambda: not widget.controls.is_running, timeout=120_000)
 
     return press

@@ -32,7 +32,7 @@ def silent(done: int, total: int) -> None:
 
 def make(first: Any, second: Any, region: ViewRegion, side: int = 512) -> Any:
     job = PreviewJob(first, second, FuseOptions(), "finer", region, side)
-    data, arguments, _ = job.run(FuserCache(), RangeCache(), Speeds(), silent)
+    data, arguments, _ = job.run(FuserCache(), RangeCache(), silent)
     return Image(data, **arguments)
 
 
@@ -90,7 +90,7 @@ def test_planes_of_a_stack_are_found_through_the_world(fake_fuser: Any) -> None:
     job = PreviewJob(
         deep, shifted, FuseOptions(), "first", ViewRegion((0, 0), (40, 40), 1, (4,)), 512
     )
-    data, *_ = job.run(FuserCache(), RangeCache(), Speeds(), silent)
+    data, *_ = job.run(FuserCache(), RangeCache(), silent)
     # Plane 4 lies at 4, where the second image has its plane 3: the mean of 4 and 30.
     np.testing.assert_allclose(data, 17)
 
@@ -119,7 +119,7 @@ def test_the_real_model_previews_constant_images(random_weights: Any) -> None:
         ViewRegion((0, 0), (32, 32), 1),
         32,
     )
-    data, *_ = job.run(FuserCache(), RangeCache(), Speeds(), silent)
+    data, *_ = job.run(FuserCache(), RangeCache(), silent)
     assert np.isfinite(data).all()
 
 

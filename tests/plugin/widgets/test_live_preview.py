@@ -22,10 +22,10 @@ def pair(viewer: Any) -> tuple[Any, Any]:
 
 
 def wait_for_frame(qtbot: Any, widget: Any) -> Any:
-    live = widget.preview
+    live = widget.preview.live
 
     def at_rest() -> bool:
-        return not live.is_running and not live._timer.isActive() and live.layer is not None
+        return not live.runner.is_busy and live.layer is not None
 
     qtbot.waitUntil(at_rest, timeout=20_000)
     return live.layer
@@ -36,7 +36,7 @@ def test_it_follows_the_view(
 ) -> None:
     camera(viewer).center, camera(viewer).zoom = (150, 200), 1
     active = viewer.layers.selection.active
-    fuse_widget.preview_box.setChecked(True)
+    fuse_widget.preview.box.setChecked(True)
     layer = wait_for_frame(qtbot, fuse_widget)
     assert viewer.layers[-1] is layer
     assert viewer.layers.selection.active is active
@@ -53,7 +53,7 @@ def test_it_follows_the_view(
     np.testing.assert_allclose(
         layer.data_to_world(np.array(layer.data.shape) / 2 - 0.5), (150, 200), atol=0.6
     )
-    fuse_widget.preview_box.setChecked(False)
+    fuse_widget.preview.box.setChecked(False)
     assert [each.name for each in viewer.layers] == ["a", "b"]
 
 
@@ -62,8 +62,8 @@ def test_a_stale_frame_is_dropped(
 ) -> None:
     camera(viewer).center, camera(viewer).zoom = (150, 200), 4
     fake_fuser.tiles, fake_fuser.pause = 100, 0.05
-    fuse_widget.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: fuse_widget.preview.is_running)
+    fuse_widget.preview.box.setChecked(True)
+    qtbot.waitUntil(lambda: fuse_widget.preview.live.runner.is_busy)
     fake_fuser.tiles, fake_fuser.pause = 1, 0.0
     camera(viewer).center = (20, 30)
     began = time.monotonic()
@@ -76,12 +76,12 @@ def test_a_stale_frame_is_dropped(
 def test_it_goes_with_a_run_and_with_its_layer(
     viewer: Any, fuse_widget: Any, fake_fuser: Any, qtbot: Any, pair: Any, run: Any
 ) -> None:
-    fuse_widget.preview_box.setChecked(True)
+    fuse_widget.preview.box.setChecked(True)
     layer = wait_for_frame(qtbot, fuse_widget)
     viewer.layers.remove(layer)
-    assert not fuse_widget.preview_box.isChecked()
-    assert not fuse_widget.preview.is_on
-    fuse_widget.preview_box.setChecked(True)
+    assert not fuse_widget.preview.box.isChecked()
+    assert not fuse_widget.preview.live.is_on
+    fuse_widget.preview.box.setChecked(True)
     wait_for_frame(qtbot, fuse_widget)
     run(fuse_widget)
     assert [each.name for each in viewer.layers] == ["a", "b", "Fused a + b"]
@@ -92,16 +92,16 @@ def test_what_it_cannot_show_is_said(
 ) -> None:
     for name in "ab":
         viewer.add_image(np.zeros((4, 40, 40), np.uint8), name=name)
-    fuse_widget.preview_box.setChecked(True)
+    fuse_widget.preview.box.setChecked(True)
     wait_for_frame(qtbot, fuse_widget)
     viewer.dims.ndisplay = 3
-    qtbot.waitUntil(lambda: "2-D view" in fuse_widget.preview_note.text())
+    qtbot.waitUntil(lambda: "2-D view" in fuse_widget.preview.note.text())
     assert not viewer.layers["Preview"].visible
     viewer.dims.ndisplay = 2
     camera(viewer).center = (1000, 1000)
-    qtbot.waitUntil(lambda: "in view" in fuse_widget.preview_note.text())
+    qtbot.waitUntil(lambda: "in view" in fuse_widget.preview.note.text())
     viewer.reset_view()
-    qtbot.waitUntil(lambda: not fuse_widget.preview_note.text())
+    qtbot.waitUntil(lambda: not fuse_widget.preview.note.text())
     assert viewer.layers["Preview"].visible
     assert not notifications
 
@@ -113,7 +113,7 @@ def test_it_shows_the_slice_in_view(
     for name in "ab":
         viewer.add_image(stack, name=name)
     viewer.dims.set_current_step(0, 3)
-    fuse_widget.preview_box.setChecked(True)
+    fuse_widget.preview.box.setChecked(True)
     layer = wait_for_frame(qtbot, fuse_widget)
     assert (layer.data == 30).all()
     viewer.dims.set_current_step(0, 1)
@@ -125,7 +125,7 @@ def test_enhancement_has_one_too(
 ) -> None:
     data = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     viewer.add_image(data)
-    enhance_widget.preview_box.setChecked(True)
+    enhance_widget.preview.box.setChecked(True)
     layer = wait_for_frame(qtbot, enhance_widget)
     np.testing.assert_allclose(layer.data, data, atol=1)
 

@@ -115,11 +115,11 @@ def test_the_widget_finds_shows_applies_and_takes_back(
     scene, other = make_pair()
     fixed, moving = viewer.add_image(scene, name="scene"), viewer.add_image(other, name="other")
     fuse_widget.grid.value = "first"
-    fuse_widget.refresh()
+    fuse_widget.controls.refresh()
     box = fuse_widget.registration
     qtbot.waitUntil(lambda: "misaligned" in box.note.text(), timeout=30_000)
     box.kind.value = "rigid"
-    box.kind.chosen.emit("rigid")
+    box.kind.changed.emit("rigid")
     assert box.note.text() == ""
     assert box.apply_button.isHidden()
     box.find_button.click()
@@ -152,7 +152,7 @@ def test_a_run_finds_what_was_not_found_before(
     moving = viewer.add_image(other, name="other")
     box = fuse_widget.registration
     box.kind.value = "translation"
-    box.kind.chosen.emit("translation")
+    box.kind.changed.emit("translation")
     run(fuse_widget)
     assert "translation" in box.note.text()
     assert box.selection().found is not None
@@ -169,12 +169,12 @@ def test_the_preview_waits_for_it(
     viewer.add_image(other, name="other")
     box = fuse_widget.registration
     box.kind.value = "rigid"
-    box.kind.chosen.emit("rigid")
-    fuse_widget.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: "Find" in fuse_widget.preview_note.text(), timeout=10_000)
+    box.kind.changed.emit("rigid")
+    fuse_widget.preview.box.setChecked(True)
+    qtbot.waitUntil(lambda: "Find" in fuse_widget.preview.note.text(), timeout=10_000)
     box.find_button.click()
-    qtbot.waitUntil(lambda: fuse_widget.preview.layer is not None, timeout=30_000)
-    fuse_widget.preview_box.setChecked(False)
+    qtbot.waitUntil(lambda: fuse_widget.preview.live.layer is not None, timeout=30_000)
+    fuse_widget.preview.box.setChecked(False)
 
 
 def test_real_pairs(shared_dir: Path) -> None:
