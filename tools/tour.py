@@ -91,7 +91,7 @@ class Tour:
 
     def run(self, widget: Any) -> None:
         """Press the button, and wait for the end."""
-        if problem := widget.blocking_reason():
+        if problem := widget.controls.blocking_reason():
             raise SystemExit(problem)
         spend(0.2)
         self._pulse.longest()

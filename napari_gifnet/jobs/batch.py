@@ -180,7 +180,7 @@ class BatchJob:
                 f"    {output!r},",
                 f"    {self.patterns.suffix!r},",
                 ")",
-                f"for result in workflows.run_batch({', '.join(arguments)}):",
+                f"for result in run_batch({', '.join(arguments)}):",
                 "    print(result.item.name, result.status, result.message)",
                 "",
             ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gifnet.options import FuseOptions
 from gifnet.tasks import TASKS
 
+from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import Reference, like_first, prepare_pair, without_mask
 from ..layers.snapshot import LayerData, Snapshot, Values, result_layer, share_layer
 from .base import Call, FuserCache, load_fuser, stop_if_asked
@@ -50,6 +51,10 @@ class FusionJob:
             keywords["register_by"] = self.registration.measure
         names = ("first", "second")
         return Call("fuse_layers", names, names, keywords)
+
+    def overlap(self) -> Overlap:
+        """Return where the layers overlap; raises `InvalidInputError` if they do not."""
+        return find_overlap(self.first, self.second, self.reference)
 
     def register(self, progress: ProgressCallback) -> tuple[FusionJob, Transform | None]:
         """Return the fusion of the registered layers, and the transform; itself if not wanted."""

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from gifnet.errors import GifnetError
 from gifnet.io import FORMATS
 
 from ..jobs.batch import BatchJob, Found, ItemProgress, Patterns, match_patterns, totals
@@ -70,9 +71,8 @@ class BatchWidget(QWidget):
         self.controls = RunControls(
             "Run batch",
             make_job=self.make_job,
-            blocking_reason=self.blocking_reason,
             summary=self.summary,
-            script=lambda: self.make_job().script(),
+            script=BatchJob.script,
             add_result=self.show_totals,
         )
         self.controls.script_button.setToolTip(
@@ -120,31 +120,25 @@ class BatchWidget(QWidget):
         first, second = (line.value.strip() for line in self.names)
         return Patterns(folder, first, second, output, self.suffix.value)
 
-    def blocking_reason(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        if not self.folder.value:
-            return "Choose a folder with pairs of images."
-        if self._found is None:
-            return self._error or "Looking for pairs …"
-        return self.advanced.blocking_reason()
-
     def make_job(self) -> BatchJob:
         """Return the batch to run."""
-        items = self._found.items if self._found is not None else ()
+        if not self.folder.value:
+            raise GifnetError("Choose a folder with pairs of images.")
+        if self._found is None:
+            raise GifnetError(self._error or "Looking for pairs …")
+        self.advanced.check()
         return BatchJob(
-            items,
+            self._found.items,
             self.patterns(),
             self.advanced.options(self.task.value),
             self.overwrite.value,
             self.controls.runner.noted.emit,
         )
 
-    def summary(self) -> str:
+    def summary(self, job: BatchJob) -> str:
         """Return how many pairs there are, and how many of them are done already."""
-        if self._found is None:
-            return ""
-        count, existing = len(self._found.items), self._found.existing
-        first = self._found.items[0]
+        count, first = len(job.items), job.items[0]
+        existing = self._found.existing if self._found is not None else 0
         text = f"{count} pair{'s' if count > 1 else ''}, first {first.first.name} + "
         text += f"{first.second.name}."
         if not existing:
@@ -195,7 +189,7 @@ class BatchWidget(QWidget):
     def _on_matched(self, found: Found) -> None:
         self._found = found
         self.controls.refresh()
-        if self._totals and self.blocking_reason() is None:
+        if self._totals and not self.controls.blocking_reason():
             self.controls.show_message(self._totals)
 
     def _on_match_failed(self, error: Exception) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox
 from qtpy.QtWidgets import QWidget
 
 from gifnet.errors import GifnetError
-from gifnet.options import FuseOptions
 
 from ..jobs.enhance import EnhancementJob
 from ..jobs.fuse import FusionJob
@@ -26,8 +24,6 @@ from .run_estimate import RunEstimate
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
-
-_NO_LAYER = "Open an image layer to enhance."
 
 
 class EnhanceWidget(QWidget):
@@ -55,9 +51,8 @@ class EnhanceWidget(QWidget):
         self.controls = RunControls(
             "Enhance",
             make_job=self.make_job,
-            blocking_reason=self.blocking_reason,
-            summary=self.summary,
-            script=lambda: as_script(self.make_job(), [self.box.value], self.viewer.layers),
+            summary=lambda job: self.estimate.text(job.image, (job.image,), job.options),
+            script=lambda job: as_script(job, [self.box.value], self.viewer.layers),
             add_result=lambda result: add_layers(self.viewer, result),
         )
         form = make_form(self.box, self.halos)
@@ -82,30 +77,20 @@ class EnhanceWidget(QWidget):
     def layer(self, layer: Image) -> None:
         self.box.value = layer
 
-    def options(self) -> FuseOptions:
-        """Return what is chosen; see `AdvancedOptions.options`."""
-        options = self.advanced.options()
-        return options if self.halos.value else replace(options, overshoot=None)
-
-    def blocking_reason(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        return _NO_LAYER if self.layer is None else self.advanced.blocking_reason()
-
     def make_job(self) -> EnhancementJob:
         """Return the enhancement to do, with the layer as it is now."""
         if self.layer is None:
-            raise GifnetError(_NO_LAYER)
-        return EnhancementJob(snapshot(self.layer), self.options())
+            raise GifnetError("Open an image layer to enhance.")
+        self.advanced.check()
+        options = self.advanced.options()
+        if not self.halos.value:
+            options = options.updated(overshoot=None)
+        return EnhancementJob(snapshot(self.layer), options)
 
     def preview_job(self) -> FusionJob:
         """Return the fusion of the layer with itself, which is what enhancing means."""
         job = self.make_job()
         return FusionJob(job.image, job.image, job.options.for_one_image(), "first")
-
-    def summary(self) -> str:
-        """Return an estimate of a large run."""
-        job = self.make_job()
-        return self.estimate.text(job.image, (job.image,), job.options)
 
     def _on_layers(self) -> None:
         """Offer the image layers; the newest one is the first choice."""

@@ -13,7 +13,6 @@ from gifnet.registration.transform import Transform
 from ..jobs.fuse import FusionJob, role_names
 from ..jobs.script import as_script
 from ..layers.outline import Outline
-from ..layers.overlap import Overlap, find_overlap
 from ..layers.selection import Choice, LayerWatch, choose, follow
 from ..layers.snapshot import METADATA_KEY, LayerData, snapshot
 from .dock import fill_dock
@@ -37,7 +36,6 @@ _GRIDS = (
     ("First layer", "first"),
     ("Second layer", "second"),
 )
-_NO_PAIR = "Open two image layers to fuse."
 
 
 class FuseWidget(QWidget):
@@ -77,9 +75,8 @@ class FuseWidget(QWidget):
         self.controls = RunControls(
             "Fuse",
             make_job=self.make_job,
-            blocking_reason=self.blocking_reason,
             summary=self.summary,
-            script=lambda: as_script(self.make_job(), self._choice, self.viewer.layers),
+            script=lambda job: as_script(job, self._choice, self.viewer.layers),
             add_result=self.add_result,
         )
         self._outline = Outline(napari_viewer.layers)
@@ -104,7 +101,7 @@ class FuseWidget(QWidget):
             box.changed.connect(lambda layer, slot=slot: self._choose(slot, layer))
         self.task.changed.connect(self._on_task)
         self.swap_button.changed.connect(self.swap)
-        self.outline_button.native.toggled.connect(self._show_outline)
+        self.outline_button.native.toggled.connect(self.controls.refresh)
         self.grid.changed.connect(self.controls.refresh)
         self.registration.changed.connect(self.controls.refresh)
         self.advanced.changed.connect(self._on_options)
@@ -139,23 +136,12 @@ class FuseWidget(QWidget):
         self._choice = (self._choice[1], self._choice[0])
         self._on_layers()
 
-    def blocking_reason(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        if self.first is None or self.second is None:
-            return _NO_PAIR
-        if reason := self.advanced.blocking_reason():
-            return reason
-        try:
-            self._overlap()
-        except GifnetError as error:
-            return str(error)
-        return None
-
     def make_job(self) -> FusionJob:
         """Return the fusion to do, with both layers as they are now."""
         if self.first is None or self.second is None:
-            raise GifnetError(_NO_PAIR)
-        return FusionJob(
+            raise GifnetError("Open two image layers to fuse.")
+        self.advanced.check()
+        job = FusionJob(
             snapshot(self.first),
             snapshot(self.second),
             self.advanced.options(self.task.value),
@@ -163,6 +149,8 @@ class FuseWidget(QWidget):
             self.advanced.has_share and self.share.value,
             self.registration.selection(),
         )
+        job.overlap()  # raises if there is none
+        return job
 
     def preview_job(self) -> FusionJob:
         """Return the fusion to preview."""
@@ -171,27 +159,21 @@ class FuseWidget(QWidget):
             raise GifnetError("Press Find first, so that the preview is registered.")
         return job.register(lambda done, total: None)[0]
 
-    def summary(self) -> str:
+    def summary(self, job: FusionJob) -> str:
         """Return the result's grid, the overlap, and an estimate of a large run."""
-        overlap = self._overlap()
+        overlap = job.overlap()
         sources = (overlap.reference, overlap.moving)
-        options = self.advanced.options(self.task.value)
-        estimate = self.estimate.text(overlap.reference, sources, options)
+        estimate = self.estimate.text(overlap.reference, sources, job.options)
         return " ".join(filter(None, (overlap.in_words(), estimate)))
 
     def add_result(self, result: list[LayerData]) -> str:
         """Add the result, and show the registration that it was made with."""
         message = add_layers(self.viewer, result)
         record = result[-1][1]["metadata"][METADATA_KEY]
-        if isinstance(self.controls.job, FusionJob) and "registration" in record:
+        if self.controls.job is not None and "registration" in record:
             transform = Transform.from_dict(record["registration"])
             self.registration.show_transform(self.controls.job, transform)
         return message
-
-    def _overlap(self) -> Overlap:
-        if self.first is None or self.second is None:
-            raise GifnetError(_NO_PAIR)
-        return find_overlap(snapshot(self.first), snapshot(self.second), self.grid.value)
 
     def _choose(self, slot: int, layer: Image) -> None:
         self._choice = choose(self._choice, slot, layer)
@@ -214,14 +196,11 @@ class FuseWidget(QWidget):
         self.share.enabled = self.advanced.has_share
         self.controls.refresh()
 
-    def _on_refreshed(self, ready: bool) -> None:
-        self.registration.show_pair(self.make_job() if ready else None, self._choice)
-        self.preview.refresh(ready)
-        self.outline_button.enabled = ready
-        self._show_outline()
-
-    def _show_outline(self, *_: object) -> None:
-        if self.outline_button.native.isChecked() and self.blocking_reason() is None:
-            self._outline.show(self._overlap())
+    def _on_refreshed(self, job: FusionJob | None) -> None:
+        self.registration.show_pair(job, self._choice)
+        self.preview.refresh(job)
+        self.outline_button.enabled = job is not None
+        if job is not None and self.outline_button.native.isChecked():
+            self._outline.show(job.overlap())
         else:
             self._outline.hide()

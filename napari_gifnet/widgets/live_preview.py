@@ -65,9 +65,9 @@ class Preview(QWidget):
         """Hide the preview."""
         self.box.setChecked(False)
 
-    def refresh(self, ready: bool) -> None:
-        """Renew the preview; it can be switched on only if a run could begin."""
-        self.box.setEnabled(ready)
+    def refresh(self, job: object) -> None:
+        """Renew the preview; it can be switched on only if a job could run."""
+        self.box.setEnabled(job is not None)
         self.live.refresh()
 
     def _on_toggled(self, on: bool) -> None:

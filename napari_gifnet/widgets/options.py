@@ -13,6 +13,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from gifnet.errors import WeightsError
 from gifnet.models.registry import MODELS, model_spec
 from gifnet.models.spec import ModelSpec
 from gifnet.options import FuseOptions
@@ -174,20 +175,25 @@ class AdvancedOptions(QWidget):
         """
         return FuseOptions(task=task, **self.form.asdict())
 
-    def blocking_reason(self) -> str | None:
-        """Return why these options cannot run, or None if they can."""
+    def check(self) -> None:
+        """Refuse options that cannot run.
+
+        Raises
+        ------
+        WeightsError
+            If there are no weights for them.
+        """
         path = self.form["weights"].value
         if isinstance(path, Path) and not path.expanduser().is_file():
-            return f"There is no weights file {path}."
+            raise WeightsError(f"There is no weights file {path}.")
         spec = self._spec()
         if not path and not spec.has_weights(self._task):
             tasks = ", ".join(TASKS[task].short_title for task in spec.tasks())
-            return (
+            raise WeightsError(
                 f"No weights are bundled for model {spec.name}"
                 + (f" and this task, only for {tasks}" if tasks else "")
                 + ": choose another model or a weights file under Advanced."
             )
-        return None
 
     def _keep(self) -> None:
         device, precision, tile = (self.box(name).value for name in ("device", "precision", "tile"))

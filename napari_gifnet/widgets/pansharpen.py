@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox
 from qtpy.QtWidgets import QWidget
 
-from gifnet.errors import GifnetError, InvalidInputError
+from gifnet.errors import GifnetError
 from gifnet.options import PANSHARPEN_CHOICES
 
 from ..jobs.pansharpen import SharpeningJob
@@ -29,7 +29,6 @@ _METHODS = {
     "brovey": "Brovey",
     "gram-schmidt": "Gram-Schmidt",
 }
-_NO_LAYERS = "Open a panchromatic layer and the bands to sharpen."
 
 
 class PansharpenWidget(QWidget):
@@ -66,11 +65,8 @@ class PansharpenWidget(QWidget):
         self.controls = RunControls(
             "Pansharpen",
             make_job=self.make_job,
-            blocking_reason=self.blocking_reason,
             summary=self.summary,
-            script=lambda: as_script(
-                self.make_job(), [self.pan.value, *self.bands], self.viewer.layers
-            ),
+            script=lambda job: as_script(job, [self.pan.value, *self.bands], self.viewer.layers),
             add_result=lambda result: add_layers(self.viewer, result),
         )
         self._pan: Image | None = None
@@ -97,23 +93,13 @@ class PansharpenWidget(QWidget):
         self.list.show_layers(self._offered(), layers)
         self._on_picked()
 
-    def blocking_reason(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        if self.pan.value is None or not self.bands:
-            return _NO_LAYERS
-        if self.method.value == "gifnet" and (reason := self.advanced.blocking_reason()):
-            return reason
-        try:
-            self.make_job().overlap()
-        except GifnetError as error:
-            return str(error)
-        return None
-
     def make_job(self) -> SharpeningJob:
         """Return the work to do, with the layers as they are now."""
         if self.pan.value is None or not self.bands:
-            raise InvalidInputError(_NO_LAYERS)
-        return SharpeningJob(
+            raise GifnetError("Open a panchromatic layer and the bands to sharpen.")
+        if self.method.value == "gifnet":
+            self.advanced.check()
+        job = SharpeningJob(
             snapshot(self.pan.value),
             tuple(snapshot(layer) for layer in self.bands),
             self.advanced.options("pansharpen"),
@@ -121,10 +107,11 @@ class PansharpenWidget(QWidget):
             self.method.value,
             self.histograms.value,
         )
+        job.overlap()  # raises if there is none
+        return job
 
-    def summary(self) -> str:
+    def summary(self, job: SharpeningJob) -> str:
         """Return what the result will be."""
-        job = self.make_job()
         count = job.count
         return f"{count} band{'s' if count > 1 else ''}. {job.overlap().in_words()}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt, Signal
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 _ETA_DELAY = 3.0
 
 
-class RunControls(QWidget):
+JobT = TypeVar("JobT", bound=Job)
+
+
+class RunControls(QWidget, Generic[JobT]):
     """Runs a widget's job in the background.
 
     Parameters
@@ -40,20 +43,18 @@ class RunControls(QWidget):
     verb : str
         The run button's text.
     make_job : callable
-        Returns the job to run, with the layers as they are.
-    blocking_reason : callable
-        Returns why no job can run now, or None.
+        Returns the job to run, with the layers as they are; raises `GifnetError` if none can run.
     summary : callable
-        Returns a description of the coming run; called only if nothing blocks it.
+        Takes the job, and returns a description of the coming run.
     script : callable
-        Returns a script that does the same as the job.
+        Takes the job, and returns a script that does the same.
     add_result : callable
         Takes what the job returned, and returns the message to show.
     """
 
     started = Signal()
-    #: Whether a run can begin.
-    refreshed = Signal(bool)
+    #: The job that could run now, or None.
+    refreshed = Signal(object)
     cancelled = Signal()
     failed = Signal()
 
@@ -61,14 +62,13 @@ class RunControls(QWidget):
         self,
         verb: str,
         *,
-        make_job: Callable[[], Job],
-        blocking_reason: Callable[[], str | None],
-        summary: Callable[[], str],
-        script: Callable[[], str],
+        make_job: Callable[[], JobT],
+        summary: Callable[[JobT], str],
+        script: Callable[[JobT], str],
         add_result: Callable[[Any], str],
     ):
         super().__init__()
-        self._make_job, self._blocking_reason, self._summary = make_job, blocking_reason, summary
+        self._make_job, self._summary = make_job, summary
         self._script, self._add_result = script, add_result
         self.run_button = QPushButton(verb)
         self.cancel_button = QPushButton("Cancel")
@@ -88,7 +88,7 @@ class RunControls(QWidget):
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._began = 0.0
         #: The job that runs, or ran last.
-        self.job: Job | None = None
+        self.job: JobT | None = None
         self.runner = Runner()
         self.runner.progressed.connect(self._on_progress)
         self.runner.ended.connect(self._on_ended)
@@ -120,15 +120,11 @@ class RunControls(QWidget):
 
     def run(self) -> None:
         """Start a run in the background, unless something blocks it."""
-        if self.is_running or self._blocking_reason() is not None:
+        job, _ = self._try_job()
+        if self.is_running or job is None:
             self.refresh()
             return
-        try:
-            job = self.job = self._make_job()
-        except GifnetError as error:
-            self.show_message(str(error))
-            notify(error)
-            return
+        self.job = job
         self.started.emit()
         self._began = time.monotonic()
         self._show_running(True)
@@ -144,31 +140,41 @@ class RunControls(QWidget):
 
     def copy_script(self) -> None:
         """Put a script that does what the run button does on the clipboard."""
-        try:
-            script = self._script()
-        except GifnetError as error:
-            self.show_message(str(error))
-            return
-        if (clipboard := QApplication.clipboard()) is not None:
-            clipboard.setText(script)
+        job, reason = self._try_job()
+        if job is None:
+            self.show_message(reason)
+        elif (clipboard := QApplication.clipboard()) is not None:
+            clipboard.setText(self._script(job))
             self.show_message("The script is on the clipboard.")
+
+    def blocking_reason(self) -> str | None:
+        """Return why no run can begin, or None if one can."""
+        return self._try_job()[1] or None
+
+    def _try_job(self) -> tuple[JobT | None, str]:
+        try:
+            return self._make_job(), ""
+        except GifnetError as error:
+            return None, str(error)
 
     def refresh(self, *_: object) -> None:
         """Enable the run button, or show what blocks it."""
         if self.is_running:
             return
-        reason = self._blocking_reason()
+        job, reason = self._try_job()
         for button in (self.run_button, self.script_button):
-            button.setEnabled(reason is None)
-        self.run_button.setToolTip(reason or "")
-        self.show_message(reason or "")
-        self.refreshed.emit(reason is None)
-        self.show_summary()
+            button.setEnabled(job is not None)
+        self.run_button.setToolTip(reason)
+        self.show_message(reason)
+        self.refreshed.emit(job)
+        self._show_summary(job)
 
     def show_summary(self) -> None:
         """Show the summary of the coming run, if there can be one."""
-        ready = not self.is_running and self._blocking_reason() is None
-        show_note(self.info, self._summary() if ready else "")
+        self._show_summary(None if self.is_running else self._try_job()[0])
+
+    def _show_summary(self, job: JobT | None) -> None:
+        show_note(self.info, "" if job is None else self._summary(job))
 
     def show_message(self, text: str) -> None:
         """Show a message below the buttons."""

@@ -71,9 +71,8 @@ class StackWidget(QWidget):
         self.controls = RunControls(
             "Fuse stack",
             make_job=self.make_job,
-            blocking_reason=self.blocking_reason,
             summary=self.summary,
-            script=lambda: as_script(self.make_job(), self.slices, self.viewer.layers),
+            script=lambda job: as_script(job, self.slices, self.viewer.layers),
             add_result=lambda result: add_layers(self.viewer, result),
         )
         self._picked = False
@@ -102,22 +101,13 @@ class StackWidget(QWidget):
         self.list.show_layers(self.watch.images(), layers)
         self._on_picked()
 
-    def blocking_reason(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        if not self.slices:
-            return "Open the slices of a stack, or one layer with a stack axis."
-        if not self.advanced.has_share:
-            return "This model gives no shares, which stacks are fused by: choose another one."
-        if reason := self.advanced.blocking_reason():
-            return reason
-        try:
-            self.make_job()
-        except GifnetError as error:
-            return str(error)
-        return None
-
     def make_job(self) -> StackJob:
         """Return the fusion to do, with the layers as they are now."""
+        if not self.slices:
+            raise GifnetError("Open the slices of a stack, or one layer with a stack axis.")
+        if not self.advanced.has_share:
+            raise GifnetError("This model gives no shares, so it fuses no stacks; choose another.")
+        self.advanced.check()
         job = StackJob(
             tuple(snapshot(layer) for layer in self.slices),
             self.advanced.options(self.task.value),
@@ -129,9 +119,8 @@ class StackWidget(QWidget):
         job.check()
         return job
 
-    def summary(self) -> str:
+    def summary(self, job: StackJob) -> str:
         """Return how much work it is."""
-        job = self.make_job()
         rows, columns = job.place.grid.shape[-2:]
         runs = 2 * (job.count - 1)
         text = f"{job.count} slices of {rows} × {columns} px: {runs} comparisons"

@@ -309,14 +309,14 @@ def test_a_model_with_weights_by_task_asks_for_a_task(viewer: Any, fuse_widget: 
         viewer.add_image(rng.integers(0, 256, (32, 40), dtype=np.uint8), name=name)
     fuse_widget.advanced.form.weights.value = None
     fuse_widget.advanced.form.model.value = "efrufn"
-    problem = fuse_widget.blocking_reason()
+    problem = fuse_widget.controls.blocking_reason()
     assert problem is not None
     assert "only for" in problem
     fuse_widget.task.value = "mfif"
-    assert fuse_widget.blocking_reason() is None
+    assert fuse_widget.controls.blocking_reason() is None
     fuse_widget.share.value = True
     result, mask = fuse_widget.make_job().run(FuserCache(), lambda done, total: None)
     assert result[0].shape == mask[0].shape == (32, 40)
     fuse_widget.advanced.form.model.value = "best"
-    assert fuse_widget.blocking_reason() is None
+    assert fuse_widget.controls.blocking_reason() is None
     assert fuse_widget.make_job().options.model == best_model("mfif")
