@@ -10,7 +10,7 @@ from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.options import FuseOptions
 from gifnet.registration.search import check_registration
 
-from .jobs.base import FuserCache, Job
+from .jobs.base import Job, shared_fusers
 from .jobs.enhance import EnhancementJob
 from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
@@ -74,12 +74,12 @@ def fuse_layers(
     job = FusionJob(
         snapshot(first),
         snapshot(second),
-        _options(options),
+        FuseOptions.from_dict(options),
         grid,
         return_mask,
         Registration(register, register_by),
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def enhance_layer(
@@ -92,8 +92,8 @@ def enhance_layer(
     list of napari.layers.Image
         The result. It is not in a viewer yet.
     """
-    job = EnhancementJob(snapshot(image), _options(options))
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    job = EnhancementJob(snapshot(image), FuseOptions.from_dict(options))
+    return _run(job, progress)
 
 
 def fuse_stack_layers(
@@ -136,9 +136,14 @@ def fuse_stack_layers(
     several = isinstance(layers, Sequence)
     slices = tuple(snapshot(layer) for layer in (layers if several else (layers,)))
     job = StackJob(
-        slices, _options(options), None if several else axis, align, reference, return_depth
+        slices,
+        FuseOptions.from_dict(options),
+        None if several else axis,
+        align,
+        reference,
+        return_depth,
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def pansharpen_layers(
@@ -183,12 +188,12 @@ def pansharpen_layers(
     job = SharpeningJob(
         snapshot(pan),
         planes,
-        _options(options),
+        FuseOptions.from_dict(options),
         None if several else band_axis,
         method,
         match_histograms,
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def rerun(
@@ -245,14 +250,14 @@ def rerun(
             f"The sources {missing} are not among the layers {sorted(by_name)}. Open them under "
             "those names."
         )
-    cache = FuserCache()
-    if weights is not None and (found := cache.get(options).weights.sha256) != weights["sha256"]:
+    found = None if weights is None else shared_fusers().get(options).weights.sha256
+    if weights is not None and found != weights["sha256"]:
         raise WeightsError(
             f"The result was made with weights of sha256 {weights['sha256']}, but those of "
             f"{options.weights or 'the bundled file'} are {found}. Take the file that was used."
         )
     job = make_job([snapshot(by_name[name]) for name in names])
-    return as_layers(job.run(cache, progress or _silent))
+    return _run(job, progress)
 
 
 _JobMaker = Callable[[list[Snapshot]], Job]
@@ -355,9 +360,5 @@ def as_layers(found: Iterable[LayerData]) -> list[Image]:
     return [Layer.create(*data) for data in found]
 
 
-def _options(values: Values) -> FuseOptions:
-    return FuseOptions.from_dict(values)
-
-
-def _silent(done: int, total: int) -> None:
-    pass
+def _run(job: Job, progress: ProgressCallback | None) -> list[Image]:
+    return as_layers(job.run(shared_fusers(), progress or (lambda done, total: None)))

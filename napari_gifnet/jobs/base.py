@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -11,7 +12,7 @@ import gifnet
 from gifnet.errors import Cancelled
 from gifnet.options import FuseOptions
 
-from ..layers.snapshot import Values
+from ..layers.snapshot import Snapshot, Values
 from .estimate import Speeds
 from .torch_import import few_pauses, import_torch
 
@@ -84,6 +85,32 @@ class FuserCache:
 def shared_fusers() -> FuserCache:
     """Return the cache of all widgets."""
     return FuserCache()
+
+
+def make_record(
+    made: Values,
+    operation: str,
+    sources: Iterable[tuple[Snapshot, str]],
+    place: Snapshot,
+    options: FuseOptions,
+    **request: object,
+) -> Values:
+    """Return the record of a result, in `place`: how it was made, of what, and the request.
+
+    `made` is the core's record, with the options that the network was given. Sources come with
+    their roles, empty for a single source.
+    """
+    listed = [
+        {"name": one.name, **({"role": role} if role else {}), "dtype": str(one.data.dtype)}
+        for one, role in sources
+    ]
+    return {
+        **made,
+        "operation": operation,
+        "sources": listed,
+        "reference": place.name,
+        "request": {"options": options.to_dict(), **request},
+    }
 
 
 def stop_if_asked(progress: ProgressCallback, done: int = 0, total: int = 0) -> None:

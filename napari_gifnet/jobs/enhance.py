@@ -11,7 +11,7 @@ from gifnet.options import FuseOptions
 
 from ..layers.pair import as_array
 from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, load_fuser
+from .base import Call, FuserCache, load_fuser, make_record
 from .estimate import count_pixels
 
 if TYPE_CHECKING:
@@ -41,13 +41,7 @@ class EnhancementJob:
         began = time.perf_counter()
         done = fuser.run_enhancement(data, progress=progress)
         fusers.speeds.note(options, count_pixels(self.image), time.perf_counter() - began)
-        record = {
-            **done.record,
-            "operation": "enhance",
-            "sources": [{"name": self.image.name, "dtype": str(self.image.data.dtype)}],
-            "reference": self.image.name,
-            "request": {"options": self.options.to_dict()},
-        }
+        record = make_record(done.record, "enhance", [(self.image, "")], self.image, self.options)
         rgb = done.image.ndim == self.image.ndim + 1
         name = f"Enhanced {self.image.name}"
         return [result_layer(done.image, name, self.image, record, rgb=rgb)]

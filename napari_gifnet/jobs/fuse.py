@@ -13,7 +13,7 @@ from gifnet.tasks import TASKS
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import Reference, like_first, prepare_pair, without_mask
 from ..layers.snapshot import LayerData, Snapshot, Values, result_layer, share_layer
-from .base import Call, FuserCache, load_fuser, stop_if_asked
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 from .estimate import count_pixels
 from .registration import Registration, order_pair, register_pair
 
@@ -87,7 +87,17 @@ class FusionJob:
         seconds = time.perf_counter() - began
         fusers.speeds.note(self.options, count_pixels(pair.reference), seconds)
         fused = like_first(without_mask(done.image), pair)
-        record = self._record(done.record, pair.reference)
+        roles = role_names(self.options.task)
+        record = make_record(
+            done.record,
+            "fuse",
+            zip((self.first, self.second), roles, strict=True),
+            pair.reference,
+            self.options,
+            grid=self.reference,
+            mask=self.want_share,
+            registration=self.registration.request(),
+        )
         if transform is not None:
             record["registration"] = self._registration_record(transform)
         name = f"{self.first.name} + {self.second.name}"
@@ -102,24 +112,3 @@ class FusionJob:
     def _registration_record(self, transform: Transform) -> Values:
         _, fixed, moving = order_pair(self.first, self.second, self.reference)
         return {"moving": moving.name, "reference": fixed.name, **transform.to_dict()}
-
-    def _record(self, made: Values, reference: Snapshot) -> Values:
-        roles = role_names(self.options.task)
-        sources = [
-            {"name": source.name, "role": role, "dtype": str(source.data.dtype)}
-            for source, role in zip((self.first, self.second), roles, strict=True)
-        ]
-        # `made` has the options that the network was given, the request those asked for.
-        request = {
-            "options": self.options.to_dict(),
-            "grid": self.reference,
-            "mask": self.want_share,
-            "registration": self.registration.request(),
-        }
-        return {
-            **made,
-            "operation": "fuse",
-            "sources": sources,
-            "reference": reference.name,
-            "request": request,
-        }

@@ -17,7 +17,7 @@ from ..layers.axes import with_axis, without_axis
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
-from .base import Call, FuserCache, load_fuser, stop_if_asked
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -166,23 +166,17 @@ class SharpeningJob:
 
     def _record(self, made_by: Values) -> Values:
         roles = [(band, "Multispectral") for band in self.bands] + [(self.pan, "Panchromatic")]
-        request = {
-            "options": self.options.to_dict(),
-            "band_axis": self.band_axis,
-            "method": self.method,
-            "match_histograms": self.match_histograms,
-        }
-        return {
-            **made_by,
-            "operation": "pansharpen",
-            "sources": [
-                {"name": image.name, "role": role, "dtype": str(image.data.dtype)}
-                for image, role in roles
-            ],
-            "reference": self.pan.name,
-            "method": self.method,
-            "request": request,
-        }
+        record = make_record(
+            made_by,
+            "pansharpen",
+            roles,
+            self.pan,
+            self.options,
+            band_axis=self.band_axis,
+            method=self.method,
+            match_histograms=self.match_histograms,
+        )
+        return {**record, "method": self.method}
 
     def _layers(self, result: Pixels, record: Values) -> list[LayerData]:
         """Return layers of the kind that the bands are, in PAN's place."""

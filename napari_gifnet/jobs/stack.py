@@ -19,7 +19,7 @@ from ..layers.axes import without_axis
 from ..layers.overlap import find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
-from .base import Call, FuserCache, load_fuser, stop_if_asked
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -221,29 +221,25 @@ class StackJob:
         return (low, high) if low < high else self.options.value_range
 
     def _record(self, record: Values, place: Snapshot, transforms: list[object]) -> Values:
-        sources = [
-            {"name": image.name, "role": "Stack" if self.axis is not None else f"Slice {number}",
-             "dtype": str(image.data.dtype)}
-            for number, image in enumerate(self.images)
-        ]  # fmt: skip
+        roles = (
+            "Stack" if self.axis is not None else f"Slice {number}"
+            for number in range(len(self.images))
+        )
         stack = {"align": self.align, "reference": self.index, "slices": self.count}
         if self.align != "none":
             stack["transforms"] = transforms if len(transforms) > 1 else transforms[0]
-        request = {
-            "options": self.options.to_dict(),
-            "axis": self.axis,
-            "align": self.align,
-            "reference": self.reference,
-            "depth": self.want_depth,
-        }
-        return {
-            **record,
-            "operation": "fuse_stack",
-            "sources": sources,
-            "reference": place.name,
-            "stack": stack,
-            "request": request,
-        }
+        made = make_record(
+            record,
+            "fuse_stack",
+            zip(self.images, roles, strict=True),
+            place,
+            self.options,
+            axis=self.axis,
+            align=self.align,
+            reference=self.reference,
+            depth=self.want_depth,
+        )
+        return {**made, "stack": stack}
 
     def _depth_layer(self, depth: Pixels, place: Snapshot, record: Values) -> LayerData:
         data, arguments, kind = result_layer(
