@@ -18,8 +18,7 @@ from .dock import fill_dock
 from .inputs import LayerBox, make_form
 from .live_preview import Preview
 from .options import AdvancedOptions
-from .run_controls import RunControls, add_layers
-from .run_estimate import RunEstimate
+from .run_controls import RunControls, RunEstimate, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -20,8 +20,7 @@ from .inputs import ChoiceBox, LayerBox, make_form
 from .live_preview import Preview
 from .options import HELP, TASK_ENTRIES, AdvancedOptions
 from .registration import RegistrationBox
-from .run_controls import RunControls, add_layers
-from .run_estimate import RunEstimate
+from .run_controls import RunControls, RunEstimate, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -1,13 +1,14 @@
-"""Buttons that run, cancel and copy a job, with its progress; a row that magicgui does not have."""
+"""Buttons that run, cancel and copy a job, with its progress; magicgui has no such row."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from napari.layers import Layer
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -18,18 +19,28 @@ from qtpy.QtWidgets import (
 )
 
 from gifnet.errors import GifnetError
+from gifnet.options import FuseOptions
 
 from ..jobs.base import Job, shared_fusers
-from ..jobs.estimate import duration
-from ..layers.snapshot import LayerData
+from ..jobs.estimate import (
+    LARGE_PIXELS,
+    calibrate,
+    count_pixels,
+    duration,
+    in_words,
+    memory_of,
+)
+from ..layers.snapshot import LayerData, Snapshot
 from .dock import show_note, wrapped_label
-from .runner import Runner, notify
+from .runner import DebouncedRunner, Runner, notify
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 #: Show the remaining time after this many seconds.
 _ETA_DELAY = 3.0
+#: Measure the machine when options rest for this many milliseconds.
+_CALIBRATION_DELAY = 500
 
 
 JobT = TypeVar("JobT", bound=Job)
@@ -210,6 +221,48 @@ class RunControls(QWidget, Generic[JobT]):
         self.bar.setRange(0, 0 if running else 1)
         self.bar.setValue(0)
         self.bar.setVisible(running)
+
+
+class RunEstimate(QObject):
+    """Estimates runs, and calibrates in the background where nothing was measured yet.
+
+    Parameters
+    ----------
+    parent : QObject
+        Whose lifetime it shares.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject):
+        super().__init__(parent)
+        self._runner = DebouncedRunner(_CALIBRATION_DELAY, self)
+        self._runner.succeeded.connect(self.changed)
+        # The run itself reports what is wrong.
+        self._runner.failed.connect(self.changed)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the machine is being measured or about to be."""
+        return self._runner.is_busy
+
+    def text(self, reference: Snapshot, sources: tuple[Snapshot, ...], options: FuseOptions) -> str:
+        """Return the estimate of a large run, nothing for a small one."""
+        pixels = count_pixels(reference)
+        if pixels < LARGE_PIXELS:
+            self.stop()
+            return ""
+        seconds = shared_fusers().speeds.seconds(options, pixels)
+        words = in_words(seconds, memory_of(reference, sources))
+        if seconds is not None:
+            self.stop()
+            return words
+        self._runner.request(options, lambda: partial(calibrate, shared_fusers(), options))
+        return f"{words} Measuring the speed of this machine …" if self.is_busy else words
+
+    def stop(self, *_: object) -> None:
+        """Stop measuring, for instance since a run begins."""
+        self._runner.stop()
 
 
 def add_layers(viewer: Viewer, result: Iterable[LayerData]) -> str:
