@@ -242,7 +242,7 @@ def rerun(
         make_job = build(record, options)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidInputError(
-            f"The record does not tell how its result was made (no {error}). Take the whole of "
+            f"The record is incomplete (no {error}). Take the whole of "
             "metadata['napari_gifnet'] of a layer made by a widget of this plugin."
         ) from None
     if missing := [name for name in names if name not in by_name]:

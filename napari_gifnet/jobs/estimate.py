@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Runs of at least so many pixels are announced with an estimate.
 LARGE_PIXELS = 2 * 2**20
-#: Shorter runs tell little about the speed of longer ones.
+#: Runs of fewer pixels do not predict the speed of larger ones.
 _TELLING_PIXELS = 200 * 200
 _CALIBRATION_SIDE = 448
 #: The network with its tiles and PyTorch itself.
@@ -37,7 +37,7 @@ class Speeds:
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def note(self, options: FuseOptions, pixels: int, seconds: float) -> None:
-        """Keep how fast a run was, if it was long enough to tell."""
+        """Keep how fast a run was, if it was large enough."""
         if pixels >= _TELLING_PIXELS and seconds > 0:
             self._known[_key(options)] = pixels / seconds
 

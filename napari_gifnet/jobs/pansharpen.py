@@ -76,7 +76,7 @@ class SharpeningJob:
         return len(self.bands) if self.axis is None else int(self.bands[0].grid.shape[self.axis])
 
     def plane(self) -> Snapshot:
-        """Return where one band lies.
+        """Return the place of one band.
 
         Raises
         ------

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
@@ -32,13 +31,11 @@ from .estimate import Speeds
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
-#: The shortest longest side of a preview that still tells something.
+#: The longest side of a coarse frame is at least this, or it shows nothing.
 _MIN_SIDE = 96
-#: How long the network may take over a first, coarse frame; small frames take a little longer than
-#: the speed of larger ones tells, and all is to be there after 0.3 seconds.
+#: How long the network may take for a coarse frame, which should appear within 0.3 seconds. Small
+#: frames take a little longer than the speed of larger ones predicts.
 _FRAME_SECONDS = 0.14
-
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

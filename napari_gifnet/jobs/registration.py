@@ -60,14 +60,14 @@ class Registration:
 
 
 def has_mutual_information() -> bool:
-    """Tell whether what mutual information needs is installed."""
+    """Return whether SimpleITK is installed, which mutual information needs."""
     return importlib.util.find_spec("SimpleITK") is not None
 
 
 def find_transform(
     fixed: Snapshot, moving: Snapshot, kind: str, measure: str, progress: ProgressCallback
 ) -> Transform:
-    """Find the transform that lays an image onto another one, from where they lie.
+    """Find the transform of an image onto another one, from their places in the world.
 
     Raises
     ------

@@ -69,7 +69,7 @@ class StackJob:
 
     @property
     def place(self) -> Snapshot:
-        """Where the result lies.
+        """The place of the result.
 
         Raises
         ------

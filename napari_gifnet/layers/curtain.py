@@ -1,7 +1,7 @@
 """Two layers compared behind a curtain: one left of an edge, the other right of it.
 
 napari clips 3-D layers only. Here a third layer shows the right part of the upper one: a view
-of the same pixels, moved to where they lie, so nothing is copied when the edge moves, and the
+of the same pixels, in their place, so nothing is copied when the edge moves, and the
 lower layer needs no resampling whatever its grid.
 """
 

@@ -76,7 +76,7 @@ def nearest_plane(fixed: Snapshot, world: Grid, index: Sequence[int]) -> tuple[i
 def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Grid) -> Plane:
     """Return an image's plane on a grid, NaN where it has no data.
 
-    `plane` is where its last two axes lie in the world of `grid`, `index` the plane along the
+    `plane` is the grid of its last two axes in the world of `grid`, `index` the plane along the
     leading ones.
     """
     data, plane = _coarser(image, plane, grid)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Choice: TypeAlias = "tuple[Image | None, Image | None]"
 
-#: What of a layer decides how it is listed and where it lies.
+#: The attributes of a layer that decide its place and its entry in a list.
 _WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 

@@ -24,9 +24,9 @@ Values: TypeAlias = dict[str, Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
 LayerData: TypeAlias = tuple[Pixels, Values, str]
 
-#: The key of a result layer's metadata that tells how it was made.
+#: The key of the record in a result layer's metadata.
 METADATA_KEY = "napari_gifnet"
-#: Within the record that goes into files: where the layer lies and how it is shown.
+#: Within the record that goes into files: the place and the look of the layer.
 LAYER_STATE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
@@ -46,7 +46,7 @@ class Snapshot:
     rgb : bool
         Whether the last axis holds RGB(A).
     grid : Grid
-        Where the pixels lie, in `units`.
+        The place of the pixels, in `units`.
     units : tuple
         pint units, one per axis.
     spatial : dict
@@ -56,7 +56,7 @@ class Snapshot:
     shown : dict
         Colormap and blending.
     metadata : dict
-        The layer's metadata, but for this plugin's record.
+        The layer's metadata, except this plugin's record.
     """
 
     name: str
@@ -153,7 +153,7 @@ def result_layer(
     *,
     rgb: bool,
 ) -> LayerData:
-    """Return a fused image as a layer that lies where the reference lies.
+    """Return a fused image as a layer in the reference's place.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def region_in_view(viewer: Viewer, image: Snapshot) -> ViewRegion:
     zoom, centre = float(camera(viewer).zoom), np.asarray(camera(viewer).center)[-2:]
     height, width = canvas_size(viewer)
     half = np.array([height, width]) / (2 * zoom)
-    # The world's leading axes that the image lacks do not concern it.
+    # Leading axes of the world that the image does not have are left out.
     point = np.asarray(viewer.dims.point, float)[-image.ndim :]
     corners = [
         [*point[:-2], centre[0] + rows * half[0], centre[1] + columns * half[1], 1.0]

@@ -151,7 +151,7 @@ class BatchWidget(QWidget):
         self._finish(totals(results) + ".")
         failed = sum(one.status == "failed" for one in results)
         if failed:
-            show_warning(f"{failed} of {len(results)} pairs failed; the Batch table says why.")
+            show_warning(f"{failed} of {len(results)} pairs failed; see the Batch table.")
         return self._totals
 
     def _on_cancelled(self) -> None:

@@ -25,7 +25,7 @@ class ChoiceBox(ComboBox):
     Parameters
     ----------
     entries : iterable of (str, object)
-        The values must be told apart by their texts.
+        Their texts must differ.
     none : str
         The text of the value None, which is the first entry then; there is none if it is empty.
     name, label, tooltip : str

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -24,7 +23,7 @@ from ..jobs.registration import (
     order_pair,
     world_correction,
 )
-from ..layers.snapshot import Snapshot
+from ..layers.snapshot import Matrix, Snapshot
 from .dock import show_note, wrapped_label
 from .inputs import ChoiceBox
 from .runner import DebouncedRunner, Runner, notify
@@ -37,8 +36,6 @@ KIND_ENTRIES = [
     ("Not needed" if kind == "none" else kind.capitalize(), kind) for kind in REGISTRATION_CHOICES
 ]
 _CHECK_MS = 700
-
-Matrix = npt.NDArray[np.float64]
 
 
 class RegistrationBox(QWidget):
@@ -227,7 +224,7 @@ class RegistrationBox(QWidget):
             return ""
         _, fixed, moving = _ordered(self._pair)
         self.apply_button.setToolTip(
-            f"Sets the affine of {moving.name}, so that it lies on {fixed.name} in the viewer too. "
+            f"Sets the affine of {moving.name}, so that it matches {fixed.name} in the viewer too. "
             "Press again to take it back."
         )
         return f"{moving.name} onto {fixed.name}, {self._found.describe()}."

@@ -46,6 +46,14 @@ def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "load", settings.Settings)
 
 
+@pytest.fixture(autouse=True)
+def own_network() -> None:
+    """Keep the network of one test, which may be a fake, out of the next one."""
+    from napari_gifnet.jobs.base import shared_fusers
+
+    shared_fusers.cache_clear()
+
+
 class FakeFuser:
     """Averages two images tile by tile, slowly if asked; stands in for `gifnet.Fuser`."""
 
@@ -130,18 +138,15 @@ class FakeFuser:
 
 
 @pytest.fixture
-def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeFuser]]:
+def fake_fuser(monkeypatch: pytest.MonkeyPatch) -> type[FakeFuser]:
     """Replace the network by an average; returns the class, to be slowed down or broken."""
     import gifnet
-    from napari_gifnet.jobs.base import shared_fusers
 
     class Fresh(FakeFuser):
         pass
 
     monkeypatch.setattr(gifnet, "Fuser", Fresh, raising=False)
-    shared_fusers.cache_clear()
-    yield Fresh
-    shared_fusers.cache_clear()
+    return Fresh
 
 
 @pytest.fixture
