@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import InvalidInputError
-from . import frufn, gifnet
+from . import frufn, gifnet, shares
 from .spec import ModelSpec
 
 #: Every network that has weights files.
@@ -12,6 +12,7 @@ SPECS: dict[str, ModelSpec] = {
     for spec in (
         *gifnet.SPECS,
         *frufn.SPECS,
+        *shares.SPECS,
     )
 }
 #: Those that fuse.

@@ -72,7 +72,8 @@ class Decode(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.mix(x)
-        return x + self.refine(F.leaky_relu(x, _SLOPE))
+        refined: Tensor = self.refine(F.leaky_relu(x, _SLOPE))
+        return x + refined
 
 
 class Head(nn.Module):
