@@ -72,7 +72,7 @@ def test_dask_equals_numpy(weights: Path, pair: tuple[np.ndarray, np.ndarray]) -
     np.testing.assert_allclose(found.compute(), expected, atol=2e-6)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (5, 70), (64, 64), (65, 127)])
+@pytest.mark.parametrize("shape", [(1, 2), (5, 70), (64, 64), (65, 127)])
 def test_any_size(weights: Path, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
     first, second = rng.random((2, *shape)).astype(np.float32)
