@@ -68,15 +68,31 @@ def test_a_tile_with_its_margin_is_the_whole_planes_own(network: SharesNet) -> N
     planes = images(2, 512, 512)
     whole, _ = network(planes)
     flat = planes.flatten(0, 1)[:, None]
-    coarse = network.decide(network.reduce(flat), 2)
+    reduced = network.reduce(flat)
+    coarse = network.decide(reduced, 2)
     at, core = slice(128, 384), slice(48, -48)
-    tile = coarse._replace(
-        plane=coarse.plane[..., 16:48, 16:48], features=coarse.features[..., 8:24, 8:24]
-    )
-    fused, _ = network.render(flat[..., at, at], tile, 2)
+    tile = flat[..., at, at]
+    details = network.details(tile)
+    bands = network.refine(tile, details, coarse.features[..., 8:24, 8:24], 2)
+    plane = network.compose_coarse(reduced.planes, coarse)[..., 16:48, 16:48]
+    fused = network.compose(plane, details, bands)
     torch.testing.assert_close(
         fused[..., core, core], whole[..., at, at][..., core, core], atol=2e-6, rtol=0
     )
+
+
+@torch.inference_mode()
+def test_decisions_apply_to_other_channels(network: SharesNet) -> None:
+    """Channels that are the planes themselves come out as the fused plane does."""
+    planes = images(3)
+    flat = planes.flatten(0, 1)[:, None]
+    coarse = network.decide(network.reduce(flat), 3)
+    bands = network.refine(flat, network.details(flat), coarse.features, 3)
+    twice = 2 * flat + 1
+    plane = network.compose_coarse(network.reduce(twice).planes, coarse)
+    found = network.compose(plane, network.details(twice), bands)
+    fused, _ = network(planes)
+    torch.testing.assert_close(found, 2 * fused + 1, atol=1e-5, rtol=0)
 
 
 def test_the_pyramid_is_burt_and_adelsons() -> None:

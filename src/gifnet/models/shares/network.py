@@ -13,6 +13,7 @@ mean strength of the details that the copy misses. Decisions of the fine bands s
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,16 +38,25 @@ class Reduced(NamedTuple):
     strengths: Tensor
 
 
-class Coarse(NamedTuple):
-    """What the coarse bands decide.
+class Band(NamedTuple):
+    """A decision: every image's shares of a band, (B, N, 4, h, w), and the gain of its details.
 
-    `plane` is the fused plane at an eighth, (B, 1, h, w); `features` are for the fine decisions,
-    (B N, C, h / 2, w / 2); `shares` are those of the fourth detail and of the base.
+    The four channels are the pixels of blocks of 2 x 2. The base has no gain.
     """
 
-    plane: Tensor
+    shares: Tensor
+    gain: Tensor | None
+
+
+class Coarse(NamedTuple):
+    """The decisions on the coarse bands, and features for those on the fine ones.
+
+    Features are (B N, C, h / 2, w / 2) where planes at an eighth are (h, w).
+    """
+
+    detail: Band
+    base: Band
     features: Tensor
-    shares: tuple[Tensor, Tensor]
 
 
 class Encode(nn.Module):
@@ -87,14 +97,13 @@ class Head(nn.Module):
         nn.init.normal_(self.out.weight, std=1e-3)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: Tensor, count: int) -> tuple[Tensor, Tensor | None]:
-        """Return the shares, (B, N, 4, h, w), and the gains, (B, 4, h, w)."""
+    def forward(self, features: Tensor, count: int) -> Band:
         found = _by_image(self.out(F.leaky_relu(features, _SLOPE)), count)
         heat = torch.exp(self.heat[0] + self.heat[1] * math.log2(max(count, 2) / 2))
         shares = torch.softmax(heat * found[:, :, :4], dim=1)
         if found.shape[2] == 4:
-            return shares, None
-        return shares, torch.exp(torch.tanh(2 * found[:, :, 4:].mean(dim=1)))
+            return Band(shares, None)
+        return Band(shares, torch.exp(torch.tanh(2 * found[:, :, 4:].mean(dim=1))))
 
 
 class SharesNet(nn.Module):
@@ -152,9 +161,12 @@ class SharesNet(nn.Module):
             Of the details, the finest first, and of the base, by blocks of 2 x 2 pixels.
         """
         count, flat = planes.shape[1], planes.flatten(0, 1)[:, None]
-        coarse = self.decide(self.reduce(flat), count)
-        fused, shares = self.render(flat, coarse, count)
-        return fused, (*shares, *coarse.shares)
+        reduced = self.reduce(flat)
+        coarse = self.decide(reduced, count)
+        details = self.details(flat)
+        bands = self.refine(flat, details, coarse.features, count)
+        fused = self.compose(self.compose_coarse(reduced.planes, coarse), details, bands)
+        return fused, tuple(band.shares for band in (*bands, coarse.detail, coarse.base))
 
     def reduce(self, planes: Tensor) -> Reduced:
         """Return (B N, 1, H, W) planes at an eighth. Local: sees 14 pixels around."""
@@ -167,7 +179,7 @@ class SharesNet(nn.Module):
 
     def decide(self, reduced: Reduced, count: int) -> Coarse:
         """Decide the coarse bands from whole planes at an eighth."""
-        blocks, detail, smaller = self.pyramid.split(reduced.planes)
+        blocks, detail, _ = self.pyramid.split(reduced.planes)
         strengths = F.pixel_unshuffle(8 * reduced.strengths, 2)
         fine = self.coarse_stem(torch.cat((blocks - 0.5, _DETAIL_GAIN * detail, strengths), dim=1))
         middle = self.coarse_encode[0](fine)
@@ -175,35 +187,48 @@ class SharesNet(nn.Module):
         x = self.coarse_decode[2](coarse) + self.whole(coarse.mean(dim=(2, 3)))[:, :, None, None]
         lowest = self.coarse_decode[1](torch.cat((_joined(middle, count), _doubled(x)), dim=1))
         features = self.coarse_decode[0](torch.cat((_joined(fine, count), _doubled(lowest)), dim=1))
-        of_base, _ = self.base(lowest, count)
-        base = F.pixel_shuffle(_weighted(F.pixel_unshuffle(smaller, 2), of_base), 2)
-        of_detail, gain = self.heads[3](features, count)
-        plane = self.pyramid.join(base, gain * _weighted(detail, of_detail))
-        return Coarse(plane, features, (of_detail, of_base))
+        return Coarse(self.heads[3](features, count), self.base(lowest, count), features)
 
-    def render(self, planes: Tensor, coarse: Coarse, count: int) -> tuple[Tensor, list[Tensor]]:
-        """Decide the fine bands and return the fused plane, and the shares of three details.
+    def compose_coarse(self, planes: Tensor, coarse: Coarse) -> Tensor:
+        """Apply the decisions on the coarse bands to (B N, 1, h, w) planes at an eighth.
 
-        `planes`, (B N, 1, H, W), and `coarse` may be those of a tile on the grid of `MULTIPLE`.
+        The planes are those that the decisions came from, or other channels of the images.
         """
-        details, maps = [], []
-        x = planes
-        for level in range(3):
-            blocks, detail, x = self.pyramid.split(x)
-            details.append(detail)
-            if level == 0:
-                maps.append(self.stem(torch.cat((blocks - 0.5, _DETAIL_GAIN * detail), dim=1)))
-            else:
-                maps.append(self.encode[level - 1](maps[-1]))
-        features, plane = coarse.features, coarse.plane
-        found: list[Tensor] = []
+        _, detail, smaller = self.pyramid.split(planes)
+        base = F.pixel_shuffle(_weighted(F.pixel_unshuffle(smaller, 2), coarse.base), 2)
+        return self.pyramid.join(base, _weighted(detail, coarse.detail))
+
+    def details(self, planes: Tensor) -> list[Tensor]:
+        """Return the three fine details of (B N, 1, H, W) planes, the finest first."""
+        found = []
+        for _ in range(3):
+            _, detail, planes = self.pyramid.split(planes)
+            found.append(detail)
+        return found
+
+    def refine(
+        self, planes: Tensor, details: Sequence[Tensor], features: Tensor, count: int
+    ) -> list[Band]:
+        """Decide the fine bands, the finest first.
+
+        The planes, their details and the coarse features may be those of a tile.
+        """
+        blocks = F.pixel_unshuffle(planes, 2) - 0.5
+        maps = [self.stem(torch.cat((blocks, _DETAIL_GAIN * details[0]), dim=1))]
+        for encode in self.encode:
+            maps.append(encode(maps[-1]))
+        bands: list[Band] = []
         for level in (2, 1, 0):
             both = torch.cat((_joined(maps[level], count), _doubled(features)), dim=1)
             features = self.decode[level](both)
-            shares, gain = self.heads[level](features, count)
-            plane = self.pyramid.join(plane, gain * _weighted(details[level], shares))
-            found.insert(0, shares)
-        return plane, found
+            bands.insert(0, self.heads[level](features, count))
+        return bands
+
+    def compose(self, coarse: Tensor, details: Sequence[Tensor], bands: Sequence[Band]) -> Tensor:
+        """Return the fused plane of a composed coarse one and the shared fine details."""
+        for detail, band in zip(reversed(details), reversed(bands), strict=True):
+            coarse = self.pyramid.join(coarse, _weighted(detail, band))
+        return coarse
 
 
 def _by_image(x: Tensor, count: int) -> Tensor:
@@ -223,6 +248,7 @@ def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _weighted(x: Tensor, shares: Tensor) -> Tensor:
-    """Return the sum of (B N, 4, h, w) blocks of all images, weighted by their shares."""
-    return (shares * _by_image(x, shares.shape[1])).sum(dim=1)
+def _weighted(x: Tensor, band: Band) -> Tensor:
+    """Return the sum of (B N, 4, h, w) blocks of all images, as a band's decision weights them."""
+    total: Tensor = (band.shares * _by_image(x, band.shares.shape[1])).sum(dim=1)
+    return total if band.gain is None else band.gain * total

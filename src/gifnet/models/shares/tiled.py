@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...geometry.region import Region
 from ..contract import Fused, KnownMoments, Pipeline, ReadyStage, StageTask, autocast
 from ..maps import crop
-from .network import MULTIPLE, REDUCTION, Coarse, Reduced, SharesNet
+from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet
 
 #: Context in pixels of the fine decisions, on the grid of the coarse ones.
 MARGIN = 48
@@ -52,6 +52,32 @@ class MapSum:
 
 
 _ENDS = ("bottom", "right")
+
+
+class Whole(NamedTuple):
+    """What a tile needs of the whole plane.
+
+    `plane` is the composed plane at an eighth, `features` are for the fine decisions, and `shares`
+    the first image's shares of the fourth detail and of the base.
+    """
+
+    plane: Tensor
+    features: Tensor
+    shares: tuple[Tensor, Tensor]
+
+    def on(self, at: Region, image: Region) -> Whole:
+        """Return the part for a tile."""
+        bounds = image.padded_to(MULTIPLE)
+
+        def part(x: Tensor, scale: int) -> Tensor:
+            return crop(x, _scaled(bounds, scale), _scaled(at, scale))
+
+        detail, base = self.shares
+        return Whole(
+            part(self.plane, REDUCTION),
+            part(self.features, 2 * REDUCTION),
+            (part(detail, REDUCTION), part(base, 2 * REDUCTION)),
+        )
 
 
 class _SharesStage:
@@ -96,11 +122,15 @@ class ReduceStage(_SharesStage):
         found = crop(reduced, _scaled(at, REDUCTION), _scaled(part.to, REDUCTION))
         return tuple(found.contiguous().split(1))
 
-    def conclude(self, maps: Sequence[Tensor]) -> Coarse:
-        """Decide the coarse bands from the whole plane's reduced maps."""
+    def conclude(self, maps: Sequence[Tensor]) -> Whole:
+        """Decide the coarse bands from the whole plane's reduced maps, and apply them."""
         both = torch.cat(tuple(maps)).to(self.device)
+        reduced = Reduced(both[:, :1], both[:, 1:])
         with torch.inference_mode(), autocast(self.device, self.dtype):
-            return self.network.decide(Reduced(both[:, :1], both[:, 1:]), len(both))
+            coarse = self.network.decide(reduced, len(both))
+            plane = self.network.compose_coarse(reduced.planes, coarse)
+        shares = (_first(coarse.detail), _first(coarse.base))
+        return Whole(plane, coarse.features, shares)
 
 
 class RenderStage(_SharesStage):
@@ -113,49 +143,36 @@ class RenderStage(_SharesStage):
         return image
 
     def with_moments(self, known: KnownMoments) -> ReadyStage:
-        (coarse,) = known
-        return _ReadyRender(self, coarse)  # type: ignore[arg-type]
+        (whole,) = known
+        return _ReadyRender(self, whole)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class _ReadyRender:
     stage: RenderStage
-    coarse: Coarse
+    whole: Whole
 
     def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         at, planes = self.stage.read(part)
-        tile = self._coarse_of(at, part.image)
+        network, whole = self.stage.network, self.whole.on(at, part.image)
         with autocast(self.stage.device, self.stage.dtype):
-            fused, shares = self.stage.network.render(planes, tile, len(planes))
-        share = mean_share((*shares, *tile.shares))
+            details = network.details(planes)
+            bands = network.refine(planes, details, whole.features, len(planes))
+            fused = network.compose(whole.plane, details, bands)
+        share = mean_share((*map(_first, bands), *whole.shares))
         return Fused(crop(fused.float(), at, part.to), crop(share, at, part.to))
 
-    def _coarse_of(self, at: Region, image: Region) -> Coarse:
-        """Return what the coarse bands decided for a tile."""
-        whole = image.padded_to(MULTIPLE)
 
-        def part(x: Tensor, scale: int) -> Tensor:
-            return crop(x, _scaled(whole, scale), _scaled(at, scale))
-
-        coarse = self.coarse
-        detail, base = coarse.shares
-        return Coarse(
-            part(coarse.plane, REDUCTION),
-            part(coarse.features, 2 * REDUCTION),
-            (part(_unblocked(detail), REDUCTION), part(_unblocked(base), 2 * REDUCTION)),
-        )
-
-
-def _unblocked(shares: Tensor) -> Tensor:
-    """Return the first image's (B, N, 4, h, w) shares of blocks as a (B, 1, 2 h, 2 w) map."""
-    return F.pixel_shuffle(shares[:, 0], 2) if shares.ndim == 5 else shares
+def _first(band: Band) -> Tensor:
+    """Return the first image's shares of a band as a (B, 1, 2 h, 2 w) map."""
+    return F.pixel_shuffle(band.shares[:, 0], 2)
 
 
 def mean_share(shares: Sequence[Tensor]) -> Tensor:
     """Return the first image's share, the mean over all bands, at full resolution."""
     total: Tensor | None = None
     for level, band in enumerate(shares):
-        one = _unblocked(band).float()
+        one = band.float()
         if level:
             one = F.interpolate(one, scale_factor=2**level, mode="bilinear", align_corners=False)
         total = one if total is None else total + one
