@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from gifnet import metrics
-from gifnet.training.gifnet import metric_losses as preservation
+from gifnet.training import metric_losses as preservation
 from tests.helpers.training_samples import texture
 
 

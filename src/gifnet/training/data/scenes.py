@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import GifnetError, ReadError, TrainingError
+from ...imaging.block_means import block_means
 from ...imaging.colour import luminance
 from ...io.files import read_image as read_file
 from ...io.pairs import folders_below, match_folders
@@ -70,6 +71,12 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
+def read_colour(path: Path) -> np.ndarray:
+    """Return a file's uint8 (H, W, 3); a grey one gets three equal channels."""
+    image = read_image(path)
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
+
+
 @lru_cache(maxsize=8192)
 def read_luminance(path: Path) -> np.ndarray:
     """Return a file's luminance as uint8."""
@@ -111,6 +118,19 @@ def random_crops(
         crop = crop[:, ::-1] if flip else crop
         crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
     return crops
+
+
+def random_or_halved_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator, halved: float
+) -> list[np.ndarray]:
+    """Return `random_crops`; a share of them, `halved`, of twice the side and reduced by 2.
+
+    Images too small for that are never reduced. A reduced crop shows more of the scene, with finer
+    texture.
+    """
+    if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * size:
+        return random_crops(size, planes, rng)
+    return [block_means(crop, 2) for crop in random_crops(2 * size, planes, rng)]
 
 
 def focus_border_crops(
