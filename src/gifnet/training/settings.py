@@ -62,7 +62,7 @@ class RunSettings:
     hold_out: int = whole(60)
     validate_every: int = count(500)
     checkpoint_every: int = count(200)
-    #: weights to start from, a path; empty for a random start
+    #: weights to start from: a path, or "bundled"; empty for a random start
     start: str = ""
     seed: int = whole()
     #: lightning-fabric's precision: "32-true" or "bf16-mixed"
@@ -89,7 +89,7 @@ class RunSettings:
 
     @property
     def parent(self) -> str:
-        """The weights that a run starts from, a path; empty for a random start."""
+        """The weights that a run starts from, as `start`."""
         return self.start
 
     def to_json(self) -> str:

@@ -1,0 +1,96 @@
+"""The training of Shares, on all tasks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import TrainingError, WeightsError
+from ...models.registry import model_spec
+from ...models.shares.network import MULTIPLE, SharesNet
+from ..data.scenes import read_scene
+from ..model_card import curves
+from ..starting_weights import starting_state
+from ..trainer import OnStep, Trainer, score_pairs
+from .config import SharesConfig
+from .losses import batch_losses
+from .samples import SharesDataset
+
+
+class SharesTrainer(Trainer[SharesNet, SharesConfig]):
+    """Trains Shares and leaves everything that happened in a folder.
+
+    Parameters
+    ----------
+    data : path
+        The training images, see `gifnet.training.shares.samples`.
+    out, config, resume, on_step
+        See `Trainer`.
+    """
+
+    plotted = ("truth", "sources", "exposure", "warmth", "outside")
+    log_fields = ("step", "seconds", "learning_rate", *plotted, "psnr", "ssim")
+
+    def __init__(
+        self,
+        data: str | Path,
+        out: str | Path,
+        config: SharesConfig,
+        *,
+        resume: bool = False,
+        on_step: OnStep | None = None,
+    ):
+        self.config = config
+        self.dataset = SharesDataset(data, config)
+        super().__init__(out, config, resume=resume, on_step=on_step)
+
+    def make_network(self, resume: bool) -> SharesNet:
+        config = self.config
+        module = model_spec(config.model).build()
+        assert isinstance(module, SharesNet)
+        if config.start and not resume:
+            module.load_state_dict(starting_state(config.start, config.model, module))
+        return module
+
+    def train_step(self) -> dict[str, float]:
+        batch = self.dataset.sample(self.step, self.fabric.global_rank).to(self.fabric.device)
+
+        def losses() -> dict[str, Tensor]:
+            fused, _ = self.wrapped(batch.planes)
+            return batch_losses(fused.float(), batch, self.config)
+
+        return self.update(losses)
+
+    def validate(self, limit: int | None = None) -> dict[str, float]:
+        """Return the mean PSNR (dB) and SSIM on the held-back triplets, or nothing."""
+        scenes = self.dataset.images.held_back[:limit]
+        return score_pairs(map(read_scene, scenes), self._fuse, self.fabric)
+
+    def _fuse(self, first: Tensor, second: Tensor) -> Tensor:
+        height, width = first.shape[-2:]
+        ends = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+        planes = F.pad(torch.cat((first, second), dim=1), ends, mode="replicate")
+        fused: Tensor = self.result(planes)[0][..., :height, :width]
+        return fused
+
+    def training_sets(self) -> Mapping[str, int]:
+        return self.dataset.images.sets()
+
+    def held_back(self) -> list[str]:
+        return [scene.name for scene in self.dataset.images.held_back]
+
+    def card_details(self) -> dict[str, Any]:
+        return {"curves": curves(self.rows, (*self.plotted, "psnr", "ssim"))}
+
+
+def train_shares(data: str | Path, out: str | Path, config: SharesConfig, **keywords: Any) -> Path:
+    """Train Shares; see `SharesTrainer` for the arguments. Returns the weights' path."""
+    try:
+        return SharesTrainer(data, out, config, **keywords).run()
+    except WeightsError as error:
+        raise TrainingError(f"The starting weights cannot be used: {error}") from error
