@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import FidelitySettings, RunSettings, SourceSettings, fraction, weight
+from ..settings import FidelitySettings, RunSettings, SourceSettings, Value, fraction, weight
 
 #: Shares of steps; the samples of all other steps are pairs.
 STEPS = ("single", "stacks", "brackets", "own_stacks")
@@ -123,6 +123,6 @@ class SharesConfig(RunSettings, FidelitySettings, SourceSettings):
         return phase.sizes[step % len(phase.sizes)]
 
 
-def recipe(name: str = "shares", **changes: Any) -> SharesConfig:
+def recipe(name: str = "shares", **changes: Value) -> SharesConfig:
     """Return a recipe of the package with settings changed."""
     return SharesConfig.from_dict(read_recipe("shares", name) | changes, f"recipe {name!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -84,13 +83,20 @@ class SharesTrainer(Trainer[SharesNet, SharesConfig]):
     def held_back(self) -> list[str]:
         return [scene.name for scene in self.dataset.images.held_back]
 
-    def card_details(self) -> dict[str, Any]:
+    def card_details(self) -> dict[str, object]:
         return {"curves": curves(self.rows, (*self.plotted, "psnr", "ssim"))}
 
 
-def train_shares(data: str | Path, out: str | Path, config: SharesConfig, **keywords: Any) -> Path:
-    """Train Shares; see `SharesTrainer` for the arguments. Returns the weights' path."""
+def train_shares(
+    data: str | Path,
+    out: str | Path,
+    config: SharesConfig,
+    *,
+    resume: bool = False,
+    on_step: OnStep | None = None,
+) -> Path:
+    """Train Shares and return the weights' path; see `SharesTrainer` for the arguments."""
     try:
-        return SharesTrainer(data, out, config, **keywords).run()
+        return SharesTrainer(data, out, config, resume=resume, on_step=on_step).run()
     except WeightsError as error:
         raise TrainingError(f"The starting weights cannot be used: {error}") from error
