@@ -15,7 +15,7 @@ from gifnet.training.shares.config import SharesConfig, parse_batches, recipe
 from gifnet.training.shares.losses import batch_losses
 from gifnet.training.shares.samples import SharesBatch
 from gifnet.training.shares.trainer import SharesTrainer, train_shares
-from tests.helpers.training_samples import texture, write_data, write_own_sets
+from tests.helpers.training_samples import save, texture, to_bytes, write_data, write_own_sets
 
 TINY: dict[str, Any] = {
     "steps": 4, "batches": "64x2", "hold_out": 1, "validate_every": 2, "checkpoint_every": 1,
@@ -86,6 +86,16 @@ def test_a_run_starts_from_given_weights(finished: Path, data: Path, tmp_path: P
     save_weights(SPECS["color-net"].build(), tmp_path / "other.safetensors", {})
     with pytest.raises(TrainingError, match="color-net"):
         train_shares(data, tmp_path / "new", tiny(start=str(tmp_path / "other.safetensors")))
+
+
+def test_own_pairs_are_held_back_where_there_are_no_triplets(tmp_path: Path) -> None:
+    for index in range(10):
+        for seed, role in enumerate(("visible", "thermal")):
+            save(tmp_path / role / f"{index}.png", to_bytes(texture(20 * seed + index)))
+    weights = train_shares(tmp_path, tmp_path / "run", tiny(steps=1))
+    card = load_weights(weights, "shares").card
+    assert card["held_back"] == ["8"]
+    assert card["validation"]["held_back_loss"] > 0
 
 
 def test_the_losses_fall(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

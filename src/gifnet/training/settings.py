@@ -58,7 +58,7 @@ class RunSettings:
     clip_norm: float = weight()
     #: decay of the exponential moving average of the weights that is saved; 0 turns it off
     ema: float = 0.0
-    #: multi-focus triplets kept out of training, for validation
+    #: multi-focus triplets kept out of training, for validation; 0 keeps no scenes out
     hold_out: int = whole(60)
     validate_every: int = count(500)
     checkpoint_every: int = count(200)

@@ -37,6 +37,8 @@ from ..data.synthesis import night_pair, patchwork, sharpen, vary_modality
 from ..objectives import Kind
 from .config import PAIRS, STEPS, BatchSize, SharesConfig
 
+#: Without triplets, every so-many-th of the data's own pairs is held back.
+EVERY_PAIR = 16
 #: Images of a stack.
 STACK = (3, 9)
 #: Stops of the exposures of pairs and of brackets.
@@ -97,6 +99,9 @@ class Images:
         self.triplets, self.held_back = split_triplets(find_scenes(folder, MULTI_FOCUS), hold_out)
         others = find_other_scenes(folder)
         self.pairs = [scene for scene in others if len(scene.paths) == 2]
+        if hold_out and not self.held_back:
+            self.held_back = self.pairs[EVERY_PAIR // 2 :: EVERY_PAIR]
+            self.pairs = [scene for scene in self.pairs if scene not in self.held_back]
         self.stacks = [scene for scene in others if len(scene.paths) > 2]
         held = {path for scene in self.held_back for path in scene.paths}
         self.sharp = [path for path in find_sharp_images(folder) if path not in held]

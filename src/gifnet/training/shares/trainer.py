@@ -13,9 +13,10 @@ from ...errors import TrainingError, WeightsError
 from ...models.registry import model_spec
 from ...models.shares.network import MULTIPLE, SharesNet
 from ..data.scenes import read_scene
-from ..model_card import curves
+from ..model_card import SCORES, curves
+from ..objectives import sources_loss
 from ..starting_weights import starting_state
-from ..trainer import OnStep, Trainer, score_pairs
+from ..trainer import OnStep, Trainer, score_by_loss, score_pairs
 from .config import SharesConfig
 from .losses import batch_losses
 from .samples import SharesDataset
@@ -33,7 +34,7 @@ class SharesTrainer(Trainer[SharesNet, SharesConfig]):
     """
 
     plotted = ("truth", "sources", "exposure", "warmth", "outside")
-    log_fields = ("step", "seconds", "learning_rate", *plotted, "psnr", "ssim")
+    log_fields = ("step", "seconds", "learning_rate", *plotted, "psnr", "ssim", "held_back_loss")
 
     def __init__(
         self,
@@ -66,9 +67,15 @@ class SharesTrainer(Trainer[SharesNet, SharesConfig]):
         return self.update(losses)
 
     def validate(self, limit: int | None = None) -> dict[str, float]:
-        """Return the mean PSNR (dB) and SSIM on the held-back triplets, or nothing."""
+        """Return PSNR (dB) and SSIM on the held-back triplets, or the loss of held-back pairs."""
         scenes = self.dataset.images.held_back[:limit]
+        pairs = [planes for planes in map(read_scene, scenes) if len(planes) == 2]
+        if pairs:
+            return score_by_loss(pairs, self._fuse, self._loss, self.fabric)
         return score_pairs(map(read_scene, scenes), self._fuse, self.fabric)
+
+    def _loss(self, fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        return sources_loss(fused, first, second, self.config)
 
     def _fuse(self, first: Tensor, second: Tensor) -> Tensor:
         height, width = first.shape[-2:]
@@ -84,7 +91,7 @@ class SharesTrainer(Trainer[SharesNet, SharesConfig]):
         return [scene.name for scene in self.dataset.images.held_back]
 
     def card_details(self) -> dict[str, object]:
-        return {"curves": curves(self.rows, (*self.plotted, "psnr", "ssim"))}
+        return {"curves": curves(self.rows, (*self.plotted, *SCORES))}
 
 
 def train_shares(
