@@ -87,7 +87,7 @@ class SceneSampler:
         return self.scenes[int(rng.choice(len(self.scenes), p=weights / weights.sum()))]
 
 
-class Images:
+class TrainingImages:
     """The images below a folder that can be trained on.
 
     Needed are sharp pictures, in folders `visible` or `all_in_focus`. Used as well, if there are
@@ -122,7 +122,7 @@ class Images:
 class SampleMaker:
     """Makes single samples: every method returns one of crops of a given size."""
 
-    def __init__(self, images: Images, config: SharesConfig):
+    def __init__(self, images: TrainingImages, config: SharesConfig):
         self.images, self.config = images, config
         self.depth = RandomFieldDepth()
         self.pairs, self.stacks = SceneSampler(images.pairs), SceneSampler(images.stacks)
@@ -240,7 +240,7 @@ class SharesDataset:
 
     def __init__(self, folder: str | Path, config: SharesConfig):
         self.config = config
-        self.images = Images(folder, config.hold_out)
+        self.images = TrainingImages(folder, config.hold_out)
         self.make = SampleMaker(self.images, config)
         self._steps = self._dealt(STEPS, "pairs")
         self._pairs = self._dealt(PAIRS, "focus")
