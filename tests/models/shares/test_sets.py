@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import gifnet
 from gifnet.models.shares import sets
 from gifnet.models.shares.network import SharesNet
+from gifnet.models.weights import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,30 @@ def test_the_order_renumbers_the_depth(network: SharesNet) -> None:
     np.testing.assert_allclose(other, one, atol=1e-6)
     assert one.shape == (1, 70, 90)
     assert (order[renumbered] == depth).mean() > 0.9999
+
+
+@pytest.mark.parametrize("count", [2, 3, 12])
+def test_a_stack_is_fused_in_one_pass_in_its_own_type(
+    network: SharesNet, tmp_path: Path, count: int
+) -> None:
+    path = tmp_path / "shares.safetensors"
+    save_weights(network, path, {"model": "shares", "recipe": "none: random numbers"})
+    rng = np.random.default_rng(3)
+    images = [rng.integers(0, 256, (70, 90, 3)).astype(np.uint8) for _ in range(count)]
+    fused, depth = gifnet.fuse_stack(images, weights=path, device="cpu", return_depth=True)
+    again = gifnet.fuse_stack(images[::-1], weights=path, device="cpu")
+    assert fused.dtype == np.uint8
+    assert fused.shape == (70, 90, 3)
+    assert depth.max() < count
+    assert np.abs(fused.astype(int) - again).max() <= 1
+
+
+def test_a_stack_with_missing_pixels(network: SharesNet, tmp_path: Path) -> None:
+    path = tmp_path / "shares.safetensors"
+    save_weights(network, path, {"model": "shares", "recipe": "none: random numbers"})
+    images = np.random.default_rng(4).random((3, 70, 90)).astype(np.float32)
+    images[0, :10] = np.nan
+    images[:, -5:] = np.nan
+    fused = gifnet.fuse_stack(images, weights=path, device="cpu")
+    assert np.isfinite(fused[:-5]).all()
+    assert np.isnan(fused[-5:]).all()

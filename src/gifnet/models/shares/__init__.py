@@ -14,6 +14,7 @@ SPECS = (
         halo=64,
         minimum_side=1,
         pipeline_factory="shares.tiled:shares_pipeline",
+        set_function="shares.sets:fuse_set",
         plane_bytes=450,
         bundled={None: "shares.safetensors"},
     ),
