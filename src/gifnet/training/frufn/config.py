@@ -8,14 +8,14 @@ from pathlib import Path
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, Value, count, fraction, weight, whole
+from ..settings import CropSettings, Value, count, fraction, weight, whole
 
 #: In training order; each one's teacher is the model of the one before (Wang et al., Fig. 4).
 STAGES = ("mfif", "meif", "ivif")
 
 
 @dataclass(frozen=True)
-class FrufnConfig(RunSettings):
+class FrufnConfig(CropSettings):
     """Everything that decides what one stage of training FRUFN or EFRUFN computes.
 
     The defaults are the paper's as far as it gives them, with the release's step sizes.

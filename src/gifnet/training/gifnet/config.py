@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, Value, fraction, weight, whole
+from ..settings import (
+    CropSettings,
+    FidelitySettings,
+    SourceSettings,
+    Value,
+    fraction,
+    weight,
+    whole,
+)
 
 #: shares of a batch, at most 1 together; the rest are synthetic multi-focus pairs
 MIXTURE = (
@@ -19,7 +27,7 @@ MIN_STRUCTURE_CROP = 44
 
 
 @dataclass(frozen=True)
-class GifnetConfig(RunSettings):
+class GifnetConfig(CropSettings, FidelitySettings):
     """The settings that both ways of training GIFNet have."""
 
     TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
@@ -28,12 +36,6 @@ class GifnetConfig(RunSettings):
     model: str = "gifnet-cvpr"
     #: "alternating" or "inference": which configuration a file holds
     updates: str = ""
-    #: weights of the fidelity terms against the ground truth (paper, Eq. 11: MSE alone), and of
-    #: the mean logarithm of the squared error, which PSNR is made of
-    fidelity_mse: float = weight(1.0)
-    fidelity_l1: float = weight()
-    fidelity_ssim: float = weight()
-    fidelity_log: float = weight()
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
     public_weight: float = weight(1.0)
     #: lambda of the cross-fusion gates at the start, and whether it is learned (paper, Eq. 4); 0
@@ -64,7 +66,7 @@ class AlternatingConfig(GifnetConfig):
 
 
 @dataclass(frozen=True)
-class InferenceConfig(GifnetConfig):
+class InferenceConfig(GifnetConfig, SourceSettings):
     """Training of the very graph that inference runs, on all tasks at once."""
 
     TITLE = "inference updates of GIFNet"
@@ -94,21 +96,6 @@ class InferenceConfig(GifnetConfig):
     #: share of samples put together of four of half the side, so that the network normalises by
     #: more than one place, as in a large image
     mosaic: float = fraction()
-    #: weights of the losses of pairs without truth (`training.gifnet.metric_losses`): Qabf, VIF,
-    #: SCD, MS-SSIM, MI and the stronger signed gradient
-    keep_edges: float = weight()
-    keep_information: float = weight()
-    keep_differences: float = weight()
-    keep_structure: float = weight()
-    keep_entropy: float = weight()
-    keep_gradient: float = weight()
-    #: weight of how much less than in the infrared image warm objects stand out
-    keep_warm: float = weight()
-    #: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own, 15, an edge
-    #: that is missing gives hardly a gradient.
-    edge_slope: float = 15.0
-    #: weight of the mean absolute error of exposure pairs to the well-exposed image
-    exposure_truth: float = weight()
 
     def __post_init__(self) -> None:
         super().__post_init__()
