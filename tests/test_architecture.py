@@ -37,7 +37,6 @@ LEVEL = {name: level for level, names in enumerate(LAYERS.values()) for name in 
 VIEWER = ("napari", "qtpy", "PyQt6", "PySide6", "npe2", "magicgui", "superqt", "app_model")
 NETWORK = ("socket", "urllib", "http", "requests", "urllib3", "huggingface_hub")
 #: What belongs to the plugin's folder of widgets alone.
-QT = ("qtpy", "PyQt6", "PySide6", "superqt", "magicgui")
 HEAVY = ("torch", "napari", "numpy", "skimage", "scipy", "tifffile")
 MAX_LINES = 400
 
@@ -87,19 +86,6 @@ def test_core_neither_prints_nor_reads_the_environment_nor_the_network(path: Pat
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not names & {"environ", "getenv"}
     assert not {found.name.partition(".")[0] for found in imports(path)} & set(NETWORK)
-
-
-def test_only_the_plugin_imports_napari() -> None:
-    for path in python_files(ROOT / "src", ROOT / "experiments"):
-        for line, name in imports(path, ()):
-            assert name.partition(".")[0] != "napari", f"{path}:{line} imports {name}"
-
-
-def test_only_widgets_import_qt() -> None:
-    for path in python_files(PLUGIN):
-        for line, name in imports(path, ()):
-            qt = name.partition(".")[0] in QT or name.startswith("napari.qt")
-            assert not qt or path.parent.name == "widgets", f"{path}:{line} imports {name}"
 
 
 def test_benchmarks_experiments_and_tools_do_not_import_the_plugin() -> None:

@@ -22,11 +22,11 @@ from gifnet.io import FORMATS
 
 from ..jobs.batch import BatchJob, Found, ItemProgress, Patterns, match_patterns, totals
 from ..jobs.fuse import role_names
-from .dock import fill_dock
-from .inputs import ChoiceBox, make_form, path_input
-from .options import HELP, TASK_ENTRIES, AdvancedOptions
-from .run_controls import RunControls
-from .runner import DebouncedRunner
+from .parts.dock import fill_dock
+from .parts.inputs import ChoiceBox, make_form, path_input
+from .parts.options import HELP, TASK_ENTRIES, AdvancedOptions
+from .parts.run_controls import RunControls
+from .parts.runner import DebouncedRunner
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

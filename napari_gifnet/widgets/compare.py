@@ -12,9 +12,9 @@ from ..jobs.quality import find_result
 from ..layers.curtain import Curtain
 from ..layers.selection import Choice, LayerWatch, choose, follow
 from ..layers.snapshot import METADATA_KEY
-from .dock import fill_dock, wrapped_label
-from .inputs import LayerBox, make_form
-from .quality_table import QualityPanel
+from .parts.dock import fill_dock, wrapped_label
+from .parts.inputs import LayerBox, make_form
+from .parts.quality_table import QualityPanel
 
 if TYPE_CHECKING:
     from napari.layers import Image

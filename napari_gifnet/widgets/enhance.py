@@ -14,11 +14,11 @@ from ..jobs.fuse import FusionJob
 from ..jobs.script import as_script
 from ..layers.selection import LayerWatch
 from ..layers.snapshot import snapshot
-from .dock import fill_dock
-from .inputs import LayerBox, make_form
-from .live_preview import Preview
-from .options import AdvancedOptions
-from .run_controls import RunControls, RunEstimate, add_layers
+from .parts.dock import fill_dock
+from .parts.inputs import LayerBox, make_form
+from .parts.live_preview import Preview
+from .parts.options import AdvancedOptions
+from .parts.run_controls import RunControls, RunEstimate, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -15,12 +15,12 @@ from ..jobs.script import as_script
 from ..layers.outline import Outline
 from ..layers.selection import Choice, LayerWatch, choose, follow
 from ..layers.snapshot import METADATA_KEY, LayerData, snapshot
-from .dock import fill_dock
-from .inputs import ChoiceBox, LayerBox, make_form
-from .live_preview import Preview
-from .options import HELP, TASK_ENTRIES, AdvancedOptions
-from .registration import RegistrationBox
-from .run_controls import RunControls, RunEstimate, add_layers
+from .parts.dock import fill_dock
+from .parts.inputs import ChoiceBox, LayerBox, make_form
+from .parts.live_preview import Preview
+from .parts.options import HELP, TASK_ENTRIES, AdvancedOptions
+from .parts.registration import RegistrationBox
+from .parts.run_controls import RunControls, RunEstimate, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -15,10 +15,10 @@ from ..jobs.pansharpen import SharpeningJob
 from ..jobs.script import as_script
 from ..layers.selection import LayerWatch, axis_entries
 from ..layers.snapshot import METADATA_KEY, snapshot
-from .dock import fill_dock
-from .inputs import ChoiceBox, LayerBox, LayerList, make_form
-from .options import AdvancedOptions
-from .run_controls import RunControls, add_layers
+from .parts.dock import fill_dock
+from .parts.inputs import ChoiceBox, LayerBox, LayerList, make_form
+from .parts.options import AdvancedOptions
+from .parts.run_controls import RunControls, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

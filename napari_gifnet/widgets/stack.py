@@ -16,11 +16,11 @@ from ..jobs.script import as_script
 from ..jobs.stack import StackJob
 from ..layers.selection import LayerWatch, axis_entries, follow_slices
 from ..layers.snapshot import snapshot
-from .dock import fill_dock
-from .inputs import ChoiceBox, LayerList, make_form
-from .options import AdvancedOptions
-from .registration import KIND_ENTRIES
-from .run_controls import RunControls, add_layers
+from .parts.dock import fill_dock
+from .parts.inputs import ChoiceBox, LayerList, make_form
+from .parts.options import AdvancedOptions
+from .parts.registration import KIND_ENTRIES
+from .parts.run_controls import RunControls, add_layers
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -10,7 +10,7 @@ import pytest
 
 from napari_gifnet import settings
 from napari_gifnet.settings import Settings
-from napari_gifnet.widgets.options import AdvancedOptions
+from napari_gifnet.widgets.parts.options import AdvancedOptions
 
 MINE = Settings("cpu", "float32", 256)
 

@@ -140,6 +140,6 @@ def test_viewers_come_and_go(
 
 
 def _runners() -> int:
-    from napari_gifnet.widgets.runner import Runner
+    from napari_gifnet.widgets.parts.runner import Runner
 
     return sum(type(found) is Runner for found in gc.get_objects())

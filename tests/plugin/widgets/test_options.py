@@ -11,7 +11,7 @@ from magicgui.widgets import CheckBox, ComboBox, FileEdit
 
 from gifnet.models.registry import MODELS
 from gifnet.options import CHROMA_CHOICES, PRECISION_CHOICES, FuseOptions
-from napari_gifnet.widgets.options import HIDDEN, make_options_form
+from napari_gifnet.widgets.parts.options import HIDDEN, make_options_form
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 
 from gifnet.options import FuseOptions
 from napari_gifnet.layers.snapshot import snapshot
-from napari_gifnet.widgets.run_controls import RunEstimate
+from napari_gifnet.widgets.parts.run_controls import RunEstimate
 
 
 def image(shape: tuple[int, ...], name: str = "a", **place: Any) -> Any:
@@ -30,7 +30,7 @@ def test_only_options_that_failed_are_not_measured_again(
             time.sleep(0.01)
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("napari_gifnet.widgets.run_controls.calibrate", calibrate)
+    monkeypatch.setattr("napari_gifnet.widgets.parts.run_controls.calibrate", calibrate)
     widget, large = QWidget(), image((2000, 2000))
     qtbot.addWidget(widget)
     estimate = RunEstimate(widget)

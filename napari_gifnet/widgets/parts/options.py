@@ -19,8 +19,8 @@ from gifnet.models.spec import ModelSpec
 from gifnet.options import FuseOptions
 from gifnet.tasks import DEFAULT_MODEL, TASKS, best_model
 
-from .. import jobs, settings
-from ..jobs.torch_import import import_torch
+from ... import jobs, settings
+from ...jobs.torch_import import import_torch
 from .dock import wrapped_label
 from .inputs import ChoiceBox, Entry, make_form, path_input
 from .runner import Runner, notify

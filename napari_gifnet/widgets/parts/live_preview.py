@@ -11,13 +11,13 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from gifnet.errors import GifnetError
 
-from ..jobs.base import shared_fusers
-from ..jobs.fuse import FusionJob
-from ..jobs.preview import PreviewJob, side_for
-from ..layers.pair import choose_reference
-from ..layers.sampling import RangeCache
-from ..layers.snapshot import LayerData
-from ..layers.viewport import camera, region_in_view
+from ...jobs.base import shared_fusers
+from ...jobs.fuse import FusionJob
+from ...jobs.preview import PreviewJob, side_for
+from ...layers.pair import choose_reference
+from ...layers.sampling import RangeCache
+from ...layers.snapshot import LayerData
+from ...layers.viewport import camera, region_in_view
 from .dock import show_note, wrapped_label
 from .runner import DebouncedRunner, Work, notify
 

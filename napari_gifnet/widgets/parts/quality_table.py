@@ -21,10 +21,10 @@ from gifnet.errors import GifnetError, InvalidInputError
 from gifnet.metrics import metric
 from gifnet.options import ValueRange
 
-from ..jobs.quality import Quality, QualityJob, sources_of_result
-from ..layers.sampling import RangeCache
-from ..layers.snapshot import METADATA_KEY, snapshot
-from ..layers.viewport import region_in_view
+from ...jobs.quality import Quality, QualityJob, sources_of_result
+from ...layers.sampling import RangeCache
+from ...layers.snapshot import METADATA_KEY, snapshot
+from ...layers.viewport import region_in_view
 from .dock import wrapped_label
 from .runner import Runner, notify
 

@@ -14,8 +14,8 @@ from gifnet.errors import GifnetError
 from gifnet.options import REGISTRATION_CHOICES
 from gifnet.registration.transform import Transform
 
-from ..jobs.fuse import FusionJob
-from ..jobs.registration import (
+from ...jobs.fuse import FusionJob
+from ...jobs.registration import (
     Registration,
     find_transform,
     has_mutual_information,
@@ -23,7 +23,7 @@ from ..jobs.registration import (
     order_pair,
     world_correction,
 )
-from ..layers.snapshot import Matrix, Snapshot
+from ...layers.snapshot import Matrix, Snapshot
 from .dock import show_note, wrapped_label
 from .inputs import ChoiceBox
 from .runner import DebouncedRunner, Runner, notify

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 from gifnet.errors import GifnetError
 from gifnet.options import FuseOptions
 
-from ..jobs.base import Job, shared_fusers
-from ..jobs.estimate import (
+from ...jobs.base import Job, shared_fusers
+from ...jobs.estimate import (
     LARGE_PIXELS,
     calibrate,
     count_pixels,
@@ -30,7 +30,7 @@ from ..jobs.estimate import (
     in_words,
     memory_of,
 )
-from ..layers.snapshot import LayerData, Snapshot
+from ...layers.snapshot import LayerData, Snapshot
 from .dock import show_note, wrapped_label
 from .runner import DebouncedRunner, Runner, notify
 
