@@ -82,7 +82,7 @@ def _shown(path: str | Path) -> list[Image]:
     return images
 
 
-def _require_numbers(path: str | Path, dtype: np.dtype[Any]) -> None:
+def _require_numbers(path: str | Path, dtype: np.dtype[np.generic]) -> None:
     if dtype.kind not in "biuf":
         raise ReadError(
             f"{path} holds values of type {dtype}, which image layers do not show. Save its "
@@ -103,7 +103,8 @@ def read_zarr(path: str) -> list[LayerData]:
     if image.data.nbytes > MEMORY_MAP_BYTES:
         import dask.array as da
 
-        levels = [da.asarray(level, chunks=level.chunks) for level in image.levels]
+        stored: tuple[Any, ...] = image.levels
+        levels = [da.asarray(level, chunks=level.chunks) for level in stored]
         return [as_layer(dataclasses.replace(image, data=levels[0], coarser=tuple(levels[1:])))]
     try:
         pixels = np.asarray(image.data)
@@ -144,7 +145,7 @@ def as_layer(image: Image) -> LayerData:
     return data, arguments, "image"
 
 
-def _checked_place(place: dict[str, Any], ndim: int, rgb: bool) -> dict[str, Any]:
+def _checked_place(place: dict[str, object], ndim: int, rgb: bool) -> dict[str, object]:
     """Return the layer arguments that a record holds, without what does not fit the data."""
     shapes = {
         "scale": (ndim,),
@@ -156,7 +157,7 @@ def _checked_place(place: dict[str, Any], ndim: int, rgb: bool) -> dict[str, Any
         "gamma": (),
         "opacity": (),
     }
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, shape in shapes.items():
         try:
             value = np.asarray(place.get(key), float)

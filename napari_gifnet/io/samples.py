@@ -145,7 +145,7 @@ def pet_and_mri() -> list[LayerData]:
     ]
 
 
-def _shipped(name: str) -> npt.NDArray[Any]:
+def _shipped(name: str) -> npt.NDArray[np.integer]:
     """Read an image out of the scikit-image package itself, which never downloads."""
     return np.asarray(read_images(_shipped_path(name))[0].data)
 
@@ -196,6 +196,8 @@ def _place(fine: float, unit: str, ratio: int = 1) -> dict[str, Any]:
     }
 
 
-def _layer(data: npt.NDArray[Any], name: str, *, rgb: bool = False, **place: Any) -> LayerData:
+def _layer(
+    data: npt.NDArray[np.generic], name: str, *, rgb: bool = False, **place: Any
+) -> LayerData:
     arguments = {"name": name, "rgb": rgb, "axis_labels": ("y", "x"), **place}
     return data, arguments, "image"

@@ -70,7 +70,7 @@ def as_image(data: Any, attributes: Mapping[str, Any]) -> Image:
     )
 
 
-def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, Any]:
+def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, object]:
     """Return as JSON values what puts a layer at its place and how it is shown."""
     place = {
         key: np.asarray(attributes[key], float).tolist()

@@ -72,7 +72,7 @@ def chosen_options(options: FuseOptions) -> Values:
         if values[field.name] != getattr(defaults, field.name) and field.name != "channel_axis"
     }
     if chosen.get("weights"):
-        chosen["weights"] = str(Path(chosen["weights"]).expanduser().absolute())
+        chosen["weights"] = str(Path(str(chosen["weights"])).expanduser().absolute())
     return chosen
 
 

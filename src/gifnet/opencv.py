@@ -24,7 +24,7 @@ class MergeGIFNet:
         self._fuser = Fuser(options, **overrides)
 
     def process(
-        self, src: Sequence[npt.NDArray[Any]], times: Any = None, response: Any = None
+        self, src: Sequence[npt.NDArray[np.generic]], times: Any = None, response: Any = None
     ) -> npt.NDArray[np.float32]:
         """Merge images.
 

@@ -183,7 +183,7 @@ class FuseOptions:
         limit = ENHANCED_OVERSHOOT if self.overshoot == "auto" else self.overshoot
         return dataclasses.replace(self, overshoot=limit)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the options as plain values, for provenance records."""
         return dataclasses.asdict(self)
 

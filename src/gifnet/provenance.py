@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._version import __version__
 
@@ -32,7 +32,7 @@ def make_record(
     device: torch.device,
     dtype: torch.dtype,
     overshoot: float | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a JSON-able record of how a result was made.
 
     `dtype` is the number format of the network, `overshoot` the limit that held.

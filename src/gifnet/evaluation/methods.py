@@ -127,7 +127,7 @@ def _enlarge(plane: Floats, shape: tuple[int, int]) -> Floats:
     return _blur(grid, gain=2)
 
 
-def _larger(one: npt.NDArray[Any], two: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _larger(one: npt.NDArray[np.generic], two: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """Return the coefficient of larger magnitude at every place, the first's on a tie."""
     return np.where(np.abs(one) >= np.abs(two), one, two)
 

@@ -50,18 +50,18 @@ def _takes_options(*left_out: str) -> Callable[[Function], Function]:
     return decorate
 
 
-def _help(field: dataclasses.Field[Any]) -> str:
+def _help(field: dataclasses.Field[object]) -> str:
     return textwrap.indent(textwrap.fill(field.metadata["help"], 92), "    ")
 
 
 @_takes_options()
 def fuse(
-    first: Any,
-    second: Any,
+    first: object,
+    second: object,
     *,
     progress: Progress = None,
     return_mask: bool = False,
-    out: Any = None,
+    out: object = None,
     **options: Any,
 ) -> Any:
     """Fuse two images of one scene into one.
@@ -118,7 +118,7 @@ def fuse(
 
 
 @_takes_options("task")
-def enhance(image: Any, *, progress: Progress = None, out: Any = None, **options: Any) -> Any:
+def enhance(image: object, *, progress: Progress = None, out: object = None, **options: Any) -> Any:
     """Enhance one image by fusing it with itself, F(X, X) (paper, Eq. 2).
 
     Parameters and errors are those of `fuse`.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
+from ..imaging.arrays import Pixels, WritablePixels
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH, both_missing, fill_pair, share_of_data
 from ..imaging.source import Plane, SourcePlane
@@ -59,7 +60,7 @@ class PlanePair:
 
     def finish(
         self, region: Region, fused: Plane, share: Plane | None
-    ) -> tuple[npt.NDArray[Any], Plane | None, npt.NDArray[np.bool_] | None]:
+    ) -> tuple[npt.NDArray[np.generic], Plane | None, npt.NDArray[np.bool_] | None]:
         """Return a region of the result, its share, and where neither source has data."""
         first, second = self._planes(region)
         correction = None if self.correction is None else self.correction.part(region)
@@ -86,12 +87,12 @@ class Canvas:
     """
 
     request: Request
-    image: Any
-    share: Any
+    image: WritablePixels
+    share: WritablePixels | None
     missing: npt.NDArray[np.bool_] | None
 
     @classmethod
-    def of(cls, request: Request, out: Any, want_share: bool) -> Canvas:
+    def of(cls, request: Request, out: object, want_share: bool) -> Canvas:
         """Return an empty canvas, on `out` if it is given.
 
         Raises
@@ -111,7 +112,7 @@ class Canvas:
             np.zeros(request.shape, bool) if masked else None,
         )
 
-    def result(self) -> Any:
+    def result(self) -> Pixels:
         """Return the image; masked if the first source is."""
         if self.missing is None:
             return self.image
@@ -119,7 +120,9 @@ class Canvas:
         return np.ma.MaskedArray(self.image, np.broadcast_to(spread, self.image.shape))
 
 
-def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> Any:
+def _place(
+    out: Any, shape: tuple[int, ...], dtype: np.dtype[np.generic], what: str
+) -> WritablePixels:
     """Return an array to write into: a new one, the caller's, or of the caller's making."""
     if out is None:
         return np.empty(shape, dtype)
@@ -131,12 +134,13 @@ def _place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) ->
             f"out has shape {found[0]} and type {found[1]}; the {what} has shape {shape} and type "
             f"{dtype}. Create it so."
         )
-    return out
+    place: WritablePixels = out
+    return place
 
 
 def without_data(
-    result: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, request: Request
-) -> npt.NDArray[Any]:
+    result: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_] | None, request: Request
+) -> npt.NDArray[np.generic]:
     """Fill pixels that are missing in both sources.
 
     They are NaN in floats already; integers get the minimum of the first source's range.
@@ -162,6 +166,7 @@ class CanvasPlane:
             result = without_data(result, missing, self.pair.request)
         canvas.image[place] = result
         if canvas.share is not None:
+            assert share is not None
             canvas.share[place] = share
         if canvas.missing is not None and missing is not None:
             canvas.missing[place] = missing

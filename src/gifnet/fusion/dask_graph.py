@@ -8,21 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ..engine.engine import Engine
 from ..engine.passes import conclude, join_sums, measured_stages, new_sums
 from ..geometry.region import Region
-from ..imaging.arrays import is_dask, lazy
-from ..imaging.chroma_correction import ChromaCorrection
+from ..imaging.arrays import Pixels, is_dask, lazy
+from ..imaging.chroma_correction import ChromaCorrection, Floats
 from ..imaging.missing import FILL_REACH
-from ..imaging.source import Source
+from ..imaging.source import Plane, Source
 from ..models.contract import KnownMoments, PlaneSum
 from ..progress import Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair, without_data
 from .request import Request
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from dask.delayed import Delayed
+
+#: What is known of a plane, or the task that finds it out.
+Known: TypeAlias = "KnownMoments | Delayed"
 
 
 @dataclass(frozen=True)
@@ -39,19 +47,19 @@ class _TileTask:
         return self.image.height, self.image.width
 
     def pair(
-        self, first: Any, second: Any, correction: ChromaCorrection | None = None
+        self, first: Pixels, second: Pixels | None, correction: ChromaCorrection | None = None
     ) -> PlanePair:
         one = replace(self.request.first, data=first)
         two = one if second is None else replace(self.request.second, data=second)
         request = replace(self.request, first=one, second=two)
         return PlanePair(request, (), self.reads, correction)
 
-    def survey_chroma(self, first: Any, second: Any) -> Any:
+    def survey_chroma(self, first: Pixels, second: Pixels | None) -> Floats:
         """Return a strip's input to the network that decides about colour."""
         assert self.request.chroma_model is not None
         return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
 
-    def correct_chroma(self, seen: Sequence[Any]) -> ChromaCorrection:
+    def correct_chroma(self, seen: Sequence[Floats]) -> ChromaCorrection:
         """Return the correction of the plane's chroma."""
         assert self.request.chroma_model is not None
         return self.request.chroma_model.correct(seen, self.shape)
@@ -60,18 +68,18 @@ class _TileTask:
         self,
         engine: Engine,
         _: KnownMoments,
-        first: Any,
-        second: Any,
+        first: Pixels,
+        second: Pixels | None,
         correction: ChromaCorrection | None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[npt.NDArray[np.generic], Pixels | None]:
         """Fuse a plane of a single tile: nothing is computed twice."""
         pair = self.pair(first, second, correction)
         canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_share)
         engine.run(pair, CanvasPlane(canvas, pair), self.shape, Reporter(None))
-        return without_data(canvas.image, canvas.missing, self.request), canvas.share
+        return without_data(np.asarray(canvas.image), canvas.missing, self.request), canvas.share
 
     def measure(
-        self, engine: Engine, known: KnownMoments, first: Any, second: Any
+        self, engine: Engine, known: KnownMoments, first: Pixels, second: Pixels | None
     ) -> list[PlaneSum]:
         return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
 
@@ -79,10 +87,10 @@ class _TileTask:
         self,
         engine: Engine,
         known: KnownMoments,
-        first: Any,
-        second: Any,
+        first: Pixels,
+        second: Pixels | None,
         correction: ChromaCorrection | None,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[npt.NDArray[np.generic], Plane | None]:
         pair = self.pair(first, second, correction)
         fused, share = engine.render_tile(pair, self.tile, self.image, known)
         image, share, missing = pair.finish(self.tile, fused, share)
@@ -97,12 +105,12 @@ def _join(engine: Engine, known: KnownMoments, parts: Sequence[Sequence[PlaneSum
     return [*known, conclude(engine.pipeline, totals)]
 
 
-def _has_data(source: Source, values: Any) -> bool:
+def _has_data(source: Source, values: Pixels) -> bool:
     return replace(source, data=values).has_data()
 
 
 def _require_data(
-    source: Source, place: tuple[int, ...], known: KnownMoments, found: Any
+    source: Source, place: tuple[int, ...], known: KnownMoments, found: Sequence[bool]
 ) -> KnownMoments:
     """Refuse a plane of which no part has data; return what is known."""
     if not any(found):
@@ -116,7 +124,7 @@ def _may_have_missing(source: Source) -> bool:
     return source.may_have_missing if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
 
 
-def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool) -> Any:
+def _checked(source: Source, place: tuple[int, ...], known: Known, *, apart: bool) -> Delayed:
     """Return what is known, as a task that refuses a plane without data.
 
     The plane is read `apart` where tiles need no others: it would stay in memory till the last
@@ -125,13 +133,19 @@ def _checked(source: Source, place: tuple[int, ...], known: Any, *, apart: bool)
     from dask.delayed import delayed
     from dask.graph_manipulation import clone
 
-    bare, plane = replace(source, data=None), source.array(place)
+    bare, plane = _bare(source), source.array(place)
     parts = [plane]
     if is_dask(plane):
         plane = plane.rechunk({-1: -1}) if source.coloured else plane
         parts = list((clone(plane) if apart else plane).to_delayed().ravel())
     found = [delayed(_has_data, pure=False)(bare, part) for part in parts]
-    return delayed(_require_data, pure=False)(bare, place, known, found)
+    task: Delayed = delayed(_require_data, pure=False)(bare, place, known, found)
+    return task
+
+
+def _bare(source: Source) -> Source:
+    """Return a source without its pixels, which a task is given."""
+    return replace(source, data=None)  # type: ignore[arg-type]
 
 
 def _unread(source: Source) -> Source:
@@ -139,7 +153,9 @@ def _unread(source: Source) -> Source:
     return replace(source, data=lazy(source.data))
 
 
-def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any, Any]:
+def fuse_lazily(
+    request: Request, want_share: bool, engine: Engine
+) -> tuple[da.Array, da.Array | None]:
     """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
 
     Nothing is computed but the value ranges, which the request already holds. A pixel that
@@ -157,13 +173,13 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
     image = Region.of(*request.shape[-2:])
     bare = replace(
         request,
-        first=replace(request.first, data=None),
-        second=replace(request.second, data=None),
+        first=_bare(request.first),
+        second=_bare(request.second),
     )
     shared_engine = delayed(engine, traverse=False)
     in_tiles, stages = len(engine.tiles(image)) > 1, measured_stages(engine.pipeline)
 
-    def as_dask(both: Any, height: int, width: int) -> tuple[Any, Any]:
+    def as_dask(both: Any, height: int, width: int) -> tuple[da.Array, da.Array]:
         size, dtype = (height, width), np.dtype(request.first.dtype)
         return (
             da.from_delayed(both[0], size + request.channels, dtype),
@@ -172,12 +188,12 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
 
     def task(
         tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
-    ) -> tuple[_TileTask, Any, Any]:
+    ) -> tuple[_TileTask, Pixels, Pixels | None]:
         reads = tile.expand_within(margin + FILL_REACH, image)
         first, second = request.arrays(index, reads)
         return _TileTask(bare, tile, reads, image), first, second
 
-    def correction_of(index: tuple[int, ...]) -> Any:
+    def correction_of(index: tuple[int, ...]) -> Delayed | None:
         """Return the correction of a plane's chroma, None where no network decides about it."""
         if request.chroma_model is None:
             return None
@@ -185,18 +201,20 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
         for strip in request.chroma_model.strips((image.height, image.width)):
             what, first, second = task(strip, index, 0)
             seen.append(delayed(what.survey_chroma, pure=False)(first, second))
-        return delayed(_TileTask(bare, image, image, image).correct_chroma, pure=False)(seen)
+        what = _TileTask(bare, image, image, image)
+        correction: Delayed = delayed(what.correct_chroma, pure=False)(seen)
+        return correction
 
-    def checked(index: tuple[int, ...]) -> Any:
+    def checked(index: tuple[int, ...]) -> Known:
         """Return moments of no stage yet, once both planes are known to have data."""
-        known: Any = ()
+        known: Known = ()
         pairs = zip((request.first, request.second), request.places(index), strict=True)
         for source, place in list(pairs)[: 1 if same else 2]:
             if _may_have_missing(source):
                 known = _checked(source, place, known, apart=in_tiles and not stages)
         return known
 
-    def whole_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+    def whole_plane(index: tuple[int, ...]) -> tuple[da.Array, da.Array]:
         what = _TileTask(bare, image, image, image)
         first, second = request.arrays(index, image)
         correction = correction_of(index)
@@ -205,7 +223,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
         )
         return as_dask(both, image.height, image.width)
 
-    def tiled_plane(index: tuple[int, ...]) -> tuple[Any, Any]:
+    def tiled_plane(index: tuple[int, ...]) -> tuple[da.Array, da.Array]:
         known = checked(index)
         for _ in stages:
             parts = []
@@ -214,7 +232,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
                 parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
             known = delayed(_join, pure=False)(shared_engine, known, parts)
         correction = correction_of(index)
-        rows: list[list[tuple[Any, Any]]] = []
+        rows: list[list[tuple[da.Array, da.Array]]] = []
         for tile in engine.tiles(image):
             what, first, second = task(tile, index)
             both = delayed(what.render, nout=2, pure=False)(
@@ -231,7 +249,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
     plane = tiled_plane if in_tiles else whole_plane
     planes = [plane(index) for index in request.indices()]
 
-    def stack(part: int) -> Any:
+    def stack(part: int) -> da.Array:
         found = [both[part] for both in planes]
         return da.stack(found).reshape(leading + found[0].shape) if leading else found[0]
 

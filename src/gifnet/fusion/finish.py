@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +10,7 @@ from ..imaging.ranges import denormalise, dtype_range
 from ..imaging.source import SourcePlane
 from .request import Request
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.generic]
 
 
 def finish_plane(

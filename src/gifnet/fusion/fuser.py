@@ -50,7 +50,7 @@ class Fusion:
 
     image: Any
     share: Any
-    record: dict[str, Any]
+    record: dict[str, object]
 
 
 class Planes(NamedTuple):
@@ -129,7 +129,7 @@ class Fuser:
         """Free the model and its device memory; the next call loads it again."""
         self._network.release()
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, object]:
         """Return a JSON-able record of the options, weights, device and versions.
 
         It describes a fusion of two images of more than 8 bits. The result of `run` has its own
@@ -139,41 +139,43 @@ class Fuser:
 
     def fuse(
         self,
-        first: Any,
-        second: Any,
+        first: object,
+        second: object,
         *,
         return_mask: bool = False,
-        out: Any = None,
+        out: object = None,
         progress: Progress = None,
     ) -> Any:
         """Fuse two images; see `gifnet.fuse`."""
         done = self.run(first, second, want_share=return_mask, out=out, progress=progress)
         return (done.image, done.share) if return_mask else done.image
 
-    def enhance(self, image: Any, *, out: Any = None, progress: Progress = None) -> Any:
+    def enhance(self, image: object, *, out: object = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
         return self.run_enhancement(image, out=out, progress=progress).image
 
     def run(
         self,
-        first: Any,
-        second: Any,
+        first: object,
+        second: object,
         *,
         want_share: bool = False,
-        out: Any = None,
+        out: object = None,
         progress: Progress = None,
     ) -> Fusion:
         """Fuse two images as `fuse` does, and return the result with its record."""
         reporter = Reporter(progress)
         return drain(self._steps(self._options, first, second, want_share, out, reporter))
 
-    def run_enhancement(self, image: Any, *, out: Any = None, progress: Progress = None) -> Fusion:
+    def run_enhancement(
+        self, image: object, *, out: object = None, progress: Progress = None
+    ) -> Fusion:
         """Enhance one image as `enhance` does, and return the result with its record."""
         options, reporter = self._options.for_one_image(), Reporter(progress)
         return drain(self._steps(options, image, image, False, out, reporter))
 
     def fuse_steps(
-        self, first: Any, second: Any, *, return_mask: bool = False, out: Any = None
+        self, first: object, second: object, *, return_mask: bool = False, out: object = None
     ) -> Generator[tuple[int, int], None, Any]:
         """Fuse two images step by step, as a generator instead of a progress callback.
 
@@ -240,12 +242,12 @@ class Fuser:
             The image with the greatest share of the fine details.
         """
         network = self._network
-        found: tuple[Any, Any] = network.spec.fuse_set(
+        found: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]] = network.spec.fuse_set(
             network.module.to(network.device), planes, channels, check
         )
         return found
 
-    def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
+    def sketch(self, first: object, second: object, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.
 
         Its shares and residual are enlarged and applied to the full images. So the result is as
@@ -272,10 +274,10 @@ class Fuser:
     def _steps(
         self,
         options: FuseOptions,
-        first: Any,
-        second: Any,
+        first: object,
+        second: object,
         want_share: bool,
-        out: Any,
+        out: object,
         reporter: Reporter,
     ) -> Generator[tuple[int, int], None, Fusion]:
         if want_share:
@@ -295,7 +297,7 @@ class Fuser:
                 yield reporter.done, reporter.total
         return Fusion(canvas.result(), canvas.share, record)
 
-    def _request(self, first: Any, second: Any) -> Request:
+    def _request(self, first: object, second: object) -> Request:
         options = self._options
         how = options.value_range, options.channel_axis, options.chroma
         request = make_request(first, second, *how)
@@ -316,7 +318,7 @@ class Fuser:
     def _dtype(self, eight_bit: bool) -> torch.dtype:
         return resolve_precision(self._options.precision, self._network.device, eight_bit=eight_bit)
 
-    def _record(self, options: FuseOptions, dtype: torch.dtype) -> dict[str, Any]:
+    def _record(self, options: FuseOptions, dtype: torch.dtype) -> dict[str, object]:
         # The options as given, with the recognised model.
         asked = dataclasses.replace(self._options, model=self.model)
         limit = options.overshoot_limit

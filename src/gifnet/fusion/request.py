@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
-from ..imaging.arrays import is_dask
+from ..imaging.arrays import Pixels, is_dask
 from ..imaging.chroma_correction import ChromaCorrection, Floats
-from ..imaging.ranges import Range, dtype_range, resolve_range, split_range_spec
+from ..imaging.ranges import Range, RangeSpec, dtype_range, resolve_range, split_range_spec
 from ..imaging.source import Source, SourcePlane, read_sources
+from ..options import ValueRange
 
 if TYPE_CHECKING:
     from .canvas import PlanePair
@@ -93,7 +94,7 @@ class Request:
             return first, first
         return first, self.second.plane(two, self.limits[1], region)
 
-    def arrays(self, index: tuple[int, ...], region: Region) -> tuple[Any, Any]:
+    def arrays(self, index: tuple[int, ...], region: Region) -> tuple[Pixels, Pixels | None]:
         """Return both sources' arrays of a region; None for a second that is the first."""
         one, two = self.places(index)
         first = self.first.array(one, region)
@@ -114,9 +115,9 @@ def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int,
 
 
 def make_request(
-    first: Any,
-    second: Any,
-    value_range: Any = "auto",
+    first: object,
+    second: object,
+    value_range: ValueRange = "auto",
     channel_axis: int | Literal["auto"] | None = "auto",
     chroma: str = "auto",
 ) -> Request:
@@ -158,7 +159,7 @@ def _output_limits(sources: tuple[Source, Source], limits: tuple[Range, Range]) 
     return second if dtype == sources[1].dtype or dtype.kind == "f" else dtype_range(dtype)
 
 
-def _limits(source: Source, spec: Any) -> Range:
+def _limits(source: Source, spec: RangeSpec) -> Range:
     try:
         return resolve_range(source.intensities, spec)
     except InvalidInputError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from ..errors import InvalidInputError
 from .grid import TOLERANCE, Grid, Matrix
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
@@ -21,7 +20,7 @@ _EDGE = 0.5 + 1e-6
 
 
 def resample(
-    data: Any,
+    data: Array,
     moving: Grid,
     reference: Grid,
     *,
@@ -86,13 +85,13 @@ def resample(
     return result
 
 
-def working_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def working_type(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     """Return the float type that holds an image's values, float32 if it does."""
     wide = dtype.itemsize > (2 if dtype.kind in "iu" else 4)
     return np.dtype(np.float64 if wide else np.float32)
 
 
-def _values(plane: Any, dtype: np.dtype[Any]) -> Floats:
+def _values(plane: Array, dtype: np.dtype[np.generic]) -> Floats:
     if isinstance(plane, np.ma.MaskedArray):
         return np.ma.filled(plane.astype(dtype), np.nan)
     return np.asarray(plane).astype(dtype)
@@ -119,7 +118,9 @@ def _overlaps(plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int
     return any(inside.any() for _, inside in _steps(plane_map, shape, source_shape))
 
 
-def _steps(plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int, ...]) -> Any:
+def _steps(
+    plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int, ...]
+) -> Iterator[tuple[slice, Mask]]:
     """Yield row ranges of the output, and which of their pixels are within the source."""
     rows = max(1, _STEP_PIXELS // max(1, int(np.prod(shape[1:]))))
     for start in range(0, shape[0], rows):

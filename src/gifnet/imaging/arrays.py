@@ -2,44 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import EllipsisType
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    import dask.array as da
 
-def is_dask(array: Any) -> bool:
+_Key: TypeAlias = int | slice | EllipsisType
+
+
+class Pixels(Protocol):
+    """What NumPy, masked, dask and zarr arrays have in common."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype[np.generic]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def nbytes(self) -> float: ...
+    def __array__(self) -> npt.NDArray[np.generic]: ...
+    def __getitem__(self, key: _Key | tuple[_Key, ...], /) -> Pixels: ...
+
+
+class WritablePixels(Pixels, Protocol):
+    """An array that parts can be written into, such as NumPy's and zarr's."""
+
+    def __setitem__(
+        self, key: _Key | tuple[_Key, ...], value: npt.NDArray[np.generic], /
+    ) -> None: ...
+
+
+def is_dask(array: object) -> TypeGuard[da.Array]:
     return hasattr(array, "dask")
 
 
-def is_stored(array: Any) -> bool:
+def is_stored(array: object) -> TypeGuard[Pixels]:
     """Whether an array is stored in a file, as zarr's and HDF5's are, and read by parts."""
     needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
     in_hand = isinstance(array, np.ndarray) or is_dask(array)
     return not in_hand and all(hasattr(array, name) for name in needed)
 
 
-def lazy(array: Any) -> Any:
+def lazy(array: Pixels) -> Pixels:
     """Wrap an array in a file with dask, whose slices would be read at once; others unchanged."""
     if not is_stored(array):
         return array
     import dask.array as da
 
-    return da.from_array(array)
+    wrapped: Pixels = da.from_array(array)
+    return wrapped
 
 
-def compute(array: Any) -> npt.NDArray[Any]:
+def compute(array: Pixels) -> npt.NDArray[np.generic]:
     """Return an array in memory; a masked one keeps its mask."""
     values = array.compute() if is_dask(array) else array
     return values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
 
 
-def as_float_with_nan(array: Any, dtype: Any = np.float64) -> npt.NDArray[Any]:
+def as_float_with_nan(array: Pixels, dtype: npt.DTypeLike = np.float64) -> npt.NDArray[np.floating]:
     """Return an array in memory as floats, NaN where it is masked."""
     return np.asarray(np.ma.filled(np.ma.asarray(compute(array)).astype(dtype), np.nan))
 
 
-def with_missing(array: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> Any:
+def with_missing(
+    array: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.generic]:
     """Mark missing pixels: NaN in floats, in place, and a mask otherwise.
 
     `missing` broadcasts to the array.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError
-from .arrays import is_dask
+from .arrays import Pixels, is_dask
 
 Range: TypeAlias = tuple[float, float]
 #: Numbers that are read from a file at a time.
@@ -28,7 +28,7 @@ def dtype_range(dtype: npt.DTypeLike) -> Range:
     return 0.0, 1.0
 
 
-def finite_range(array: Any) -> Range:
+def finite_range(array: Pixels) -> Range:
     """Return the least and greatest finite value of an array.
 
     Lazy arrays are reduced block by block, those in files slab by slab; masked values do not count.
@@ -51,7 +51,7 @@ def finite_range(array: Any) -> Range:
     return low, high
 
 
-def range_of_parts(parts: Iterable[npt.NDArray[Any]]) -> Range:
+def range_of_parts(parts: Iterable[npt.NDArray[np.generic]]) -> Range:
     """Return the least and greatest finite value of an array that comes in parts.
 
     Raises
@@ -65,7 +65,7 @@ def range_of_parts(parts: Iterable[npt.NDArray[Any]]) -> Range:
     return min(low for low, _ in found), max(high for _, high in found)
 
 
-def _parts(array: Any) -> Iterator[npt.NDArray[Any]]:
+def _parts(array: Pixels) -> Iterator[npt.NDArray[np.generic]]:
     """Yield all of an array: as it is in memory, slab by slab from a file."""
     if isinstance(array, np.ndarray):
         yield array
@@ -75,7 +75,7 @@ def _parts(array: Any) -> Iterator[npt.NDArray[Any]]:
         yield np.asarray(array[start : start + rows])
 
 
-def _extremes(values: npt.NDArray[Any]) -> Range | None:
+def _extremes(values: npt.NDArray[np.generic]) -> Range | None:
     if isinstance(values, np.ma.MaskedArray):
         values = values.compressed()
     if values.dtype.kind == "f":
@@ -85,7 +85,7 @@ def _extremes(values: npt.NDArray[Any]) -> Range | None:
     return (float(values.min()), float(values.max())) if values.size else None
 
 
-def resolve_range(array: Any, spec: RangeSpec) -> Range:
+def resolve_range(array: Pixels, spec: RangeSpec) -> Range:
     """Return the (low, high) values that map to 0 and 1.
 
     Parameters
@@ -137,7 +137,7 @@ def split_range_spec(spec: Any) -> tuple[RangeSpec, RangeSpec]:
     return spec, spec
 
 
-def shared_range(arrays: Sequence[Any], spec: Any) -> Range:
+def shared_range(arrays: Sequence[Pixels], spec: Any) -> Range:
     """Return the (low, high) values that map to 0 and 1 in several arrays of one type.
 
     "auto" measures all of them together; see `resolve_range`.
@@ -149,7 +149,7 @@ def shared_range(arrays: Sequence[Any], spec: Any) -> Range:
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
-def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32]:
+def normalise(values: npt.NDArray[np.generic], limits: Range) -> npt.NDArray[np.float32]:
     """Map `limits` to [0, 1] as float32, clipped; NaN stays NaN."""
     low, high = limits
     if not np.isfinite(high - low):
@@ -159,7 +159,7 @@ def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32
     narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
     # A float32 image may use all of its 24 bits: shifting it needs more.
     exact_in_float32 = narrow and low == 0 and scale > 1e-30
-    work: npt.NDArray[Any] = values.astype(np.float32 if exact_in_float32 else np.float64)
+    work: npt.NDArray[np.floating] = values.astype(np.float32 if exact_in_float32 else np.float64)
     if low:
         work -= low
     if scale not in (0, 1):
@@ -169,14 +169,14 @@ def normalise(values: npt.NDArray[Any], limits: Range) -> npt.NDArray[np.float32
 
 def denormalise(
     unit: npt.NDArray[np.floating], limits: Range, dtype: npt.DTypeLike
-) -> npt.NDArray[Any]:
+) -> npt.NDArray[np.generic]:
     """Map [0, 1] back to `limits` in a type, clipped, and rounded for integers."""
     dtype = np.dtype(dtype)
     low, high = limits
     if dtype.kind == "b":
         return np.asarray(unit >= 0.5)
     if dtype.kind == "f" and (low, high) == (0.0, 1.0):
-        same: npt.NDArray[Any] = np.clip(unit, 0, 1).astype(dtype)
+        same: npt.NDArray[np.generic] = np.clip(unit, 0, 1).astype(dtype)
         return same
     clipped = np.clip(unit.astype(np.float64), 0, 1)
     # Written so that neither product overflows for ranges as wide as the type.
@@ -184,7 +184,7 @@ def denormalise(
     return to_type(values, dtype)
 
 
-def to_type(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def to_type(values: npt.NDArray[np.generic], dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
     """Return numbers in a type: for integers and bool rounded and clipped, so that none wraps."""
     dtype = np.dtype(dtype)
     if dtype.kind in "iub":
@@ -192,5 +192,5 @@ def to_type(values: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         # float64 cannot hold 2^63 - 1, nor float32 2^31 - 1: clip below it, or the cast wraps.
         top = high if high <= 2**53 else np.nextafter(high, 0)
         values = np.clip(np.rint(values.astype(np.float64, copy=False)), low, top)
-    result: npt.NDArray[Any] = values.astype(dtype)
+    result: npt.NDArray[np.generic] = values.astype(dtype)
     return result

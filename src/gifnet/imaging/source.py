@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
-from .arrays import compute, is_dask, is_stored, lazy
+from .arrays import Pixels, compute, is_dask, is_stored, lazy
 from .colour import chroma, luminance
 from .ranges import Range, normalise
 
@@ -40,7 +41,7 @@ class SourcePlane:
 
     luminance: Plane
     chroma: npt.NDArray[np.float32] | None
-    alpha: npt.NDArray[Any] | None
+    alpha: npt.NDArray[np.generic] | None
     valid: Mask | None
 
 
@@ -58,7 +59,7 @@ class Source:
         "first" or "second", for messages.
     """
 
-    data: Any
+    data: Pixels
     coloured: bool
     name: str
 
@@ -72,12 +73,12 @@ class Source:
         return self.coloured and self.data.shape[-1] == 4
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        found: np.dtype[Any] = np.dtype(self.data.dtype)
+    def dtype(self) -> np.dtype[np.generic]:
+        found: np.dtype[np.generic] = np.dtype(self.data.dtype)
         return found
 
     @property
-    def intensities(self) -> Any:
+    def intensities(self) -> Pixels:
         """What a value range is measured on: everything but alpha."""
         if not self.has_alpha:
             return self.data
@@ -93,13 +94,13 @@ class Source:
         # dask arrays say by their meta what their parts are.
         return isinstance(getattr(self.data, "_meta", self.data), np.ma.MaskedArray)
 
-    def array(self, index: tuple[int, ...], region: Region | None = None) -> Any:
+    def array(self, index: tuple[int, ...], region: Region | None = None) -> Pixels:
         """Return a plane or a region of it as it is stored, lazy if the source is."""
         return self.data[(*index, ...) if region is None else (*index, *region.slices)]
 
     def _values(
         self, index: tuple[int, ...], region: Region | None
-    ) -> tuple[npt.NDArray[Any], Any]:
+    ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic] | None]:
         """Return the values of a region of a plane, and its alpha."""
         values = compute(self.array(index, region))
         if not self.has_alpha:
@@ -150,7 +151,7 @@ class Source:
         y = luminance(values)
         return SourcePlane(y, chroma(values, y), alpha, valid)
 
-    def _valid(self, values: npt.NDArray[Any]) -> Mask | None:
+    def _valid(self, values: npt.NDArray[np.generic]) -> Mask | None:
         valid: Mask | None = None
         if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
             valid = ~np.ma.getmaskarray(values)
@@ -163,7 +164,7 @@ class Source:
         return valid
 
 
-def as_array(image: Any, name: str) -> Any:
+def as_array(image: object, name: str) -> Pixels:
     """Return an image as a NumPy, masked, dask or zarr array of numbers.
 
     Raises
@@ -206,7 +207,7 @@ def _short(value: object) -> str:
 
 
 def read_sources(
-    images: dict[str, Any], channel_axis: int | Literal["auto"] | None
+    images: Mapping[str, object], channel_axis: int | Literal["auto"] | None
 ) -> tuple[Source, ...]:
     """Return the sources of a request, of one plane size.
 
@@ -251,7 +252,7 @@ def read_sources(
     return sources
 
 
-def _guess_coloured(array: Any, name: str) -> bool:
+def _guess_coloured(array: Pixels, name: str) -> bool:
     if array.ndim < 3 or array.shape[-1] not in (3, 4):
         return False
     if array.dtype == np.uint8:
@@ -263,10 +264,10 @@ def _guess_coloured(array: Any, name: str) -> bool:
     )
 
 
-def _explicit(arrays: dict[str, Any], axis: int) -> tuple[Source, ...]:
+def _explicit(arrays: dict[str, Pixels], axis: int) -> tuple[Source, ...]:
     """Move the channel axis last in every image that has one."""
 
-    def coloured(name: str, array: Any) -> Source | None:
+    def coloured(name: str, array: Pixels) -> Source | None:
         if (
             array.ndim < 3
             or not -array.ndim <= axis < array.ndim

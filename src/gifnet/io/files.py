@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidInputError, ReadError, WriteError
+from ..imaging.arrays import Pixels
 from .formats import OME_ZARR, READABLE, find_format, output_format
 from .geotiff import Georeference
 from .image import Image
@@ -85,13 +86,13 @@ def read_ngff(path: str | Path) -> Image:
 
 def write_image(
     path: str | Path,
-    data: Image | npt.ArrayLike,
+    data: Image | Pixels | npt.ArrayLike,
     *,
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     units: Sequence[str] | None = None,
     translate: Sequence[float] | None = None,
-    description: Mapping[str, Any] | None = None,
+    description: Mapping[str, object] | None = None,
     nodata: NoData | None = None,
 ) -> None:
     """Write one image, under its name only when the file is complete.
@@ -124,7 +125,7 @@ def write_image(
     path = Path(path)
     target = output_format(path)
     if not isinstance(data, Image):
-        pixels = data if hasattr(data, "ndim") else np.asarray(data)
+        pixels: Any = data if hasattr(data, "ndim") else np.asarray(data)
         place = _tuple(scale), _tuple(units), _tuple(translate)
         record = None if description is None else dict(description)
         try:
@@ -134,7 +135,7 @@ def write_image(
     target.write(path, data)
 
 
-def write_ngff(path: str | Path, data: Image | npt.ArrayLike, **place: Any) -> None:
+def write_ngff(path: str | Path, data: Image | Pixels | npt.ArrayLike, **place: Any) -> None:
     """Write an image as OME-Zarr 0.4; parameters and errors are those of `write_image`."""
     if find_format(path) is not OME_ZARR:
         raise WriteError(
@@ -148,7 +149,7 @@ def write_geotiff(
     path: str | Path,
     bands: npt.ArrayLike,
     place: Georeference,
-    description: Mapping[str, Any] | None = None,
+    description: Mapping[str, object] | None = None,
     nodata: NoData | None = None,
 ) -> None:
     """Write bands as a GeoTIFF, under its name only when the file is complete.

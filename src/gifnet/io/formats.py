@@ -105,7 +105,9 @@ class Format:
                 f"'napari-gifnet[{self.package}]'."
             )
 
-    def require(self, path: str | Path, dtype: np.dtype[Any], axes: str, samples: int) -> None:
+    def require(
+        self, path: str | Path, dtype: np.dtype[np.generic], axes: str, samples: int
+    ) -> None:
         """Refuse an image that the format cannot hold.
 
         Raises

@@ -60,7 +60,7 @@ class Georeference:
         """Whether tags place pixel centres instead of corners."""
         return bool(self._key(_RASTER_TYPE) == _IS_POINT)
 
-    def grid(self, shape: tuple[int, int]) -> Grid | None:
+    def grid(self, shape: tuple[int, ...]) -> Grid | None:
         """Return the grid of planes of a shape, None if the file does not place them."""
         return None if self.matrix is None else Grid(shape, self.matrix)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from ..errors import InvalidInputError
 from ..geometry import Grid
+from ..imaging.arrays import Pixels
 from .geotiff import Georeference
 from .nodata import NoData
 from .units import unit_name
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +56,16 @@ class Image:
         If axes, place and data do not fit together.
     """
 
-    data: Any
+    data: Pixels
     axes: str
     scale: tuple[float, ...] = ()
     units: tuple[str, ...] = ()
     translate: tuple[float, ...] = ()
     name: str = ""
     channel_names: tuple[str, ...] = ()
-    record: Mapping[str, Any] | None = None
+    record: Mapping[str, object] | None = None
     nodata: NoData | None = None
-    coarser: tuple[Any, ...] = ()
+    coarser: tuple[Pixels, ...] = ()
     georeference: Georeference | None = None
 
     def __post_init__(self) -> None:
@@ -103,12 +106,12 @@ class Image:
         return int(self.data.shape[-1]) if "S" in self.axes else 1
 
     @property
-    def levels(self) -> tuple[Any, ...]:
+    def levels(self) -> tuple[Pixels, ...]:
         """The levels of the pyramid, the finest first."""
         return (self.data, *self.coarser)
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, object]:
         """The provenance record under "gifnet", if there is one."""
         return {} if self.record is None else {"gifnet": self.record}
 
@@ -123,7 +126,7 @@ class Image:
         place = self.placed_axes.index(axis)
         first = (slice(None),) * self.axes.index(axis) + (0,)
 
-        def rest(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        def rest(values: tuple[Value, ...]) -> tuple[Value, ...]:
             return values[:place] + values[place + 1 :]
 
         return dataclasses.replace(

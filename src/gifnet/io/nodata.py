@@ -53,7 +53,7 @@ def fitting(value: NoData, dtype: npt.DTypeLike) -> NoData | None:
     return int(value) if info.min <= value <= info.max else None
 
 
-def without_nodata(data: npt.NDArray[Any], value: NoData, coloured: bool) -> Any:
+def without_nodata(data: npt.NDArray[np.generic], value: NoData, coloured: bool) -> Any:
     """Return an image whose missing pixels are NaN in floats, and masked in integers.
 
     Parameters
@@ -74,7 +74,7 @@ def without_nodata(data: npt.NDArray[Any], value: NoData, coloured: bool) -> Any
     sides = [1] * (data.ndim - planes) + [_CHUNK] * 2 + [-1] * (planes - 2)
     native = data.dtype.newbyteorder("=")
 
-    def look(part: npt.NDArray[Any]) -> Any:
+    def look(part: npt.NDArray[np.generic]) -> Any:
         part = part.astype(native)
         return _without(part, _missing(part, value, coloured))
 
@@ -83,14 +83,14 @@ def without_nodata(data: npt.NDArray[Any], value: NoData, coloured: bool) -> Any
     return da.from_array(data, chunks=tuple(sides)).map_blocks(look, dtype=native, meta=meta)
 
 
-def _missing(data: npt.NDArray[Any], value: NoData, coloured: bool) -> npt.NDArray[np.bool_]:
+def _missing(data: npt.NDArray[np.generic], value: NoData, coloured: bool) -> npt.NDArray[np.bool_]:
     missing: npt.NDArray[np.bool_] = data == value
     if coloured:
         missing = np.broadcast_to(missing[..., :3].all(axis=-1, keepdims=True), data.shape)
     return missing
 
 
-def _without(data: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> Any:
+def _without(data: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_]) -> Any:
     if data.dtype.kind == "f":
         return np.where(missing, data.dtype.type(np.nan), data)
     return np.ma.MaskedArray(data, missing)

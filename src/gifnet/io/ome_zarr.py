@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ReadError, WriteError
+from ..imaging.arrays import Pixels, WritablePixels
 from ..imaging.block_means import block_means
 from .atomic import write_atomically
 from .formats import TIFF_HINT
@@ -111,12 +112,13 @@ def _opened(path: Path, group: zarr.Group) -> Image:
     )
 
 
-def _samples_last(level: zarr.Array[Any], axes: str) -> Any:
+def _samples_last(level: Pixels, axes: str) -> Pixels:
     if "S" not in axes[:-1]:
         return level
     import dask.array as da
 
-    return da.moveaxis(da.from_array(level), axes.index("S"), -1)
+    moved: Pixels = da.moveaxis(da.from_array(level), axes.index("S"), -1)
+    return moved
 
 
 def _channel_names(
@@ -138,7 +140,7 @@ def write_zarr(path: Path, image: Image) -> None:
     def save(temporary: Path) -> None:
         group = zarr.open_group(temporary, mode="w", zarr_format=2)
         count = _write_levels(group, image.data, layout)
-        record = dict(image.record or {})
+        record: dict[str, Any] = dict(image.record or {})
         if layout.coloured:
             record["samples"] = True
         extra = {_KEY: record} if record else {}
@@ -177,12 +179,13 @@ def _layout(path: Path, image: Image) -> _Layout:
     return _Layout(stored, shape, False)
 
 
-def _write_levels(group: Any, data: Any, layout: _Layout) -> int:
+def _write_levels(group: Any, data: Pixels, layout: _Layout) -> int:
     """Write the pyramid, each level from the one before; return how many levels there are."""
-    source, shape, level = data, layout.shape, 0
+    source: Pixels = data
+    shape, level = layout.shape, 0
     from_data = True
     while True:
-        array = group.create_array(
+        array: WritablePixels = group.create_array(
             str(level),
             shape=shape,
             dtype=data.dtype,
@@ -208,7 +211,9 @@ def _strips(shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], slice]]:
             yield index, slice(start, min(start + _STRIP_ROWS, shape[-2]))
 
 
-def _strip(data: Any, layout: _Layout, index: tuple[int, ...], rows: slice) -> npt.NDArray[Any]:
+def _strip(
+    data: Pixels, layout: _Layout, index: tuple[int, ...], rows: slice
+) -> npt.NDArray[np.generic]:
     if not layout.coloured:
         return np.asarray(data[(*index, rows)])
     channel = layout.axes.index("C")
@@ -216,7 +221,7 @@ def _strip(data: Any, layout: _Layout, index: tuple[int, ...], rows: slice) -> n
     return np.asarray(data[(*leading, rows, slice(None), index[channel])])
 
 
-def _halved(plane: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _halved(plane: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
     """Return the mean of two by two pixels, the last ones repeated where a side is odd."""
     odd = tuple((0, side % 2) for side in plane.shape)
     plane = np.pad(plane, odd, mode="edge") if plane.size else plane

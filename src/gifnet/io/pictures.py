@@ -17,7 +17,7 @@ from .atomic import write_atomically
 from .formats import TIFF_HINT
 from .image import Image
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.generic]
 
 _JPEG_QUALITY = 95
 

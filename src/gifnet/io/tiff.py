@@ -18,7 +18,7 @@ from .geotiff import georeference_of, geotiff_tags
 from .image import Image
 from .nodata import nodata_tag, read_nodata, without_nodata
 
-Array = npt.NDArray[Any]
+Array = npt.NDArray[np.generic]
 
 #: Uncompressed data above this size are memory-mapped instead of read.
 MEMORY_MAP_BYTES = 64 * 2**20

@@ -159,10 +159,10 @@ def _resolution(page: Any) -> dict[str, float]:
     return {a: tag.value[1] / tag.value[0] for a, tag in tags.items() if tag and all(tag.value)}
 
 
-def ome(image: Image) -> dict[str, Any]:
+def ome(image: Image) -> dict[str, object]:
     """Return tifffile's OME metadata for an image's place and record."""
     # OME has no word for a plain sequence of pages; Q stands for any other axis.
-    metadata: dict[str, Any] = {"axes": image.axes.replace("I", "Q")}
+    metadata: dict[str, object] = {"axes": image.axes.replace("I", "Q")}
     for axis, (size, unit, _) in image.place.items():
         if axis in "XYZ" and (unit != "pixel" or size != 1):
             metadata[f"PhysicalSize{axis}"] = size
@@ -204,11 +204,11 @@ def imagej_suits(image: Image) -> bool:
     return len(space) == 1 and units.get("T", "s") in ("s", "pixel")
 
 
-def imagej(image: Image) -> dict[str, Any]:
+def imagej(image: Image) -> dict[str, object]:
     """Return `tifffile.imwrite` arguments for ImageJ's dialect."""
     place = image.place
     (width, unit, _), (height, *_) = place["X"], place["Y"]
-    metadata: dict[str, Any] = {"axes": image.axes, "unit": unit.replace("um", "micron")}
+    metadata: dict[str, object] = {"axes": image.axes, "unit": unit.replace("um", "micron")}
     if "Z" in place:
         metadata["spacing"] = place["Z"][0]
     if "T" in place and place["T"][1] == "s":
@@ -218,9 +218,9 @@ def imagej(image: Image) -> dict[str, Any]:
     return {"metadata": metadata, "resolution": (1 / width, 1 / height)}
 
 
-def shaped(image: Image) -> dict[str, Any]:
+def shaped(image: Image) -> dict[str, object]:
     """Return `tifffile.imwrite` arguments for tifffile's own JSON description."""
-    metadata: dict[str, Any] = {
+    metadata: dict[str, object] = {
         "axes": image.axes,
         "scale": list(image.scale),
         "units": list(image.units),
@@ -229,7 +229,7 @@ def shaped(image: Image) -> dict[str, Any]:
         metadata["translate"] = list(image.translate)
     if image.record is not None:
         metadata["gifnet"] = dict(image.record)
-    arguments: dict[str, Any] = {"metadata": metadata}
+    arguments: dict[str, object] = {"metadata": metadata}
     sizes = [size * _METRES.get(unit, 0) for size, unit, _ in map(image.place.__getitem__, "XY")]
     if all(sizes):
         per_cm = tuple(0.01 / size for size in sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from ..validation import require_choice
 from .windows import Floats, Plane, as_planes, over_sources
 
 #: (window^2, windows): one distribution a column.
-Shares: TypeAlias = npt.NDArray[np.floating[Any]]
+Shares: TypeAlias = npt.NDArray[np.floating]
 #: Windows that are worked on at once: small enough for the processor's cache.
 _BLOCK = 8192
 _TINY = 1e-30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from scipy.ndimage import correlate1d
 from ..errors import InvalidInputError
 from ..validation import require_choice
 
-Plane: TypeAlias = npt.NDArray[Any]
+Plane: TypeAlias = npt.NDArray[np.generic]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 #: How a filter sees pixels beyond the border; "valid" keeps only where its window fits.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .registry import MODELS
 from .spec import ModelSpec
@@ -16,7 +15,7 @@ class BundledWeights:
 
     name: str
     sha256: str
-    card: dict[str, Any]
+    card: dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ModelInfo:
     has_mask: bool
     bundled: bool
     sha256: str | None
-    card: dict[str, Any]
+    card: dict[str, object]
     by_task: dict[str, BundledWeights]
 
 

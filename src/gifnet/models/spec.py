@@ -78,7 +78,7 @@ class ModelSpec:
     title: str
     paper: str
     network: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict)
     fuses: bool = True
     has_share: bool = True
     window: int = 1
@@ -97,7 +97,7 @@ class ModelSpec:
         module: nn.Module = _resolve(self.network)(**self.arguments)
         return module
 
-    def for_inference(self, module: nn.Module, card: Mapping[str, Any]) -> nn.Module:
+    def for_inference(self, module: nn.Module, card: Mapping[str, object]) -> nn.Module:
         """Return a trained module as its weights' model card has it fuse."""
         for entry, wrapper in self.wrappers.items():
             if card.get(entry):

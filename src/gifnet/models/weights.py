@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -49,7 +48,7 @@ class Weights:
     state: dict[str, Tensor]
     source: str
     sha256: str
-    card: dict[str, Any]
+    card: dict[str, object]
 
 
 def recognise(state: Mapping[str, Tensor]) -> str:
@@ -164,7 +163,7 @@ def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
     )
 
 
-def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, object]]:
     # A safetensors file begins with its header's length, which may happen to look like the
     # first bytes of a pickle or a zip archive; its ninth byte is always the header's brace.
     if data[8:9] != b"{" and (data[:2] == b"PK" or data[:1] == b"\x80"):
@@ -210,7 +209,7 @@ def load_for_inference(weights: Weights) -> nn.Module:
     return SPECS[weights.model].for_inference(build_model(weights), weights.card)
 
 
-def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
+def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, object]) -> str:
     """Write a module's weights and model card as safetensors, and return their sha256.
 
     The file appears under its name only when it is complete.

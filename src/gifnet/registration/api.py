@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry import Grid, resample, working_type
-from ..imaging.arrays import as_float_with_nan, with_missing
+from ..imaging.arrays import Pixels, as_float_with_nan, with_missing
 from ..imaging.colour import luminance
 from ..imaging.ranges import to_type
 from ..imaging.source import Source, read_sources
@@ -39,7 +40,7 @@ class Registered:
         The transform, in pixels of the reference.
     """
 
-    image: Any
+    image: npt.NDArray[np.generic]
     transform: Transform
 
 
@@ -74,8 +75,8 @@ class Misalignment:
 
 
 def register(
-    moving: Any,
-    reference: Any,
+    moving: object,
+    reference: object,
     *,
     kind: str = "affine",
     measure: str = "edges",
@@ -154,8 +155,8 @@ def register(
 
 
 def find_registration(
-    moving: Any,
-    reference: Any,
+    moving: object,
+    reference: object,
     *,
     kind: str = "affine",
     measure: str = "edges",
@@ -191,15 +192,15 @@ def find_registration(
 
 
 def resample_onto(
-    moving: Any,
+    moving: object,
     transform: Transform | None,
     reference_grid: Grid,
     *,
     channel_axis: ChannelAxis = "auto",
     moving_grid: Grid | None = None,
     order: int = 1,
-    tick: Any = None,
-) -> Any:
+    tick: Callable[[], object] | None = None,
+) -> npt.NDArray[np.generic]:
     """Resample an image onto a reference's grid, optionally with a transform.
 
     Parameters
@@ -227,7 +228,9 @@ def resample_onto(
     return _resampled(source, grid, target, order, tick)
 
 
-def misalignment(first: Any, second: Any, *, channel_axis: ChannelAxis = "auto") -> Misalignment:
+def misalignment(
+    first: object, second: object, *, channel_axis: ChannelAxis = "auto"
+) -> Misalignment:
     """Check quickly whether a pair looks misaligned.
 
     A rigid transform is searched on a reduced copy. The pair is reported as misaligned if the mean
@@ -269,7 +272,7 @@ def misalignment(first: Any, second: Any, *, channel_axis: ChannelAxis = "auto")
     return Misalignment(helps and moved > limit, moved, found.before, found.after)
 
 
-def _counted(reporter: Reporter) -> Any:
+def _counted(reporter: Reporter) -> Callable[[], None]:
     """Return a tick that never reports more work than was expected."""
     return lambda: reporter.advance(int(reporter.done < reporter.total - 1))
 
@@ -301,7 +304,7 @@ def _plane_grid(source: Source, grid: Grid | None) -> Grid:
     return plane
 
 
-def _values(values: Any) -> Floats:
+def _values(values: Pixels) -> Floats:
     return as_float_with_nan(values, working_type(values.dtype))
 
 
@@ -325,7 +328,13 @@ def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
     return np.asarray(mean, np.float32)
 
 
-def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: Any) -> Any:
+def _resampled(
+    source: Source,
+    placed: Grid,
+    reference: Grid,
+    order: int,
+    tick: Callable[[], object] | None,
+) -> npt.NDArray[np.generic]:
     """Return all of a source on the reference's grid, in its own type."""
     lead = source.shape[:-2]
     channels = source.data.shape[-1:] if source.coloured else ()
@@ -333,7 +342,7 @@ def _resampled(source: Source, placed: Grid, reference: Grid, order: int, tick: 
     missing = np.zeros(result.shape, bool)
     for index in np.ndindex(lead):
         values = _values(source.data[index])
-        found = resample(
+        found: npt.NDArray[np.generic] = resample(
             values, placed, reference, coloured=source.coloured, order=order, tick=tick
         )
         unknown = np.isnan(found)

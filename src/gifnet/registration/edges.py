@@ -8,8 +8,6 @@ of them is brighter.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -25,7 +23,7 @@ _NOISE = 0.5
 _MISSING_PART = 5e-4
 
 
-def covered(plane: npt.NDArray[Any]) -> Mask:
+def covered(plane: npt.NDArray[np.generic]) -> Mask:
     """Return where a plane has data: finite, and not part of a constant border.
 
     An image that was warped before has borders of one value, the least one; their edges

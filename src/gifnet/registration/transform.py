@@ -84,7 +84,7 @@ class Transform:
             text += f", stretched by {small:.4f} to {large:.4f}"
         return f"{text}; edge correlation {self.before:.3f} before, {self.after:.3f} after"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain values, for provenance records."""
         return {
             "kind": self.kind,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..errors import GifnetError
 from ..geometry import Grid
@@ -18,7 +17,7 @@ _MAX_EXAMINED_BYTES = 256 * 2**20
 
 def register_image(
     moving: Image, reference: Image, kind: str, measure: str, progress: Progress
-) -> tuple[Image, dict[str, Any], str]:
+) -> tuple[Image, dict[str, object], str]:
     """Return an image on another's grid, with the record and a description of the transform."""
     grids = _grids(moving, reference)
     found = register(

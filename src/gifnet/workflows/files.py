@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .. import fusion
 from ..errors import InvalidInputError, WriteError
 from ..geometry import Grid
+from ..imaging.arrays import Pixels
 from ..io.atomic import require_free
 from ..io.files import read_image, write_geotiff, write_image
 from ..io.formats import output_format
@@ -90,7 +91,7 @@ def fuse_files(
     images = [read_image(first), read_image(second)]
     _require_formats(output, mask, images, options.chroma)
     began = time.perf_counter()
-    extra: dict[str, Any] = {"operation": "fuse"}
+    extra: dict[str, object] = {"operation": "fuse"}
     if registration != "none":
         with bar("registering") as progress:
             images[1], extra["registration"], text = register_image(
@@ -233,7 +234,7 @@ def pansharpen_files(
                 scratch=scratch.array,
                 options=options,
             )
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "operation": "pansharpen",
             "sources": [image.name for image in images],
             "method": method,
@@ -253,7 +254,7 @@ def pansharpen_files(
 
 
 def _common_grids(
-    places: Sequence[Georeference], sharp: tuple[int, int], coarse: tuple[int, int]
+    places: Sequence[Georeference], sharp: tuple[int, ...], coarse: tuple[int, ...]
 ) -> tuple[Grid | None, Grid | None]:
     """Return both grids if both files have them in one reference system, else none."""
     systems = [place.system for place in places]
@@ -305,14 +306,16 @@ def _require_formats(output: Path, mask: Path | None, images: Sequence[Image], c
         output_format(mask).require(mask, np.dtype(np.uint8), axes, 1)
 
 
-def _fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[Any]:
+def _fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.generic]:
     """Return a mask as it is for formats of any type, as 8-bit values for the others."""
     if output_format(path).pixels is None:
         return share
     return (share * 255).round().astype(np.uint8)
 
 
-def save_result(path: Path, data: Any, images: Sequence[Image], record: Mapping[str, Any]) -> None:
+def save_result(
+    path: Path, data: Pixels, images: Sequence[Image], record: Mapping[str, object]
+) -> None:
     """Write a result on the first source's grid, with its record.
 
     Missing pixels get the first source's nodata value, if that has one; OME-Zarr keeps NaN.

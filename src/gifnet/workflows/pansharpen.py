@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .. import fusion
 from ..errors import InvalidInputError
 from ..geometry import Grid, resample, working_type
-from ..imaging.arrays import as_float_with_nan, lazy, with_missing
+from ..imaging.arrays import Pixels, as_float_with_nan, lazy, with_missing
 from ..imaging.histogram import Histogram
 from ..imaging.ranges import (
     Range,
@@ -45,11 +45,11 @@ _STRIP_PIXELS = 2**23
 
 Floats = npt.NDArray[np.floating]
 #: Makes an array from its shape and type.
-Make: TypeAlias = Callable[[tuple[int, ...], Any], Any]
+Make: TypeAlias = Callable[[tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]
 
 
 def pansharpen(
-    pan: Any,
+    pan: object,
     ms: Any,
     *,
     method: str = "gifnet",
@@ -62,7 +62,7 @@ def pansharpen(
     options: FuseOptions | None = None,
     fuser: fusion.Fuser | None = None,
     **overrides: Any,
-) -> Any:
+) -> npt.NDArray[Any]:
     """Sharpen the bands of a multispectral image with a panchromatic one.
 
     Parameters
@@ -172,11 +172,11 @@ class _Bands:
         None for a single band.
     """
 
-    data: Any
+    data: Pixels
     axis: int | None
 
     @classmethod
-    def of(cls, ms: Any, axis: int) -> _Bands:
+    def of(cls, ms: object, axis: int) -> _Bands:
         data = as_array(ms, "MS")
         if data.ndim == 2:
             return cls(data, None)
@@ -200,8 +200,8 @@ class _Bands:
         return tuple(side for axis, side in enumerate(self.data.shape) if axis != self.axis)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        found: np.dtype[Any] = np.dtype(self.data.dtype)
+    def dtype(self) -> np.dtype[np.generic]:
+        found: np.dtype[np.generic] = np.dtype(self.data.dtype)
         return found
 
     def part(self, index: int, rows: slice, columns: slice) -> npt.NDArray[np.float64]:
@@ -223,10 +223,10 @@ class _Bands:
 class _Scene:
     """PAN, the bands on its grid, the pixels that either is missing, and the result."""
 
-    sharp: Any
-    fine: Any
+    sharp: Pixels
+    fine: Floats
     missing: npt.NDArray[np.bool_]
-    image: Any
+    image: npt.NDArray[np.generic]
 
     def strips(self) -> Iterator[slice]:
         return _strips(self.fine.shape)
@@ -254,8 +254,8 @@ def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
 def _bring(
     bands: _Bands,
     grids: tuple[Grid, Grid],
-    fine: Any,
-    sharp: Any,
+    fine: Floats,
+    sharp: Pixels,
     scratch: Make,
     reporter: Reporter,
 ) -> npt.NDArray[np.bool_]:
@@ -308,7 +308,7 @@ def _rows_of(grid: Grid, rows: slice) -> Grid:
     return Grid((rows.stop - rows.start, grid.shape[1]), grid.matrix @ shift)
 
 
-def _finish_band(scene: _Scene, index: int, fused: Any, match_histograms: bool) -> None:
+def _finish_band(scene: _Scene, index: int, fused: Floats, match_histograms: bool) -> None:
     """Write a fused band into the result, its coarse part with the histogram of the band."""
     if not match_histograms:
         for rows in scene.strips():
@@ -326,7 +326,7 @@ def _finish_band(scene: _Scene, index: int, fused: Any, match_histograms: bool) 
         scene.finish(rows, fused[rows] + wanted.values(own.quantiles(base)) - base, index)
 
 
-def _base(fused: Any, missing: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
+def _base(fused: Floats, missing: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
     """Return rows of the coarse part of a plane, in which pixels without data take no part."""
     from scipy.ndimage import gaussian_filter
 
@@ -339,7 +339,7 @@ def _base(fused: Any, missing: npt.NDArray[np.bool_], rows: slice) -> npt.NDArra
     return np.asarray(base[start : start + rows.stop - rows.start])
 
 
-def _plane(pan: Any) -> Any:
+def _plane(pan: object) -> Pixels:
     """Return PAN as one plane."""
     plane = as_array(pan, "PAN")
     shape = tuple(plane.shape)
@@ -356,7 +356,7 @@ def _or_auto(limits: Range) -> Range | str:
     return limits if limits[0] < limits[1] else "auto"
 
 
-def _filled(values: Any) -> npt.NDArray[np.float64]:
+def _filled(values: Pixels) -> npt.NDArray[np.float64]:
     """Return floats, NaN where there is no data."""
     filled = as_float_with_nan(values)
     return np.where(np.isfinite(filled), filled, np.nan)
@@ -384,7 +384,9 @@ def _grids(
     return grids
 
 
-def _as_given(image: Any, missing: npt.NDArray[np.bool_], single: bool, axis: int) -> Any:
+def _as_given(
+    image: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_], single: bool, axis: int
+) -> npt.NDArray[np.generic]:
     """Return bands as the caller has them; masked where integers have no data."""
     if image.dtype.kind != "f":
         image = with_missing(image, missing)

@@ -49,7 +49,7 @@ class FusedStack:
         How the result was made.
     """
 
-    image: Any
+    image: npt.NDArray[np.generic]
     depth: npt.NDArray[np.uint16]
     transforms: tuple[Transform, ...]
     provenance: dict[str, Any]
@@ -187,7 +187,7 @@ class StackFuser:
         valid: npt.NDArray[np.bool_],
         grey: bool,
         reporter: Reporter,
-    ) -> tuple[Any, npt.NDArray[np.uint16]]:
+    ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint16]]:
         """Fuse all slices in one pass. The mean of the others stands for missing pixels."""
         first = slices[0]
         values = np.stack([np.ma.getdata(source.data) for source in slices]).astype(np.float32)
@@ -252,9 +252,9 @@ class StackFuser:
 
     def _record(
         self, align: str, reference: int, transforms: tuple[Transform, ...]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         record = {**self._fuser.provenance(), "overshoot": None}
-        stack: dict[str, Any] = {"align": align, "reference": reference}
+        stack: dict[str, object] = {"align": align, "reference": reference}
         if transforms:
             stack["transforms"] = [transform.to_dict() for transform in transforms]
         return {**record, "operation": "fuse_stack", "stack": stack}
@@ -326,7 +326,7 @@ def _aligned(
 
 def _valid(source: Source) -> npt.NDArray[np.bool_]:
     """Return the mask of a slice's valid pixels."""
-    data = source.intensities
+    data = compute(source.intensities)
     valid = ~np.ma.getmaskarray(data)
     if data.dtype.kind == "f":
         valid &= np.isfinite(np.ma.getdata(data))
@@ -344,10 +344,10 @@ def _weighted(
     shares: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_],
     grey: bool,
-) -> Any:
+) -> npt.NDArray[np.generic]:
     """Return the mean of the slices, weighted by their shares, in their own type."""
     first = slices[0]
-    total: npt.NDArray[Any] = np.zeros(first.data.shape, np.float64)
+    total: npt.NDArray[np.float64] = np.zeros(first.data.shape, np.float64)
     for source, share, has in zip(slices, shares, valid, strict=True):
         weight, has = (x[..., None] if source.coloured else x for x in (share, has))
         total += weight * np.where(has, np.ma.getdata(source.data), 0)
@@ -366,8 +366,8 @@ def _with_mean(
 
 
 def _in_type(
-    total: npt.NDArray[Any], first: Source, valid: npt.NDArray[np.bool_], grey: bool
-) -> Any:
+    total: npt.NDArray[np.floating], first: Source, valid: npt.NDArray[np.bool_], grey: bool
+) -> npt.NDArray[np.generic]:
     """Return a fused stack in the slices' type, missing where all slices are."""
     if grey and first.coloured:
         total[..., :3] = luminance(total[..., :3])[..., None]
