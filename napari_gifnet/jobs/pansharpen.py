@@ -16,7 +16,7 @@ from gifnet.provenance import versions
 from ..layers.axes import with_axis, without_axis
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
-from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
+from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
 from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class SharpeningJob:
         made_by = fuser.provenance() if fuser is not None else {"versions": versions()}
         return self._layers(without_mask(result), self._record(made_by))
 
-    def _pixels(self) -> Pixels:
+    def _pixels(self) -> Array:
         if self.is_rgb:
             return as_array(self.bands[0].data)[..., :3]
         if self.axis is not None:
@@ -178,7 +178,7 @@ class SharpeningJob:
         )
         return {**record, "method": self.method}
 
-    def _layers(self, result: Pixels, record: Values) -> list[LayerData]:
+    def _layers(self, result: Array, record: Values) -> list[LayerData]:
         """Return layers of the kind that the bands are, in PAN's place."""
         first = self.bands[0]
         if self.axis is not None:

@@ -23,7 +23,7 @@ from .. import jobs
 from ..layers.curtain import OVERLAY_KEY
 from ..layers.pair import Reference, choose_reference, moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid, widen
-from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, contrast_limits
+from ..layers.snapshot import Array, LayerData, Snapshot, Values, contrast_limits
 from ..layers.viewport import ViewRegion
 from .base import FuserCache, stop_if_asked
 from .estimate import Speeds
@@ -113,7 +113,7 @@ class PreviewJob:
         return thinned_grid(fixed, self.region, self.region.side())
 
     def _layer(
-        self, fused: Pixels, fixed: Snapshot, grid: Grid, limits: list[tuple[float, float]]
+        self, fused: Array, fixed: Snapshot, grid: Grid, limits: list[tuple[float, float]]
     ) -> LayerData:
         rgb = fused.ndim == 3
         arguments: Values = {

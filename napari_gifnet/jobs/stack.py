@@ -18,7 +18,7 @@ from gifnet.validation import require_integer
 from ..layers.axes import without_axis
 from ..layers.overlap import find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
-from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
+from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
 from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class StackJob:
             layers.insert(0, self._depth_layer(depth, place, record))
         return layers
 
-    def _slices(self, place: Snapshot, progress: ProgressCallback) -> list[Pixels]:
+    def _slices(self, place: Snapshot, progress: ProgressCallback) -> list[Array]:
         """Return the slices on the result's grid."""
         stop_if_asked(progress)
         if self.axis is not None:
@@ -213,7 +213,7 @@ class StackJob:
             slices.append(data)
         return slices
 
-    def _value_range(self, slices: list[Pixels], rgb: bool) -> ValueRange:
+    def _value_range(self, slices: list[Array], rgb: bool) -> ValueRange:
         """Return the limits that the planes along all other axes share."""
         values = [one[..., :3] if rgb else one for one in slices]
         low, high = shared_range(values, self.options.value_range)
@@ -241,7 +241,7 @@ class StackJob:
         )
         return {**made, "stack": stack}
 
-    def _depth_layer(self, depth: Pixels, place: Snapshot, record: Values) -> LayerData:
+    def _depth_layer(self, depth: Array, place: Snapshot, record: Values) -> LayerData:
         data, arguments, kind = result_layer(
             depth, f"Depth of {self.name}", place, record, rgb=False
         )

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gifnet.geometry import Grid
+from gifnet.imaging.arrays import Pixels
 
-from .snapshot import Matrix, Pixels
+from .snapshot import Matrix
 
 if TYPE_CHECKING:
     from napari.components import LayerList

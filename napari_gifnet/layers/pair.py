@@ -10,12 +10,13 @@ import numpy as np
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
+from gifnet.imaging.arrays import Pixels, is_dask
 from gifnet.imaging.colour import luminance
 from gifnet.imaging.ranges import RangeSpec, dtype_range, resolve_range, split_range_spec, to_type
 from gifnet.imaging.source import as_array as checked_array
 from gifnet.options import ValueRange
 
-from .snapshot import Pixels, Snapshot, grid_in_units
+from .snapshot import Array, Snapshot, grid_in_units
 
 Reference = Literal["finer", "first", "second"]
 
@@ -38,8 +39,8 @@ class Pair:
         The first source's own type, which the result goes back to.
     """
 
-    first: Pixels
-    second: Pixels
+    first: Array
+    second: Array
     reference: Snapshot
     value_range: tuple[RangeSpec, RangeSpec]
     channel_axis: int | None
@@ -122,7 +123,7 @@ def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
     return grid_in_units(moving, fixed.units[-moving.ndim :], fixed.name)
 
 
-def like_first(result: Pixels, pair: Pair) -> Pixels:
+def like_first(result: Array, pair: Pair) -> Array:
     """Return a fused image in the first source's own type, rounded if that is an integer.
 
     Where resampling has left pixels that neither source has, which an integer cannot say, a grey
@@ -147,19 +148,19 @@ def like_first(result: Pixels, pair: Pair) -> Pixels:
     return result.astype(dtype)
 
 
-def _intensities(data: Pixels, image: Snapshot) -> Pixels:
+def _intensities(data: Array, image: Snapshot) -> Array:
     """Leave out alpha."""
     return data[..., :3] if image.rgb else data
 
 
 def _fill_empty_planes(
-    data: Pixels,
+    data: Array,
     moving: Snapshot,
     limits: tuple[float, float],
-    kept: Pixels,
+    kept: Array,
     fixed: Snapshot,
     value_range: RangeSpec,
-) -> Pixels:
+) -> Array:
     """Give planes that the moving image does not reach the fixed image's values.
 
     One stack may reach further along Z than the other, and the network needs two planes.
@@ -187,24 +188,24 @@ def _fill_empty_planes(
     return data
 
 
-def _checked(image: Snapshot) -> Pixels:
+def _checked(image: Snapshot) -> Array:
     """Return the pixels of an image, refused if they are no numbers that can be fused."""
-    return checked_array(as_array(image.data), repr(image.name))
+    return as_array(checked_array(as_array(image.data), repr(image.name)))
 
 
-def _limits(data: Pixels, image: Snapshot, value_range: RangeSpec) -> tuple[float, float]:
+def _limits(data: Array, image: Snapshot, value_range: RangeSpec) -> tuple[float, float]:
     try:
         return resolve_range(_intensities(data, image), value_range)
     except InvalidInputError as error:
         raise InvalidInputError(f"In layer {image.name!r}: {error}") from error
 
 
-def without_mask(data: Pixels) -> Pixels:
+def without_mask(data: Array) -> Array:
     """Return a masked array as a plain one, with 0 where it is masked; layers have no masks."""
     return np.ma.filled(data, 0) if np.ma.isMA(data) else data
 
 
-def as_array(data: Pixels) -> Pixels:
+def as_array(data: Pixels) -> Array:
     """Return a layer's data as a NumPy array: lazy ones are computed here, in the worker."""
-    data = data.compute() if hasattr(data, "dask") else data  # np.asarray would drop a mask
+    data = data.compute() if is_dask(data) else data  # np.asarray would drop a mask
     return data if isinstance(data, np.ndarray) else np.asarray(data)

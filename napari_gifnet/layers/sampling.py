@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, resample
+from gifnet.imaging.arrays import Pixels
 from gifnet.imaging.ranges import Range, RangeSpec, resolve_range
 
 from .pair import as_array
-from .snapshot import Pixels, Snapshot
+from .snapshot import Array, Snapshot
 from .viewport import ViewRegion
 
 Plane = npt.NDArray[np.float32]
@@ -111,7 +112,7 @@ def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Gri
     return sampled
 
 
-def _block_means(data: Pixels, side: int) -> tuple[Pixels, int]:
+def _block_means(data: Array, side: int) -> tuple[Array, int]:
     """Average blocks of pixels, which is quicker than the smoothing that `resample` would do."""
     rows, columns = (length // side for length in data.shape[:2])
     if side < 2 or not rows or not columns:

@@ -12,17 +12,19 @@ import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
+from gifnet.imaging.arrays import Pixels
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from pint import Unit
 
-#: A NumPy, dask or zarr array, which have no type in common.
-Pixels: TypeAlias = Any
 #: Arguments or a record, by name.
 Values: TypeAlias = dict[str, Any]
+#: A NumPy array of numbers.
+Array: TypeAlias = npt.NDArray[Any]
 Matrix: TypeAlias = npt.NDArray[np.float64]
-LayerData: TypeAlias = tuple[Pixels, Values, str]
+#: The data of a multiscale layer are a list.
+LayerData: TypeAlias = tuple[Pixels | list[Pixels], Values, str]
 
 #: The key of the record in a result layer's metadata.
 METADATA_KEY = "napari_gifnet"

@@ -48,6 +48,7 @@ class Fusion:
         JSON-able, as `Fuser.provenance` returns it.
     """
 
+    # NumPy, masked, dask, or what the caller passes as `out`: it depends on the images.
     image: Any
     share: Any
     record: dict[str, object]
