@@ -31,7 +31,7 @@ _ENHANCE = "enhance"
 #: The three metrics that tell good from bad results best, by task. Metrics that reward noise or
 #: the mere average of the sources are left out where there are others.
 METRICS_BY_TASK: dict[str | None, tuple[str, str, str]] = {
-    None: ("Qabf", "Nabf", "VIF"),
+    None: ("kept", "VIF-lesser", "Nabf"),
     _ENHANCE: ("SSIM", "EN", "AG"),
     **{task.name: task.telling_metrics for task in TASKS.values()},
 }

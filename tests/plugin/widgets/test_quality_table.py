@@ -46,7 +46,7 @@ def test_the_panel(filled: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not panel.is_running, timeout=30_000)
     table = panel.table
     titles = [table.horizontalHeaderItem(column).text() for column in range(4)]
-    assert titles == ["", "Qabf ↑", "SCD", "VIF ↑"]
+    assert titles == ["", "kept", "VIF-lesser ↑", "Qabf"]
     rows = [table.item(row, 0).text() for row in range(3)]
     assert rows == ["Result", "IR", "VIS"]
     assert 0 < float(table.item(0, 1).text()) < 1
