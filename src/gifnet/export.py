@@ -7,7 +7,7 @@ The exported graph is the plain module. It takes planes in [0, 1] and gives a fu
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,7 @@ def _require(*packages: str) -> None:
         )
 
 
-def _plain(network: Any, has_share: bool) -> torch.nn.Module:
+def _plain(network: torch.nn.Module, has_share: bool) -> torch.nn.Module:
     """Return a module of two planes whose result is a tuple of tensors."""
     import torch
 
@@ -149,7 +149,7 @@ def _program(module: torch.nn.Module) -> torch.export.ExportedProgram:
         )
 
 
-def _save_onnx(program: Any, path: Path, has_share: bool) -> None:
+def _save_onnx(program: torch.export.ExportedProgram, path: Path, has_share: bool) -> None:
     import torch
 
     torch.onnx.export(
@@ -180,7 +180,7 @@ def _difference(module: torch.nn.Module, path: Path, format: str) -> float:
     return worst
 
 
-def _onnx_runner(path: Path) -> Any:
+def _onnx_runner(path: Path) -> Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
     import onnxruntime
     import torch
 

@@ -84,11 +84,11 @@ def as_tuples(value: Any) -> Any:
     return tuple(as_tuples(item) for item in value) if isinstance(value, tuple | list) else value
 
 
-def is_integer(value: Any) -> bool:
+def is_integer(value: object) -> bool:
     """Whether it is a Python integer, and no boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def is_auto(value: Any) -> bool:
+def is_auto(value: object) -> bool:
     """Whether it is the word "auto"."""
     return isinstance(value, str) and value == "auto"

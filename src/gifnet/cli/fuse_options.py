@@ -150,14 +150,14 @@ def _one_range(text: str) -> Range | str:
     return (low, high)
 
 
-def _integer(text: str) -> Any:
+def _integer(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
         return text
 
 
-def _bytes(text: str) -> Any:
+def _bytes(text: str) -> int | str:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kKMGT]?)(i?)B?", text.strip())
     if not found:
         return text

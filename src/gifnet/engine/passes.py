@@ -107,7 +107,7 @@ class Passes:
         )
         has_share = False
 
-        def put(fused: Any, step: Region) -> bool:
+        def put(fused: Fused, step: Region) -> bool:
             for whole, x in zip(planes, fused, strict=True):
                 if x is not None:
                     crop(whole, tile, step).copy_(x[0, 0])

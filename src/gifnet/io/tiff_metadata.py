@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from ..imaging.arrays import Pixels
 from .geotiff import Georeference
 from .image import Image
 from .units import KNOWN_UNITS, unit_name
@@ -45,7 +46,7 @@ class _Found:
 
 
 def describe(
-    tif: tifffile.TiffFile, index: int, data: Any, axes: str, georeference: Georeference
+    tif: tifffile.TiffFile, index: int, data: Pixels, axes: str, georeference: Georeference
 ) -> Image:
     """Return the pixels of a series with what its file says about them."""
     series = tif.series[index]
@@ -177,12 +178,12 @@ def ome(image: Image) -> dict[str, object]:
     return metadata
 
 
-def _positions(image: Image) -> dict[str, list[Any]]:
+def _positions(image: Image) -> dict[str, list[float | str]]:
     """Return the stage positions of every plane, the last leading axis running fastest."""
     leading = [axis for axis in image.placed_axes if axis not in "YX"]
     shape = tuple(image.data.shape[image.axes.index(axis)] for axis in leading)
     planes = list(np.ndindex(shape))
-    positions: dict[str, list[Any]] = {}
+    positions: dict[str, list[float | str]] = {}
     for axis, (size, unit, origin) in image.place.items():
         if axis not in "XYZ":
             continue
