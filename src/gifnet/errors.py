@@ -35,7 +35,7 @@ class TrainingError(GifnetError, RuntimeError):
 
 
 class GifnetWarning(UserWarning):
-    """Something was done differently than requested. The result is valid."""
+    """An operation differs from the request. The result is valid."""
 
 
 class Cancelled(GifnetError):

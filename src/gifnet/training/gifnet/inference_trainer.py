@@ -20,7 +20,7 @@ def preservation_loss(
 ) -> Tensor:
     """Return the loss of fused (B, 1, H, W) pairs without ground truth, (B,)."""
     sources = (first, second)
-    # Both slopes in the metric's own proportion.
+    # The slopes keep the metric's proportion.
     slopes = (config.edge_slope, config.edge_slope * 22 / 15)
     edges = metric_losses.edge_preservation(fused, first, second, slopes)
     missing = config.keep_edges * (1 - edges)
@@ -40,8 +40,8 @@ def preservation_loss(
 class InferenceGraphTrainer(AlternatingTrainer):
     """Trains the graph that inference runs, on batches of all tasks; see `AlternatingTrainer`.
 
-    All parameters are trained but the MM branch's gate and the REC branch, which inference
-    does not use; `mm_every` keeps these up with the encoder that they share.
+    All parameters are trained except the MM branch's gate and the REC branch, which inference does
+    not use. `mm_every` trains these as well, because the shared encoder changes.
     """
 
     config: InferenceConfig

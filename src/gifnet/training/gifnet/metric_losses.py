@@ -1,7 +1,7 @@
-"""Differentiable forms of what fusion metrics reward, for pairs without ground truth.
+"""Differentiable forms of fusion metrics, for pairs without ground truth.
 
 All take (B, 1, H, W) tensors in [0, 1] and return one value per sample, (B,); larger is better.
-The metrics that they stand for are in `gifnet.metrics`, with their sources.
+The metrics themselves are in `gifnet.metrics`, with their references.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _taps(size: int, sigma: float) -> Tensor:
 
 
 def gaussian(planes: Tensor, size: int, sigma: float, *, pad: bool = False) -> Tensor:
-    """Return (B, C, H, W) planes smoothed by a Gaussian, their valid part alone unless `pad`."""
+    """Return (B, C, H, W) planes smoothed by a Gaussian; only their valid part unless `pad`."""
     channels = planes.shape[1]
     taps = _taps(size, sigma).to(planes.device).expand(channels, 1, 1, size)
     half = size // 2
@@ -76,7 +76,7 @@ def visual_information(fused: Tensor, source: Tensor) -> Tensor:
                 gaussian(plane, size, size / 5)[:, :, ::2, ::2] for plane in (fused, source)
             )
         _, _, var_s, var_f, cov = _moments(source, fused, size, size / 5)
-        # Contrast beyond the source's earns nothing here: VIF would pay for harshness.
+        # More contrast than in the source gives no reward. VIF itself rewards excess contrast.
         gain = (cov / (var_s + 1e-3)).clamp(0, 1)
         noise = (var_f - gain * cov).clamp_min(0)
         carried.append(torch.log1p(gain.square() * var_s / (noise + 2)).sum(dim=(1, 2, 3)))
@@ -87,7 +87,7 @@ def visual_information(fused: Tensor, source: Tensor) -> Tensor:
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
     a = a - a.mean(dim=(1, 2, 3), keepdim=True)
     b = b - b.mean(dim=(1, 2, 3), keepdim=True)
-    # The constant, a hundredth of the range squared, keeps flat crops from deciding anything.
+    # The constant, a hundredth of the range squared, limits the weight of flat crops.
     return _per_sample(a * b) / torch.sqrt(
         (_per_sample(a.square()) + 1e-4) * (_per_sample(b.square()) + 1e-4)
     )
@@ -103,8 +103,8 @@ def edge_preservation(
 ) -> Tensor:
     """Return Qabf with gradients and orientations that are smooth near zero.
 
-    `slopes` are those of its sigmoids over strength and orientation. With the metric's own, an
-    edge that is missing gives hardly a gradient; training takes gentler ones.
+    `slopes` are those of its sigmoids over strength and orientation. With the metric's own slopes
+    a missing edge gives almost no gradient, so training uses gentler ones.
     """
     gradient = sobel(fused)
     size = torch.sqrt(gradient.square().sum(dim=1) + 1e-8)
@@ -127,8 +127,8 @@ def edge_preservation(
 def signed_gradient_error(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Return the mean error to each derivative of the source where the gradient is stronger.
 
-    The choice follows the gradients' size in a small neighbourhood, so that the noise of one
-    source does not win pixel by pixel against the weak texture of the other.
+    The choice depends on the gradients in a small neighbourhood, so that noise of one source does
+    not replace weak texture of the other.
     """
     one, two = sobel(first), sobel(second)
     energy_one, energy_two = (
@@ -155,8 +155,8 @@ def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:
 def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Tensor:
     """Return the loss of contrast of warm objects in fused (B, 1, H, W) planes, (B,).
 
-    A warm object is brighter than the mean of the square around it. There the result should
-    stand out from its own surroundings as much; the mean is over what is warm.
+    A warm object is brighter than the mean of the square around it. The result should have the
+    same contrast to its surroundings there. The mean is over warm pixels.
     """
 
     def contrast(x: Tensor) -> Tensor:
@@ -166,5 +166,5 @@ def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Ten
     standing_out = contrast(infrared)
     weight = ((standing_out - WARM_FROM) / (WARM_FULL - WARM_FROM)).clamp(0, 1)
     lost = weight * F.relu(standing_out - contrast(fused))
-    # A crop with next to nothing warm in it decides little.
+    # Crops with few warm pixels have little weight.
     return lost.sum(dim=(1, 2, 3)) / (weight.sum(dim=(1, 2, 3)) + 0.01 * weight[0].numel())
