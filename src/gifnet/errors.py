@@ -5,6 +5,19 @@ Every message names the fault, the offending value and the remedy.
 
 from __future__ import annotations
 
+__all__ = [
+    "Cancelled",
+    "DeviceError",
+    "GifnetError",
+    "GifnetWarning",
+    "InvalidInputError",
+    "MissingPackageError",
+    "ReadError",
+    "TrainingError",
+    "WeightsError",
+    "WriteError",
+]
+
 
 class GifnetError(Exception):
     """Base class of all errors that gifnet raises on purpose."""

@@ -20,6 +20,8 @@ from .models.weights import load_for_inference, load_weights
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["FORMATS", "export"]
+
 FORMATS = ("onnx", "torch-export")
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
 #: Sides are multiples of the attention window. Otherwise the graph depends on the remainder.

@@ -13,6 +13,8 @@ from .fusion.fuser import Fuser
 from .options import FuseOptions
 from .workflows.stack import StackFuser
 
+__all__ = ["MergeGIFNet", "createMergeGIFNet"]
+
 
 class MergeGIFNet:
     """Merges exposures, or focal planes, as ``cv2.MergeMertens`` does; see `createMergeGIFNet`.
