@@ -28,9 +28,9 @@ def frame(preview: Any, limit: float = 300) -> tuple[int, float, float]:
     began, end = 0.0, time.perf_counter() + limit
     while time.perf_counter() < end:
         QApplication.processEvents()
-        if not began and preview.is_running:
+        if not began and preview.runner.is_running:
             began = time.perf_counter()
-        if began and not preview.is_running:
+        if began and not preview.runner.is_running:
             now = time.perf_counter()
             return max(preview.layer.data.shape[:2]), now - began, now
         time.sleep(0.0005)
@@ -41,7 +41,7 @@ def frames(preview: Any) -> list[tuple[int, float, float]]:
     """Wait for the frame that comes at once, and the finer one if there is one."""
     found = [frame(preview)]
     QApplication.processEvents()
-    if preview.is_waiting:
+    if preview.runner.is_busy:
         found.append(frame(preview))
     return found
 
@@ -55,15 +55,15 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1400, 900)
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
-    fuse.advanced.weights.line.setText(arguments.weights)
+    fuse.advanced.form.weights.value = arguments.weights or None
     noise = np.random.default_rng(0)
     for name in "ab":
         image = noise.integers(0, 256, (arguments.side,) * 2, dtype=np.uint8)
         viewer.add_image(image, name=name)
     camera = getattr(viewer, "scene", viewer).camera  # napari 0.9 moved it
     camera.zoom = 1
-    fuse.preview_box.setChecked(True)
-    first = frames(fuse.preview)
+    fuse.preview.box.setChecked(True)
+    first = frames(fuse.preview.live)
     print("first:", ", ".join(f"side {side} in {1000 * s:.0f} ms" for side, s, _ in first))
     kinds = ("sketch", "exact") if len(first) > 1 else ("exact",)
     found: dict[str, list[tuple[float, float]]] = {}
@@ -71,7 +71,7 @@ def main() -> None:
         began = time.perf_counter()
         row, column = camera.center[-2:]
         camera.center = (0, row + 1, column)
-        for kind, (_, seconds, moment) in zip(kinds, frames(fuse.preview), strict=False):
+        for kind, (_, seconds, moment) in zip(kinds, frames(fuse.preview.live), strict=False):
             found.setdefault(kind, []).append((1000 * seconds, 1000 * (moment - began)))
     for kind, times in found.items():
         made, shown = (statistics.median(values) for values in zip(*times, strict=True))

@@ -38,7 +38,7 @@ def one_viewer(side: int, weights: str | None, pulse: Pulse) -> dict[str, float]
     """Open a viewer, fuse in it, close it; return the standstills in milliseconds."""
     viewer = napari.Viewer(show=True)
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
-    fuse.advanced.weights.line.setText(weights or "")
+    fuse.advanced.form.weights.value = weights
     noise = np.random.default_rng(0).integers(0, 256, (2, side, side), dtype=np.uint8)
     for image in noise:
         viewer.add_image(image)
@@ -48,12 +48,12 @@ def one_viewer(side: int, weights: str | None, pulse: Pulse) -> dict[str, float]
     loading = pulse.longest()
     running: list[float] = []
     viewer.layers.events.inserting.connect(lambda event: running.append(pulse.longest()))
-    fuse.run()
+    fuse.controls.run()
     starting = pulse.longest()
-    wait_until(lambda: not fuse.is_running)
+    wait_until(lambda: not fuse.controls.is_running)
     QApplication.processEvents()
     adding = pulse.longest()
-    assert len(viewer.layers) == 3, fuse.status.text()
+    assert len(viewer.layers) == 3, fuse.controls.status.text()
     viewer.close()
     QApplication.processEvents()
     found = {"loading": loading, "starting": starting, "running": running[0], "adding": adding}

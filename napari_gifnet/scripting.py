@@ -1,23 +1,26 @@
-"""What the widgets do, for scripts: layers in, layers out. No Qt here."""
+"""What the widgets do, for scripts: layers in, layers out."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.options import FuseOptions
 from gifnet.registration.search import check_registration
 
-from .jobs.base import EnhancementJob, FuserCache, FusionJob, Job
+from .jobs.base import Job, shared_fusers
+from .jobs.enhance import EnhancementJob
+from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
 from .jobs.stack import StackJob
-from .layers.snapshot import Snapshot, snapshot
+from .layers.snapshot import Snapshot, Values, snapshot
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from napari.viewer import Viewer
 
     from gifnet.progress import ProgressCallback
 
@@ -71,12 +74,12 @@ def fuse_layers(
     job = FusionJob(
         snapshot(first),
         snapshot(second),
-        _options(options),
+        FuseOptions.from_dict(options),
         grid,
         return_mask,
         Registration(register, register_by),
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def enhance_layer(
@@ -89,8 +92,8 @@ def enhance_layer(
     list of napari.layers.Image
         The result. It is not in a viewer yet.
     """
-    job = EnhancementJob(snapshot(image), _options(options))
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    job = EnhancementJob(snapshot(image), FuseOptions.from_dict(options))
+    return _run(job, progress)
 
 
 def fuse_stack_layers(
@@ -133,9 +136,14 @@ def fuse_stack_layers(
     several = isinstance(layers, Sequence)
     slices = tuple(snapshot(layer) for layer in (layers if several else (layers,)))
     job = StackJob(
-        slices, _options(options), None if several else axis, align, reference, return_depth
+        slices,
+        FuseOptions.from_dict(options),
+        None if several else axis,
+        align,
+        reference,
+        return_depth,
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def pansharpen_layers(
@@ -180,17 +188,17 @@ def pansharpen_layers(
     job = SharpeningJob(
         snapshot(pan),
         planes,
-        _options(options),
+        FuseOptions.from_dict(options),
         None if several else band_axis,
         method,
         match_histograms,
     )
-    return as_layers(job.run(FuserCache(), progress or _silent))
+    return _run(job, progress)
 
 
 def rerun(
     layers: Iterable[Image],
-    record: Mapping[str, Any],
+    record: Values,
     *,
     progress: ProgressCallback | None = None,
 ) -> list[Image]:
@@ -234,7 +242,7 @@ def rerun(
         make_job = build(record, options)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidInputError(
-            f"The record does not tell how its result was made (no {error}). Take the whole of "
+            f"The record is incomplete (no {error}). Take the whole of "
             "metadata['napari_gifnet'] of a layer made by a widget of this plugin."
         ) from None
     if missing := [name for name in names if name not in by_name]:
@@ -242,37 +250,37 @@ def rerun(
             f"The sources {missing} are not among the layers {sorted(by_name)}. Open them under "
             "those names."
         )
-    cache = FuserCache()
-    if weights is not None and (found := cache.get(options).weights.sha256) != weights["sha256"]:
+    found = None if weights is None else shared_fusers().get(options).weights.sha256
+    if weights is not None and found != weights["sha256"]:
         raise WeightsError(
             f"The result was made with weights of sha256 {weights['sha256']}, but those of "
             f"{options.weights or 'the bundled file'} are {found}. Take the file that was used."
         )
     job = make_job([snapshot(by_name[name]) for name in names])
-    return as_layers(job.run(cache, progress or _silent))
+    return _run(job, progress)
 
 
 _JobMaker = Callable[[list[Snapshot]], Job]
 
 
-def _fusion(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _fusion(record: Values, options: FuseOptions) -> _JobMaker:
     grid, mask = record["request"]["grid"], bool(record["request"]["mask"])
     registration = Registration.from_record(record)
-    return lambda sources: FusionJob(*sources, options, grid, mask, registration)
+    return lambda sources: FusionJob(sources[0], sources[1], options, grid, mask, registration)
 
 
-def _enhancement(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
-    return lambda sources: EnhancementJob(*sources, options)
+def _enhancement(record: Values, options: FuseOptions) -> _JobMaker:
+    return lambda sources: EnhancementJob(sources[0], options)
 
 
-def _stack(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _stack(record: Values, options: FuseOptions) -> _JobMaker:
     request = record["request"]
     axis, align, reference = (request[key] for key in ("axis", "align", "reference"))
     depth = bool(request["depth"])
     return lambda sources: StackJob(tuple(sources), options, axis, align, reference, depth)
 
 
-def _sharpening(record: Mapping[str, Any], options: FuseOptions) -> _JobMaker:
+def _sharpening(record: Values, options: FuseOptions) -> _JobMaker:
     request = record["request"]
     axis, method, histograms = (request[key] for key in ("band_axis", "method", "match_histograms"))
     return lambda sources: SharpeningJob(
@@ -290,14 +298,14 @@ _BUILDERS = {
 
 
 def open_layer(
-    viewer: Any,
+    viewer: Viewer,
     name: str,
     *,
     path: str | None = None,
     plugin: str | None = None,
     sample: tuple[str, str] | None = None,
     index: int = 0,
-    **place: Any,
+    **place: object,
 ) -> Image:
     """Return a viewer's layer by name. If it is missing, open its file or sample first.
 
@@ -324,7 +332,7 @@ def open_layer(
     if name in viewer.layers:
         return viewer.layers[name]
 
-    def opened() -> list[Any]:
+    def opened() -> list[Image]:
         kept = (path, sample)
         return [one for one in viewer.layers if (one.source.path, one.source.sample) == kept]
 
@@ -336,7 +344,7 @@ def open_layer(
     if len(opened()) <= index:
         if path is not None:
             viewer.open(path, plugin=plugin)
-        else:
+        elif sample is not None:
             viewer.open_sample(*sample)
     layer = opened()[index]
     layer.name = name
@@ -352,9 +360,5 @@ def as_layers(found: Iterable[LayerData]) -> list[Image]:
     return [Layer.create(*data) for data in found]
 
 
-def _options(values: Mapping[str, Any]) -> FuseOptions:
-    return FuseOptions.from_dict(values)
-
-
-def _silent(done: int, total: int) -> None:
-    pass
+def _run(job: Job, progress: ProgressCallback | None) -> list[Image]:
+    return as_layers(job.run(shared_fusers(), progress or (lambda done, total: None)))

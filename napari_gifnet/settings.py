@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gifnet.io.atomic import write_atomically
 from gifnet.options import PRECISION_CHOICES
 
 _PLUGIN, _CATEGORY, _FILE = "napari-gifnet", "compute", "napari-gifnet.json"
@@ -60,7 +61,6 @@ def save(settings: Settings) -> None:
         for name, value in dataclasses.asdict(settings).items():
             setattr(kept, name, value)
         return
-    from gifnet.io.atomic import write_atomically
 
     _file().parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(dataclasses.asdict(settings), indent=2)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-GIFNET = ROOT / "src" / "gifnet"
-PLUGIN = ROOT / "napari_gifnet"
+from tests.helpers.imports import (
+    PACKAGES,
+    ROOT,
+    imports,
+    own_imports,
+    own_modules,
+    python_files,
+)
+
+GIFNET = PACKAGES["gifnet"]
 
 #: The layers of the core, lowest first. A module imports from its own folder, from lower layers,
 #: and from folders of its own layer as long as these do not import it in turn.
@@ -29,12 +36,9 @@ LEVEL = {name: level for level, names in enumerate(LAYERS.values()) for name in 
 #: What belongs to napari's side alone.
 VIEWER = ("napari", "qtpy", "PyQt6", "PySide6", "npe2", "magicgui", "superqt", "app_model")
 NETWORK = ("socket", "urllib", "http", "requests", "urllib3", "huggingface_hub")
+#: What belongs to the plugin's folder of widgets alone.
 HEAVY = ("torch", "napari", "numpy", "skimage", "scipy", "tifffile")
 MAX_LINES = 400
-
-
-def python_files(*folders: Path) -> list[Path]:
-    return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
 def own_files() -> list[Path]:
@@ -46,33 +50,15 @@ def top_level(path: Path) -> str:
     return path.relative_to(GIFNET).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """Yield the line and absolute name of everything that a file of a package imports."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            parts = (*base, *(node.module.split(".") if node.module else ()))
-            yield from ((node.lineno, ".".join((*parts, alias.name))) for alias in node.names)
-
-
-def gifnet_imports(path: Path) -> Iterator[tuple[int, str]]:
-    return imports(path, ("gifnet", *path.relative_to(GIFNET).parts[:-1]))
-
-
 def imported_folders() -> dict[str, dict[str, str]]:
     """Return what every top-level module or folder of the core imports, each with one place."""
     found: dict[str, dict[str, str]] = {}
-    for path in python_files(GIFNET):
-        here = top_level(path)
-        if here == "__init__":  # the lazy table of public names
-            continue
-        for line, name in gifnet_imports(path):
-            top, _, rest = name.partition(".")
-            there = rest.partition(".")[0]
-            if top == "gifnet" and there != here:
-                found.setdefault(here, {})[there] = f"{path.relative_to(ROOT)}:{line}"
+    for module, target, where in own_imports():
+        names = [name.split(".")[:2] for name in (module, target)]
+        if all(name[0] == "gifnet" and len(name) == 2 for name in names):
+            here, there = (name[1] for name in names)
+            if here != there:
+                found.setdefault(here, {})[there] = f"{module}, line {where.line}"
     return found
 
 
@@ -92,13 +78,6 @@ def test_layers_have_no_import_circles() -> None:
 
 
 @pytest.mark.parametrize("path", python_files(GIFNET), ids=lambda p: str(p.relative_to(GIFNET)))
-def test_core_knows_nothing_of_the_viewer(path: Path) -> None:
-    for line, name in gifnet_imports(path):
-        top = name.partition(".")[0]
-        assert top not in (*VIEWER, "napari_gifnet"), f"{path}:{line} imports {name}"
-
-
-@pytest.mark.parametrize("path", python_files(GIFNET), ids=lambda p: str(p.relative_to(GIFNET)))
 def test_core_neither_prints_nor_reads_the_environment_nor_the_network(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if path.parent != GIFNET / "cli":
@@ -106,15 +85,53 @@ def test_core_neither_prints_nor_reads_the_environment_nor_the_network(path: Pat
         assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not names & {"environ", "getenv"}
-    assert not {name.partition(".")[0] for _, name in gifnet_imports(path)} & set(NETWORK)
+    assert not {found.name.partition(".")[0] for found in imports(path)} & set(NETWORK)
 
 
 def test_benchmarks_experiments_and_tools_do_not_import_the_plugin() -> None:
     gallery = ROOT / "tools" / "gallery.py"  # makes pictures of what the widgets do
     files = python_files(ROOT / "benchmarks", ROOT / "experiments", ROOT / "tools")
     for path in set(files) - {gallery}:
-        for line, name in imports(path, ()):
-            assert name.partition(".")[0] != "napari_gifnet", f"{path}:{line} imports {name}"
+        for found in imports(path):
+            assert found.name.partition(".")[0] != "napari_gifnet", f"{path}:{found.line}"
+
+
+def test_modules_have_no_import_circles() -> None:
+    """Not even through imports inside functions or lazy faces."""
+    graph: dict[str, set[str]] = {module: set() for module in own_modules()}
+    for module, target, found in own_imports():
+        if not found.for_typing:
+            graph[module].add(target)
+    TopologicalSorter(graph).prepare()
+
+
+def test_few_functions_import_own_modules() -> None:
+    """A function imports a module of ours only to keep a heavy or optional package away."""
+    inner = {f"{module}:{found.line}" for module, _, found in own_imports() if found.in_function}
+    assert len(inner) < 10, sorted(inner)
+
+
+def test_folders_are_small() -> None:
+    counts = Counter(path.parent for path in own_modules().values())
+    assert max(counts.values()) <= 15, counts.most_common(3)
+    assert sum(counts.values()) / len(counts) < 9
+
+
+@pytest.mark.parametrize(
+    ("packages", "allowed"),
+    [
+        (("napari", "npe2", "app_model"), "napari_gifnet"),
+        (("qtpy", "PyQt6", "PySide6", "superqt", "magicgui"), "napari_gifnet.widgets"),
+        (("napari_gifnet",), "napari_gifnet"),
+    ],
+    ids=["napari", "Qt", "plugin"],
+)
+def test_who_may_import(packages: tuple[str, ...], allowed: str) -> None:
+    for module, path in own_modules().items():
+        if module == allowed or module.startswith(f"{allowed}."):
+            continue
+        for found in imports(path, module):
+            assert found.name.partition(".")[0] not in packages, f"{module}:{found.line}"
 
 
 def in_new_process(code: str) -> str:

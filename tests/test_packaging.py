@@ -29,6 +29,7 @@ IN_BOTH = [
     "{core}gifnet/evaluation/report.css",
     "{core}gifnet/evaluation/report.js",
     *(f"{{core}}gifnet/training/{name}/recipes/published.toml" for name in ("gifnet", "frufn")),
+    "{core}gifnet/training/shares/recipes/shares.toml",
 ]
 
 

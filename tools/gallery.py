@@ -167,10 +167,10 @@ def screenshot(weights: str) -> np.ndarray:
     viewer.window.resize(1280, 960)
     viewer.open_sample("napari-gifnet", "multi-focus")
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
-    fuse.advanced.weights.line.setText(weights)
+    fuse.advanced.form.weights.value = weights
     fuse.task.value = "mfif"
-    fuse.run()
-    while fuse.is_running:
+    fuse.controls.run()
+    while fuse.controls.is_running:
         spend(0.1)
     _, compare = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare", tabify=False)
     compare.button.click()

@@ -73,7 +73,7 @@ class Tour:
         """Open a widget of the plugin."""
         _, widget = self.viewer.window.add_plugin_dock_widget("napari-gifnet", name)
         if hasattr(widget, "advanced"):
-            widget.advanced.weights.line.setText(self._weights)
+            widget.advanced.form.weights.value = self._weights
         return widget
 
     def undock(self, widget: Any) -> None:
@@ -91,13 +91,13 @@ class Tour:
 
     def run(self, widget: Any) -> None:
         """Press the button, and wait for the end."""
-        if problem := widget.problem():
+        if problem := widget.controls.blocking_reason():
             raise SystemExit(problem)
         spend(0.2)
         self._pulse.longest()
         self._before_adding = 0.0
         began = time.monotonic()
-        widget.run()
+        widget.controls.run()
         starting = self._pulse.longest()
         self._wait(widget)
         after = self._pulse.longest()
@@ -109,7 +109,7 @@ class Tour:
         )
 
     def _wait(self, widget: Any) -> None:
-        while widget.is_running:
+        while widget.controls.is_running:
             spend(0.05)
 
     def _on_inserting(self, event: Any) -> None:
@@ -204,16 +204,15 @@ def look_ahead(tour: Tour, fuse: Any) -> None:
     viewer.reset_view()
 
     def unrest() -> bool:
-        busy = fuse.preview.layer is None or fuse.preview.is_running
-        return busy or fuse.preview.is_waiting
+        return fuse.preview.live.layer is None or fuse.preview.live.runner.is_busy
 
-    fuse.preview_box.setChecked(True)
+    fuse.preview.box.setChecked(True)
     tour.wait_for(unrest, "previewing")
     tour.shoot("preview")
     viewer.scene.camera.zoom *= 3
     tour.wait_for(unrest, "previewing a part")
     tour.shoot("preview-zoomed")
-    fuse.preview_box.setChecked(False)
+    fuse.preview.box.setChecked(False)
     viewer.reset_view()
 
 
@@ -229,15 +228,15 @@ def refuse(tour: Tour, fuse: Any) -> None:
 def save(tour: Tour, fuse: Any) -> None:
     """Save a result, reopen it, and copy the run as a script."""
     viewer = tour.viewer
-    fuse.mask.setChecked(True)
+    fuse.share.value = True
     tour.run(fuse)
     path = tour.folder / "result.ome.tif"
     viewer.layers[-1].save(str(path), plugin="napari-gifnet")
     viewer.open(path, plugin="napari-gifnet")
-    fuse.copy_script()
+    fuse.controls.copy_script()
     (tour.folder / "script.py").write_text(QApplication.clipboard().text(), encoding="utf-8")
     tour.shoot("saved-reopened-and-copied")
-    fuse.mask.setChecked(False)
+    fuse.share.value = False
 
 
 def register(tour: Tour, fuse: Any, key: str) -> None:
@@ -251,7 +250,7 @@ def register(tour: Tour, fuse: Any, key: str) -> None:
     tour.wait_for(lambda: box.is_glancing, "glancing")
     tour.shoot("misaligned")
     box.kind.value = "rigid"
-    box.kind.chosen.emit("rigid")
+    box.kind.changed.emit("rigid")
     box.find_button.click()
     tour.wait_for(lambda: box.is_running, "registering")
     tour.run(fuse)
@@ -297,7 +296,7 @@ def pansharpen(tour: Tour) -> None:
     tour.run(widget)
     tour.shoot("pansharpened")
     widget.method.value = "brovey"
-    widget.method.chosen.emit("brovey")
+    widget.method.changed.emit("brovey")
     tour.run(widget)
     tour.shoot("pansharpened-brovey")
     tour.undock(widget)
@@ -317,11 +316,11 @@ def batch(tour: Tour) -> None:
     (folder / "near" / "motorcycle 1.png").write_bytes(b"damaged")
     widget = tour.dock("Batch")
     tour.shoot("batch")
-    widget.folder.line.setText(str(folder))
+    widget.folder.value = folder
     for line, name in zip(widget.names, names, strict=True):
-        line.setText(name)
-    widget.overwrite.setChecked(True)
-    tour.wait_for(lambda: widget.is_looking, "matching")
+        line.value = name
+    widget.overwrite.value = True
+    tour.wait_for(lambda: widget.is_matching, "matching")
     tour.shoot("batch-matched")
     tour.run(widget)
     tour.shoot("batch-done")

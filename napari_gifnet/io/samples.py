@@ -147,7 +147,7 @@ def pet_and_mri() -> list[LayerData]:
 
 def _shipped(name: str) -> npt.NDArray[Any]:
     """Read an image out of the scikit-image package itself, which never downloads."""
-    return read_images(_shipped_path(name))[0].data
+    return np.asarray(read_images(_shipped_path(name))[0].data)
 
 
 def _shipped_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the Batch widget runs in the background: pairs of files in, files out. No Qt here."""
+"""What the Batch widget runs in the background: pairs of files in, files out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gifnet import workflows
 from gifnet.errors import InvalidInputError
 from gifnet.options import FuseOptions
-from gifnet.workflows.batch import BatchItem, BatchResult, match_pairs, run_batch
 
 from .base import FuserCache, stop_if_asked
 from .script import chosen_options, title_line
@@ -18,6 +18,7 @@ from .torch_import import import_torch
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
+    from gifnet.workflows import BatchItem, BatchResult
 
 #: Parts of an item that the progress of the whole counts by.
 _PARTS = 1000
@@ -76,7 +77,7 @@ class Patterns:
         InvalidInputError
             As `gifnet.workflows.batch.match_pairs`, or if something is missing.
         """
-        return match_pairs(*self.paths, self.suffix)
+        return workflows.match_pairs(*self.paths, self.suffix)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Found:
     existing: int
 
 
-def look(patterns: Patterns, progress: ProgressCallback) -> Found:
+def match_patterns(patterns: Patterns, progress: ProgressCallback) -> Found:
     """Match patterns, and look for results."""
     stop_if_asked(progress)
     items = patterns.match()
@@ -96,8 +97,8 @@ def look(patterns: Patterns, progress: ProgressCallback) -> Found:
 
 
 @dataclass(frozen=True)
-class Step:
-    """How far a batch is: the item it is at, and how much of it is done."""
+class ItemProgress:
+    """The current item of a batch, and how much of it is done."""
 
     name: str
     done: int
@@ -117,26 +118,26 @@ class BatchJob:
     overwrite : bool
         Replace results that exist.
     note : callable
-        Takes a `BatchResult` as soon as it is known, and a `Step` now and then.
+        Takes a `BatchResult` as soon as it is known, and an `ItemProgress` now and then.
     """
 
     items: tuple[BatchItem, ...]
     patterns: Patterns
     options: FuseOptions
     overwrite: bool = False
-    note: Callable[[Any], object] = field(default=lambda told: None)
+    note: Callable[[ItemProgress | BatchResult], object] = field(default=lambda message: None)
 
     @property
     def description(self) -> str:
         return f"Fusing {len(self.items)} pair{'s' if len(self.items) > 1 else ''}"
 
-    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[BatchResult]:
+    def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[BatchResult]:
         """Fuse the pairs, and return what became of each."""
         stop_if_asked(progress)
         import_torch()
         whole = _PARTS * len(self.items)
 
-        def on_item(number: int, count: int, item: BatchItem) -> Any:
+        def on_item(number: int, count: int, item: BatchItem) -> ProgressCallback:
             last = 0.0
 
             def report(done: int, total: int) -> object:
@@ -144,14 +145,14 @@ class BatchJob:
                 now = time.monotonic()
                 if done >= total or now - last > 1 / _REPORTS_PER_SECOND:
                     last = now
-                    self.note(Step(item.name, done, total))
+                    self.note(ItemProgress(item.name, done, total))
                 return progress(number * _PARTS + _PARTS * done // max(total, 1), whole)
 
-            self.note(Step(item.name, 0, 0))
+            self.note(ItemProgress(item.name, 0, 0))
             return report
 
         results = []
-        for result in run_batch(
+        for result in workflows.run_batch(
             self.items, self.options, overwrite=self.overwrite, on_item=on_item
         ):
             results.append(result)

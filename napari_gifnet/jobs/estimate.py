@@ -1,4 +1,4 @@
-"""How long a run will take and how much memory it needs, as an estimate. No Qt here."""
+"""How long a run will take and how much memory it needs, as an estimate."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 
 from gifnet.models.registry import model_spec
 from gifnet.options import FuseOptions
+from gifnet.tasks import DEFAULT_MODEL
 
 from ..layers.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from gifnet import Fuser
     from gifnet.progress import ProgressCallback
+
+    from .base import FuserCache
 
 #: Runs of at least so many pixels are announced with an estimate.
 LARGE_PIXELS = 2 * 2**20
-#: Shorter runs tell little about the speed of longer ones.
+#: Runs of fewer pixels do not predict the speed of larger ones.
 _TELLING_PIXELS = 200 * 200
 _CALIBRATION_SIDE = 448
 #: The network with its tiles and PyTorch itself.
@@ -35,7 +37,7 @@ class Speeds:
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def note(self, options: FuseOptions, pixels: int, seconds: float) -> None:
-        """Keep how fast a run was, if it was long enough to tell."""
+        """Keep how fast a run was, if it was large enough."""
         if pixels >= _TELLING_PIXELS and seconds > 0:
             self._known[_key(options)] = pixels / seconds
 
@@ -49,7 +51,7 @@ def _key(options: FuseOptions) -> tuple[object, ...]:
     return (
         options.model,
         # Some weights run a pair in both orders, which takes twice as long.
-        options.weights or model_spec(options.model).bundled_name(options.task),
+        options.weights or model_spec(options.model or DEFAULT_MODEL).bundled_name(options.task),
         options.device,
         options.precision,
         str(options.tile),
@@ -57,7 +59,7 @@ def _key(options: FuseOptions) -> tuple[object, ...]:
     )
 
 
-def calibrate(fuser: Fuser, speeds: Speeds, progress: ProgressCallback) -> None:
+def calibrate(fusers: FuserCache, options: FuseOptions, progress: ProgressCallback) -> None:
     """Measure the speed on noise, which takes a few seconds on a CPU."""
     noise = np.random.default_rng(0)
     small = noise.integers(0, 256, (2, 64, 64), dtype=np.uint8)
@@ -66,10 +68,11 @@ def calibrate(fuser: Fuser, speeds: Speeds, progress: ProgressCallback) -> None:
     def quiet(done: int, total: int) -> object:
         return progress(0, 0)
 
-    fuser.fuse(*small, progress=quiet)  # loading is no part of the speed
+    fuser = fusers.get(options)
+    fuser.fuse(*small, progress=quiet)  # the first run prepares the network
     began = time.perf_counter()
     fuser.fuse(*planes, progress=quiet)
-    speeds.note(fuser.options, planes[0].size, time.perf_counter() - began)
+    fusers.speeds.note(options, planes[0].size, time.perf_counter() - began)
 
 
 def count_pixels(reference: Snapshot) -> int:

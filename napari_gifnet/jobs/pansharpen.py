@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+import gifnet
 from gifnet.errors import InvalidInputError
 from gifnet.options import FuseOptions
+from gifnet.provenance import versions
 
 from ..layers.axes import with_axis, without_axis
 from ..layers.overlap import Overlap, find_overlap
-from ..layers.pair import as_array, moving_grid
-from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, loaded, stop_if_asked
+from ..layers.pair import as_array, moving_grid, without_mask
+from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -74,7 +76,7 @@ class SharpeningJob:
         return len(self.bands) if self.axis is None else int(self.bands[0].grid.shape[self.axis])
 
     def plane(self) -> Snapshot:
-        """Return where one band lies.
+        """Return the place of one band.
 
         Raises
         ------
@@ -119,7 +121,7 @@ class SharpeningJob:
         return find_overlap(self.pan, plane, "first")
 
     def call(self) -> Call:
-        keywords: dict[str, Any] = {}
+        keywords: Values = {}
         if self.axis is not None and not self.is_rgb:
             keywords["band_axis"] = self.axis
         if self.method != "gifnet":
@@ -132,19 +134,16 @@ class SharpeningJob:
         positional = ("pan", f"[{', '.join(names)}]")
         return Call("pansharpen_layers", ("pan", *names), positional, keywords)
 
-    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+    def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Sharpen, and return as many layers as there were of bands."""
         plane = self.overlap().moving
         stop_if_asked(progress)
-        from gifnet.provenance import versions
-        from gifnet.workflows.pansharpen import pansharpen
-
         fuser = None
         if self.method == "gifnet":
             options = dataclasses.replace(self.options, task="pansharpen", channel_axis=None)
-            fuser = loaded(cache, options, progress)
+            fuser = load_fuser(fusers, options, progress)
         axis = self.axis or 0
-        result = pansharpen(
+        result = gifnet.pansharpen(
             as_array(self.pan.data),
             self._pixels(),
             method=self.method,
@@ -155,38 +154,31 @@ class SharpeningJob:
             fuser=fuser,
             progress=progress,
         )
-        result = np.ma.filled(result, 0) if np.ma.isMA(result) else result
         made_by = fuser.provenance() if fuser is not None else {"versions": versions()}
-        return self._layers(result, self._record(made_by))
+        return self._layers(without_mask(result), self._record(made_by))
 
-    def _pixels(self) -> Any:
+    def _pixels(self) -> Pixels:
         if self.is_rgb:
             return as_array(self.bands[0].data)[..., :3]
         if self.axis is not None:
             return as_array(self.bands[0].data)
         return np.stack([as_array(band.data) for band in self.bands])
 
-    def _record(self, made_by: dict[str, Any]) -> dict[str, Any]:
+    def _record(self, made_by: Values) -> Values:
         roles = [(band, "Multispectral") for band in self.bands] + [(self.pan, "Panchromatic")]
-        request = {
-            "options": self.options.to_dict(),
-            "band_axis": self.band_axis,
-            "method": self.method,
-            "match_histograms": self.match_histograms,
-        }
-        return {
-            **made_by,
-            "operation": "pansharpen",
-            "sources": [
-                {"name": image.name, "role": role, "dtype": str(image.data.dtype)}
-                for image, role in roles
-            ],
-            "reference": self.pan.name,
-            "method": self.method,
-            "request": request,
-        }
+        record = make_record(
+            made_by,
+            "pansharpen",
+            roles,
+            self.pan,
+            self.options,
+            band_axis=self.band_axis,
+            method=self.method,
+            match_histograms=self.match_histograms,
+        )
+        return {**record, "method": self.method}
 
-    def _layers(self, result: Any, record: dict[str, Any]) -> list[LayerData]:
+    def _layers(self, result: Pixels, record: Values) -> list[LayerData]:
         """Return layers of the kind that the bands are, in PAN's place."""
         first = self.bands[0]
         if self.axis is not None:

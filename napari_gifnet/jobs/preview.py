@@ -1,4 +1,4 @@
-"""A fusion of what is in view, at the screen's resolution. No Qt here.
+"""A fusion of what is in view, at the screen's resolution.
 
 The network sees the visible region alone, so its whole-image statistics are those of the
 region: a preview is close to the result, not equal to it.
@@ -10,34 +10,32 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
+from gifnet.imaging.ranges import split_range_spec
 from gifnet.options import FuseOptions
 
+from .. import jobs
 from ..layers.curtain import OVERLAY_KEY
 from ..layers.pair import Reference, choose_reference, moving_grid
-from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid
-from ..layers.snapshot import LayerData, Snapshot, contrast_limits
-from ..layers.viewport import Region
+from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid, widen
+from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, contrast_limits
+from ..layers.viewport import ViewRegion
+from .base import FuserCache, stop_if_asked
 from .estimate import Speeds
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
-    from .base import FuserCache
-
-#: The shortest longest side of a preview that still tells something.
+#: The longest side of a coarse frame is at least this, or it shows nothing.
 _MIN_SIDE = 96
-#: How long the network may take over a first, coarse frame; small frames take a little longer than
-#: the speed of larger ones tells, and all is to be there after 0.3 seconds.
+#: How long the network may take for a coarse frame, which should appear within 0.3 seconds. Small
+#: frames take a little longer than the speed of larger ones predicts.
 _FRAME_SECONDS = 0.14
-
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ class PreviewJob:
     first, second : Snapshot
     options : FuseOptions
     reference : {"finer", "first", "second"}
-    region : Region
+    region : ViewRegion
         What is visible.
     side : int
         The longest side of what the network sees, in pixels; the preview itself is always as fine
@@ -60,16 +58,10 @@ class PreviewJob:
     second: Snapshot
     options: FuseOptions
     reference: Reference
-    region: Region
+    region: ViewRegion
     side: int
 
-    def run(
-        self,
-        cache: FuserCache,
-        ranges: RangeCache,
-        speeds: Speeds,
-        progress: ProgressCallback,
-    ) -> LayerData:
+    def run(self, fusers: FuserCache, ranges: RangeCache, progress: ProgressCallback) -> LayerData:
         """Return the preview as a 2-D layer.
 
         Raises
@@ -82,48 +74,49 @@ class PreviewJob:
         grid = self.grid(fixed)
         world = moving_grid(fixed, moving)
         plane = nearest_plane(fixed, world, self.region.index)
-        planes = [
+        planes = (
             sample_plane(fixed, fixed.grid.trailing(2), self.region.index, grid),
             sample_plane(moving, world.trailing(2), plane, grid),
-        ]
+        )
         if not all(np.isfinite(plane).any() for plane in planes):
             raise InvalidInputError("The layers do not overlap in view; move to where they do.")
-        if progress(0, 0) is False:
-            raise Cancelled("The view has moved on.")
-        if index == 1:
-            planes.reverse()
+        stop_if_asked(progress)
+        first, second = planes if index == 0 else planes[::-1]
         limits = [
-            ranges.get(image, self.options.value_range) for image in (self.first, self.second)
+            ranges.get(image, spec)
+            for image, spec in zip(
+                (self.first, self.second), split_range_spec(self.options.value_range), strict=True
+            )
         ]
         options = dataclasses.replace(
             self.options,
-            value_range=tuple(
-                (low, high) if low < high else (low - 0.5, low + 0.5) for low, high in limits
-            ),
+            value_range=(widen(limits[0]), widen(limits[1])),
             channel_axis=-1 if self.first.rgb or self.second.rgb else None,
         )
-        fuser = cache.get(options)
-        fuser.load()  # loading is no part of the speed
+        fuser = fusers.get(options)
         if options.precision == "auto":
             # A screen shows 8 bits, whatever the layers have.
-            fuser = fuser.with_options(precision=quick_precision(fuser.device))
+            precision = jobs.devices.preview_precision(fuser.device)
+            fuser = fuser.with_options(precision=precision)
         began = time.perf_counter()
         full = max(grid.shape)
         if self.side < full:
-            fused = fuser.sketch(*planes, self.side, progress=progress)
+            fused = fuser.sketch(first, second, self.side, progress=progress)
         else:
-            fused = fuser.fuse(*planes, progress=progress)
+            fused = fuser.fuse(first, second, progress=progress)
         area = math.prod(grid.shape) * min(1.0, self.side / full) ** 2
-        speeds.note(self.options, round(area), time.perf_counter() - began)
+        fusers.speeds.note(self.options, round(area), time.perf_counter() - began)
         return self._layer(fused, fixed, grid, limits)
 
     def grid(self, fixed: Snapshot) -> Grid:
         """Return the preview's grid: the region in pixels of the screen."""
         return thinned_grid(fixed, self.region, self.region.side())
 
-    def _layer(self, fused: Any, fixed: Snapshot, grid: Grid, limits: list[Any]) -> LayerData:
+    def _layer(
+        self, fused: Pixels, fixed: Snapshot, grid: Grid, limits: list[tuple[float, float]]
+    ) -> LayerData:
         rgb = fused.ndim == 3
-        arguments: dict[str, Any] = {
+        arguments: Values = {
             "name": "Preview",
             "rgb": rgb,
             "affine": grid.matrix,
@@ -143,17 +136,7 @@ class PreviewJob:
         return fused, arguments, "image"
 
 
-def quick_precision(device: str) -> str:
-    """Return the number format that a device is quickest with, as far as 8 bits show."""
-    import torch
-
-    from gifnet.engine.device import resolve_precision
-
-    found = resolve_precision("auto", torch.device(device), eight_bit=True)
-    return str(found).removeprefix("torch.")
-
-
-def side_for(region: Region, options: FuseOptions, speeds: Speeds) -> int:
+def side_for(region: ViewRegion, options: FuseOptions, speeds: Speeds) -> int:
     """Return how long the side may be of what the network sees, to arrive at once."""
     full = region.side()
     seconds = speeds.seconds(options, full * full)

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.imaging.colour import luminance
 from gifnet.imaging.ranges import normalise, split_range_spec
+from gifnet.metrics import evaluate, metric
+from gifnet.options import ValueRange
 from gifnet.tasks import TASKS
 
 from ..layers.pair import moving_grid
-from ..layers.sampling import RangeCache, nearest_plane, sample_plane
-from ..layers.snapshot import METADATA_KEY, Snapshot
-from ..layers.viewport import Region
-from .torch_import import few_pauses
+from ..layers.sampling import Plane, RangeCache, nearest_plane, sample_plane, widen
+from ..layers.snapshot import METADATA_KEY, Snapshot, Values
+from ..layers.viewport import ViewRegion
+from .base import stop_if_asked
 
 if TYPE_CHECKING:
+    from napari.layers import Image
+
     from gifnet.progress import ProgressCallback
 
 _ENHANCE = "enhance"
 #: The three metrics that tell good from bad results best, by task. Metrics that reward noise or
 #: the mere average of the sources are left out where there are others.
 METRICS_BY_TASK: dict[str | None, tuple[str, str, str]] = {
-    None: ("Qabf", "Nabf", "VIF"),
+    None: ("kept", "VIF-lesser", "Nabf"),
     _ENHANCE: ("SSIM", "EN", "AG"),
     **{task.name: task.telling_metrics for task in TASKS.values()},
 }
 #: The longest side of what is measured.
 MAX_SIDE = 1024
-
-Plane = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +72,15 @@ class QualityJob:
         A key of `METRICS_BY_TASK`.
     value_range : object
         Of the fusion.
-    region : Region
+    region : ViewRegion
         What to measure, in pixels of the result; of more than 1024 pixels a side the middle.
     """
 
     result: Snapshot
     sources: tuple[Snapshot, ...]
     task: str | None
-    value_range: Any
-    region: Region
+    value_range: ValueRange
+    region: ViewRegion
 
     def run(self, ranges: RangeCache, progress: ProgressCallback) -> Quality:
         """Measure.
@@ -89,12 +90,9 @@ class QualityJob:
         InvalidInputError
             If the images have no pixel in common there.
         """
-        with few_pauses():
-            from gifnet.metrics import evaluate, metric
-
         names = METRICS_BY_TASK[self.task]
         total = len(names) * (1 + len(self.sources))
-        _go_on(progress, 0, total)
+        stop_if_asked(progress, 0, total)
         result, *sources = self._planes(ranges)
         pair = sources[0], sources[-1]
         values: dict[str, tuple[float, ...]] = {}
@@ -104,7 +102,7 @@ class QualityJob:
                 fits = min(image.shape) >= metric(name).smallest_side
                 measured = evaluate(*pair, image, metrics=[name], data_range=1) if fits else {}
                 found.append(measured.get(name, float("nan")))
-                _go_on(progress, len(values) * (1 + len(sources)) + len(found), total)
+                stop_if_asked(progress, len(values) * (1 + len(sources)) + len(found), total)
             values[name] = tuple(found)
         called = (self.result.name, *(source.name for source in self.sources))
         return Quality(called, values, result.shape)
@@ -126,7 +124,7 @@ class QualityJob:
         grid = self.grid()
         specs = split_range_spec(self.value_range)[: len(self.sources)]
         limits = [
-            _wide(ranges.get(source, spec))
+            widen(ranges.get(source, spec))
             for source, spec in zip(self.sources, specs, strict=True)
         ]
         planes = []
@@ -142,14 +140,9 @@ class QualityJob:
         return _where_all_have_data(planes)
 
 
-def _wide(limits: tuple[float, float]) -> tuple[float, float]:
-    low, high = limits
-    return (low, high) if low < high else (low - 0.5, low + 0.5)
-
-
 def _where_all_have_data(planes: list[Plane]) -> list[Plane]:
     """Cut to the rectangle around what all cover; what is missing in it counts as black."""
-    valid = np.isfinite(planes).all(axis=0)
+    valid = np.asarray(np.isfinite(np.stack(planes)).all(axis=0))
     if not valid.any():
         raise InvalidInputError(
             "The result and its sources have no pixel in common in view; move to where they do."
@@ -159,14 +152,9 @@ def _where_all_have_data(planes: list[Plane]) -> list[Plane]:
     return [np.where(valid, plane, 0)[window].astype(np.float32) for plane in planes]
 
 
-def _go_on(progress: ProgressCallback, done: int, total: int) -> None:
-    if progress(done, total) is False:
-        raise Cancelled("Stopped before all was measured.")
-
-
-def recipe(
-    record: Mapping[str, Any], by_name: Mapping[str, Any]
-) -> tuple[list[Any], str | None, Any]:
+def sources_of_result(
+    record: Values, by_name: Mapping[str, Image]
+) -> tuple[list[Image], str | None, ValueRange]:
     """Return a result's sources, its task and value range, as its record has them.
 
     Parameters
@@ -194,6 +182,6 @@ def recipe(
     return [by_name[name] for name in names], known, options.get("value_range", "auto")
 
 
-def find_result(layers: Iterable[Any]) -> Any:
+def find_result(layers: Iterable[Image]) -> Image | None:
     """Return the last of some layers that this plugin made, or None."""
     return next((one for one in reversed(list(layers)) if METADATA_KEY in one.metadata), None)

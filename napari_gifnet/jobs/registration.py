@@ -1,29 +1,29 @@
-"""Registration of one layer to another before they are fused. No Qt here."""
+"""Registration of one layer to another before they are fused."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gifnet.geometry import Grid
+from gifnet.registration.api import find_registration, misalignment
 from gifnet.registration.transform import Transform
 
 from ..layers.overlap import find_overlap
 from ..layers.pair import Reference, as_array, choose_reference, moving_grid
 from ..layers.sampling import nearest_plane, sample_plane, thinned_grid
-from ..layers.snapshot import Snapshot, units_factors
-from ..layers.viewport import Region
+from ..layers.snapshot import Matrix, Snapshot, Values, units_factors
+from ..layers.viewport import ViewRegion
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
-#: A glance at a pair needs no more pixels than this along a side.
-_GLANCE_SIDE = 400
+#: A check of a pair needs no more pixels than this along a side.
+_CHECK_SIDE = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Registration:
         return {"kind": self.kind, "measure": self.measure}
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Registration:
+    def from_record(cls, record: Values) -> Registration:
         """Return the registration of a result, with the transform that was found."""
         asked = record["request"].get("registration") or {}
         if asked.get("kind", "none") == "none":
@@ -60,22 +60,20 @@ class Registration:
 
 
 def has_mutual_information() -> bool:
-    """Tell whether what mutual information needs is installed."""
+    """Return whether SimpleITK is installed, which mutual information needs."""
     return importlib.util.find_spec("SimpleITK") is not None
 
 
-def find(
+def find_transform(
     fixed: Snapshot, moving: Snapshot, kind: str, measure: str, progress: ProgressCallback
 ) -> Transform:
-    """Find the transform that lays an image onto another one, from where they lie.
+    """Find the transform of an image onto another one, from their places in the world.
 
     Raises
     ------
     GifnetError
         As `gifnet.register`.
     """
-    from gifnet.registration.api import find_registration
-
     world = moving_grid(fixed, moving)
     return find_registration(
         as_array(moving.data),
@@ -89,7 +87,7 @@ def find(
     )
 
 
-def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Any:
+def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) -> Matrix:
     """Return the matrix that the moving layer's affine is multiplied by from the left.
 
     Shape (N + 1, N + 1) for its N axes, in its own units.
@@ -102,7 +100,7 @@ def world_correction(fixed: Snapshot, moving: Snapshot, transform: Transform) ->
     return np.linalg.inv(to_fixed) @ full @ to_fixed
 
 
-def moved(moving: Snapshot, matrix: Any) -> Snapshot:
+def apply_correction(moving: Snapshot, matrix: Matrix) -> Snapshot:
     """Return an image whose world is corrected by a matrix."""
     spatial = {**moving.spatial, "affine": matrix @ moving.spatial["affine"]}
     grid = Grid(moving.grid.shape, matrix @ moving.grid.matrix)
@@ -117,7 +115,7 @@ def order_pair(
     return (index, first, second) if index == 0 else (index, second, first)
 
 
-def aligned(
+def register_pair(
     first: Snapshot,
     second: Snapshot,
     reference: Reference,
@@ -129,10 +127,10 @@ def aligned(
     The reference is named, as a stretched image may have become the finer one.
     """
     index, fixed, moving = order_pair(first, second, reference)
-    transform = registration.found or find(
+    transform = registration.found or find_transform(
         fixed, moving, registration.kind, registration.measure, progress
     )
-    laid = moved(moving, world_correction(fixed, moving, transform))
+    laid = apply_correction(moving, world_correction(fixed, moving, transform))
     return (
         ((fixed, laid), "first", transform) if index == 0 else ((laid, fixed), "second", transform)
     )
@@ -141,22 +139,20 @@ def aligned(
 def misalignment_warning(
     first: Snapshot, second: Snapshot, reference: Reference, progress: ProgressCallback
 ) -> str:
-    """Return a warning if a glance at two layers says that they are misaligned, else nothing.
+    """Return a warning if two layers look misaligned, else an empty text.
 
-    Of stacks the middle plane is looked at.
+    Stacks are checked at their middle plane.
 
     Raises
     ------
     GifnetError
         If the layers cannot be fused either.
     """
-    from gifnet.registration.api import misalignment
-
     _, fixed, moving = order_pair(first, second, reference)
     outline = find_overlap(first, second, reference).outline
     middle = tuple(side // 2 for side in fixed.grid.shape[:-2])
-    region = Region(tuple(outline.min(axis=0)), tuple(outline.max(axis=0)), 1.0, middle)
-    grid = thinned_grid(fixed, region, _GLANCE_SIDE)
+    region = ViewRegion(tuple(outline.min(axis=0)), tuple(outline.max(axis=0)), 1.0, middle)
+    grid = thinned_grid(fixed, region, _CHECK_SIDE)
     world = moving_grid(fixed, moving)
     planes = [
         sample_plane(fixed, fixed.grid.trailing(2), middle, grid),

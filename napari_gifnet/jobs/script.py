@@ -1,29 +1,33 @@
-"""A run as a Python script that does the same again. No Qt here."""
+"""A run as a Python script that does the same again."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gifnet.options import FuseOptions
 
-from .base import Job
+from ..layers.snapshot import Values
+from .base import LayerJob
+
+if TYPE_CHECKING:
+    from napari.layers import Image
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
-def as_script(job: Job, sources: Sequence[Any], layers: Iterable[Any]) -> str:
+def as_script(job: LayerJob, sources: Sequence[Image], layers: Iterable[Image]) -> str:
     """Return a script that opens the sources, runs the job and adds the result.
 
     It runs by itself and in napari's console, where it takes layers that are there already.
 
     Parameters
     ----------
-    job : Job
+    job : LayerJob
         What to do.
     sources : sequence of napari.layers.Image
         The layers that the job is made of.
@@ -59,7 +63,7 @@ def title_line(description: str) -> str:
     return '"""' + title.replace("\\", "/").replace('"', "'") + '"""'
 
 
-def chosen_options(options: FuseOptions) -> dict[str, Any]:
+def chosen_options(options: FuseOptions) -> Values:
     """Return what differs from the defaults; the job finds the channel axis itself."""
     values, defaults = options.to_dict(), FuseOptions()
     chosen = {
@@ -72,7 +76,7 @@ def chosen_options(options: FuseOptions) -> dict[str, Any]:
     return chosen
 
 
-def _opening(name: str, layer: Any, layers: list[Any]) -> list[str]:
+def _opening(name: str, layer: Image, layers: list[Image]) -> list[str]:
     source = layer.source
     arguments = [repr(layer.name)]
     if source.path is not None:
@@ -95,7 +99,7 @@ def _opening(name: str, layer: Any, layers: list[Any]) -> list[str]:
     return [f"{name} = open_layer(", "    viewer,", *(f"    {text}," for text in arguments), ")"]
 
 
-def _plain(key: str, layer: Any) -> Any:
+def _plain(key: str, layer: Image) -> object:
     if key == "units":
         return tuple(str(unit) for unit in layer.units)
     value = layer.affine.affine_matrix if key == "affine" else getattr(layer, key)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gifnet import workflows
 from gifnet.errors import InvalidInputError
 from gifnet.imaging.ranges import shared_range
-from gifnet.options import FuseOptions
+from gifnet.options import FuseOptions, ValueRange
+from gifnet.registration.api import resample_onto
 from gifnet.validation import require_integer
 
 from ..layers.axes import without_axis
 from ..layers.overlap import find_overlap
-from ..layers.pair import as_array, moving_grid
-from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, loaded, stop_if_asked
+from ..layers.pair import as_array, moving_grid, without_mask
+from ..layers.snapshot import LayerData, Pixels, Snapshot, Values, result_layer
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -67,7 +69,7 @@ class StackJob:
 
     @property
     def place(self) -> Snapshot:
-        """Where the result lies.
+        """The place of the result.
 
         Raises
         ------
@@ -135,7 +137,7 @@ class StackJob:
         return index % self.count
 
     def call(self) -> Call:
-        keywords: dict[str, Any] = {} if self.axis is None else {"axis": self.axis}
+        keywords: Values = {} if self.axis is None else {"axis": self.axis}
         if self.align != "none":
             keywords["align"] = self.align
         if self.reference is not None:
@@ -147,7 +149,7 @@ class StackJob:
         names = tuple(f"slice_{number}" for number in range(1, len(self.images) + 1))
         return Call("fuse_stack_layers", names, (f"[{', '.join(names)}]",), keywords)
 
-    def run(self, cache: FuserCache, progress: ProgressCallback) -> list[LayerData]:
+    def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Fuse, and return the depth map, if it is wanted, and the result."""
         self.check()
         place = self.place
@@ -158,10 +160,8 @@ class StackJob:
             channel_axis=-1 if rgb else None,
             value_range=self._value_range(slices, rgb),
         )
-        fuser = loaded(cache, options, progress)
-        from gifnet.workflows.stack import StackFuser
-
-        stacker = StackFuser(fuser)
+        fuser = load_fuser(fusers, options, progress)
+        stacker = workflows.StackFuser(fuser)
         lead = place.grid.shape[:-2]
         planes = list(np.ndindex(lead))
         channels = slices[0].shape[-1:] if rgb else ()
@@ -179,7 +179,7 @@ class StackJob:
                 reference=self.index,
                 progress=report,
             )
-            image[at] = np.ma.filled(found.image, 0) if np.ma.isMA(found.image) else found.image
+            image[at] = without_mask(found.image)
             depth[at] = found.depth
             transforms.append(found.provenance["stack"].get("transforms"))
             record = found.provenance
@@ -189,14 +189,12 @@ class StackJob:
             layers.insert(0, self._depth_layer(depth, place, record))
         return layers
 
-    def _slices(self, place: Snapshot, progress: ProgressCallback) -> list[Any]:
+    def _slices(self, place: Snapshot, progress: ProgressCallback) -> list[Pixels]:
         """Return the slices on the result's grid."""
         stop_if_asked(progress)
         if self.axis is not None:
             data = as_array(self.images[0].data)
             return list(np.moveaxis(data, self.axis % self.images[0].ndim, 0))
-        from gifnet.registration.api import resample_onto
-
         slices = []
         for image in self.images:
             stop_if_asked(progress)
@@ -215,41 +213,35 @@ class StackJob:
             slices.append(data)
         return slices
 
-    def _value_range(self, slices: list[Any], rgb: bool) -> Any:
+    def _value_range(self, slices: list[Pixels], rgb: bool) -> ValueRange:
         """Return the limits that the planes along all other axes share."""
         values = [one[..., :3] if rgb else one for one in slices]
         low, high = shared_range(values, self.options.value_range)
         # A constant stack has no limits that could be asked for.
         return (low, high) if low < high else self.options.value_range
 
-    def _record(
-        self, record: dict[str, Any], place: Snapshot, transforms: list[Any]
-    ) -> dict[str, Any]:
-        sources = [
-            {"name": image.name, "role": "Stack" if self.axis is not None else f"Slice {number}",
-             "dtype": str(image.data.dtype)}
-            for number, image in enumerate(self.images)
-        ]  # fmt: skip
+    def _record(self, record: Values, place: Snapshot, transforms: list[object]) -> Values:
+        roles = (
+            "Stack" if self.axis is not None else f"Slice {number}"
+            for number in range(len(self.images))
+        )
         stack = {"align": self.align, "reference": self.index, "slices": self.count}
         if self.align != "none":
             stack["transforms"] = transforms if len(transforms) > 1 else transforms[0]
-        request = {
-            "options": self.options.to_dict(),
-            "axis": self.axis,
-            "align": self.align,
-            "reference": self.reference,
-            "depth": self.want_depth,
-        }
-        return {
-            **record,
-            "operation": "fuse_stack",
-            "sources": sources,
-            "reference": place.name,
-            "stack": stack,
-            "request": request,
-        }
+        made = make_record(
+            record,
+            "fuse_stack",
+            zip(self.images, roles, strict=True),
+            place,
+            self.options,
+            axis=self.axis,
+            align=self.align,
+            reference=self.reference,
+            depth=self.want_depth,
+        )
+        return {**made, "stack": stack}
 
-    def _depth_layer(self, depth: Any, place: Snapshot, record: dict[str, Any]) -> LayerData:
+    def _depth_layer(self, depth: Pixels, place: Snapshot, record: Values) -> LayerData:
         data, arguments, kind = result_layer(
             depth, f"Depth of {self.name}", place, record, rgb=False
         )

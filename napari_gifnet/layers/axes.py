@@ -1,9 +1,8 @@
-"""An image's place without one of its axes, and with one more. No Qt here."""
+"""An image's place without one of its axes, and with one more."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.validation import require_integer
 
-from .snapshot import Snapshot
+from .snapshot import Matrix, Snapshot, Values
 
 _PER_AXIS = ("scale", "translate", "units", "axis_labels")
 #: What couples a place's axes, as parts of a pixel's length: less is rounding.
@@ -40,7 +39,7 @@ def without_axis(image: Snapshot, axis: int) -> Snapshot:
             f"Layer {image.name!r} is rotated or sheared along axis {axis}, whose planes are to "
             "become one. Remove that rotation."
         )
-    spatial: dict[str, Any] = {}
+    spatial: Values = {}
     for key, value in image.spatial.items():
         if key in _PER_AXIS:
             picked = [value[index] for index in keep]
@@ -59,7 +58,7 @@ def with_axis(image: Snapshot, axis: int, like: Snapshot) -> Snapshot:
     n = like.ndim
     axis %= n
     keep = [index for index in range(n) if index != axis]
-    spatial: dict[str, Any] = {}
+    spatial: Values = {}
     for key, value in image.spatial.items():
         if key in _PER_AXIS:
             parts = list(value)
@@ -76,24 +75,24 @@ def with_axis(image: Snapshot, axis: int, like: Snapshot) -> Snapshot:
     return _placed(image, spatial, shape)
 
 
-def _placed(image: Snapshot, spatial: dict[str, Any], shape: list[int]) -> Snapshot:
+def _placed(image: Snapshot, spatial: Values, shape: list[int]) -> Snapshot:
     parts = {key: spatial[key] for key in ("scale", "translate", "rotate", "shear", "affine")}
     units = tuple(spatial.get("units", ("pixel",) * len(shape)))
     grid = Grid.from_parts(shape, **parts)
     return dataclasses.replace(image, grid=grid, units=units, spatial=spatial, levels=())
 
 
-def _shear(values: Any, n: int) -> Any:
+def _shear(values: Matrix, n: int) -> Matrix:
     matrix = np.eye(n)
     matrix[np.triu_indices(n, 1)] = values
     return matrix
 
 
-def _upper(matrix: Any) -> Any:
+def _upper(matrix: Matrix) -> Matrix:
     return matrix[np.triu_indices(len(matrix), 1)]
 
 
-def _grown(matrix: Any, keep: list[int], side: int) -> Any:
+def _grown(matrix: Matrix, keep: list[int], side: int) -> Matrix:
     grown = np.eye(side)
     grown[np.ix_(keep, keep)] = matrix
     return grown

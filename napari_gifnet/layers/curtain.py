@@ -1,15 +1,23 @@
-"""Two layers compared behind a curtain: one left of an edge, the other right of it. No Qt here.
+"""Two layers compared behind a curtain: one left of an edge, the other right of it.
 
 napari clips 3-D layers only. Here a third layer shows the right part of the upper one: a view
-of the same pixels, moved to where they lie, so nothing is copied when the edge moves, and the
+of the same pixels, in their place, so nothing is copied when the edge moves, and the
 lower layer needs no resampling whatever its grid.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from gifnet.geometry import Grid
+
+from .snapshot import Matrix, Pixels
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Image
 
 #: Marks layers that help looking and are no images to fuse.
 OVERLAY_KEY = "napari_gifnet_helper"
@@ -28,7 +36,7 @@ class Curtain:
         What shows on either side. The edge runs along the rows of `right`.
     """
 
-    def __init__(self, layers: Any, left: Any, right: Any):
+    def __init__(self, layers: LayerList, left: Image, right: Image):
         from napari.layers import Image
 
         self._layers, self.left, self.right = layers, left, right
@@ -73,7 +81,7 @@ class Curtain:
             self.layer.data = self._cut(finest, column, width)
         corner = np.zeros(self.right.ndim)
         corner[-1] = column
-        self.layer.translate = np.asarray(self.right.translate) + self._step() @ corner
+        self.layer.translate = np.asarray(self.right.translate) + self._linear() @ corner
 
     def close(self) -> None:
         """Take the curtain away, and show what was shown before."""
@@ -83,14 +91,12 @@ class Curtain:
             if layer in self._layers:
                 layer.visible = visible
 
-    def _cut(self, data: Any, column: int, width: int) -> Any:
+    def _cut(self, data: Pixels, column: int, width: int) -> Pixels:
         own = data.shape[-2 if self.right.rgb else -1]
         start = min(own - 1, round(column * own / width))
         return data[..., start:, :] if self.right.rgb else data[..., start:]
 
-    def _step(self) -> Any:
+    def _linear(self) -> Matrix:
         """Return the linear part that napari applies before its own affine."""
-        from gifnet.geometry import Grid
-
         parts = {key: getattr(self.right, key) for key in ("scale", "rotate", "shear")}
         return Grid.from_parts((1,) * self.right.ndim, **parts).matrix[:-1, :-1]

@@ -1,11 +1,15 @@
-"""The outline of the overlap of two layers, as a layer that comes and goes. No Qt here."""
+"""The outline of the overlap of two layers, as a layer that comes and goes."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .curtain import OVERLAY_KEY
 from .overlap import Overlap
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Shapes
 
 
 class Outline:
@@ -17,9 +21,9 @@ class Outline:
         The viewer's layers.
     """
 
-    def __init__(self, layers: Any):
+    def __init__(self, layers: LayerList):
         self._layers = layers
-        self.layer: Any = None
+        self.layer: Shapes | None = None
 
     def show(self, overlap: Overlap) -> None:
         """Draw an overlap, instead of the last one."""

@@ -1,11 +1,11 @@
-"""Where two layers overlap, known before anything is computed. No Qt here."""
+"""Where two layers overlap, known before anything is computed."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from gifnet.errors import InvalidInputError
 
 from .pair import Reference, choose_reference, moving_grid
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pint import Unit
 
 Points = npt.NDArray[np.float64]
 
@@ -70,7 +73,7 @@ def _size(shape: Sequence[int], image: Snapshot) -> str:
     return f"{pixels} ({sides[0]:.4g} {first} × {sides[1]:.4g} {second})"
 
 
-def _short(unit: Any) -> str:
+def _short(unit: Unit) -> str:
     try:
         return f"{unit:~P}"
     except (TypeError, ValueError):

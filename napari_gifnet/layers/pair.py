@@ -1,21 +1,21 @@
-"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes. No Qt here."""
+"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, finer, resample
 from gifnet.imaging.colour import luminance
-from gifnet.imaging.ranges import dtype_range, resolve_range, split_range_spec, to_type
+from gifnet.imaging.ranges import RangeSpec, dtype_range, resolve_range, split_range_spec, to_type
 from gifnet.imaging.source import as_array as checked_array
 from gifnet.options import ValueRange
 
-from .snapshot import Snapshot, grid_in_units
+from .snapshot import Pixels, Snapshot, grid_in_units
 
 Reference = Literal["finer", "first", "second"]
 
@@ -38,12 +38,12 @@ class Pair:
         The first source's own type, which the result goes back to.
     """
 
-    first: Any
-    second: Any
+    first: Pixels
+    second: Pixels
     reference: Snapshot
-    value_range: tuple[Any, Any]
+    value_range: tuple[RangeSpec, RangeSpec]
     channel_axis: int | None
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
 
 
 def prepare_pair(
@@ -75,7 +75,7 @@ def prepare_pair(
     index = choose_reference(first, second, reference)
     fixed, moving = (first, second) if index == 0 else (second, first)
     grid = moving_grid(fixed, moving)
-    ranges: list[Any] = list(split_range_spec(value_range))
+    ranges: list[RangeSpec] = list(split_range_spec(value_range))
     kept, data = _checked(fixed), _checked(moving)
     if not grid.coincides(fixed.grid.trailing(grid.ndim)):
         limits = _limits(data, moving, ranges[1 - index])
@@ -122,7 +122,7 @@ def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
     return grid_in_units(moving, fixed.units[-moving.ndim :], fixed.name)
 
 
-def like_first(result: Any, pair: Pair) -> Any:
+def like_first(result: Pixels, pair: Pair) -> Pixels:
     """Return a fused image in the first source's own type, rounded if that is an integer.
 
     Where resampling has left pixels that neither source has, which an integer cannot say, a grey
@@ -147,19 +147,19 @@ def like_first(result: Any, pair: Pair) -> Any:
     return result.astype(dtype)
 
 
-def _intensities(data: Any, image: Snapshot) -> Any:
+def _intensities(data: Pixels, image: Snapshot) -> Pixels:
     """Leave out alpha."""
     return data[..., :3] if image.rgb else data
 
 
 def _fill_empty_planes(
-    data: Any,
+    data: Pixels,
     moving: Snapshot,
     limits: tuple[float, float],
-    kept: Any,
+    kept: Pixels,
     fixed: Snapshot,
-    value_range: Any,
-) -> Any:
+    value_range: RangeSpec,
+) -> Pixels:
     """Give planes that the moving image does not reach the fixed image's values.
 
     One stack may reach further along Z than the other, and the network needs two planes.
@@ -180,26 +180,31 @@ def _fill_empty_planes(
     for index in map(tuple, np.argwhere(empty)):
         unit = (np.asarray(intensities[index]).astype(np.float64) - low) / ((high - low) or 1.0)
         if fixed.rgb and not moving.rgb:
-            unit = luminance(unit)
+            unit = luminance(unit).astype(np.float64)
         if unit.ndim < 3:
             unit = unit[..., None]
         colours[index] = limits[0] + unit * (limits[1] - limits[0])
     return data
 
 
-def _checked(image: Snapshot) -> Any:
+def _checked(image: Snapshot) -> Pixels:
     """Return the pixels of an image, refused if they are no numbers that can be fused."""
     return checked_array(as_array(image.data), repr(image.name))
 
 
-def _limits(data: Any, image: Snapshot, value_range: Any) -> tuple[float, float]:
+def _limits(data: Pixels, image: Snapshot, value_range: RangeSpec) -> tuple[float, float]:
     try:
         return resolve_range(_intensities(data, image), value_range)
     except InvalidInputError as error:
         raise InvalidInputError(f"In layer {image.name!r}: {error}") from error
 
 
-def as_array(data: Any) -> Any:
+def without_mask(data: Pixels) -> Pixels:
+    """Return a masked array as a plain one, with 0 where it is masked; layers have no masks."""
+    return np.ma.filled(data, 0) if np.ma.isMA(data) else data
+
+
+def as_array(data: Pixels) -> Pixels:
     """Return a layer's data as a NumPy array: lazy ones are computed here, in the worker."""
     data = data.compute() if hasattr(data, "dask") else data  # np.asarray would drop a mask
     return data if isinstance(data, np.ndarray) else np.asarray(data)

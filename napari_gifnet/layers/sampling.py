@@ -1,20 +1,22 @@
-"""Planes of images sampled on a grid, reading no more than is needed. No Qt here."""
+"""Planes of images sampled on a grid, reading no more than is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid, resample
-from gifnet.imaging.ranges import resolve_range
+from gifnet.imaging.ranges import Range, RangeSpec, resolve_range
 
 from .pair import as_array
-from .snapshot import Snapshot
-from .viewport import Region
+from .snapshot import Pixels, Snapshot
+from .viewport import ViewRegion
+
+Plane = npt.NDArray[np.float32]
 
 #: Pixels of a source from which its values and its region are thinned out.
 _MANY_PIXELS = 2**22
@@ -25,9 +27,9 @@ _MARGIN = 2
 class RangeCache:
     """Value ranges of the images last seen, found once; large images are thinned out."""
 
-    _known: dict[tuple[int, str], tuple[Any, Any]] = field(default_factory=dict)
+    _known: dict[tuple[int, str], tuple[Pixels, Range]] = field(default_factory=dict)
 
-    def get(self, image: Snapshot, spec: Any) -> Any:
+    def get(self, image: Snapshot, spec: RangeSpec) -> Range:
         key = (id(image.data), str(spec))
         if key not in self._known:
             data = image.levels[-1] if image.levels else image.data
@@ -44,10 +46,16 @@ class RangeCache:
         return self._known[key][1]
 
 
-def thinned_grid(fixed: Snapshot, region: Region, side: int) -> Grid:
+def widen(limits: tuple[float, float]) -> tuple[float, float]:
+    """Return limits that differ, as a value range must."""
+    low, high = limits
+    return (low, high) if low < high else (low - 0.5, low + 0.5)
+
+
+def thinned_grid(fixed: Snapshot, region: ViewRegion, side: int) -> Grid:
     """Return a region's grid in pixels of the screen, or coarser ones: at most `side` a side."""
     sides = [b - a for a, b in zip(region.start, region.stop, strict=True)]
-    step = max(1.0, region.step, max(sides) / side)
+    step = max(1.0, region.screen_pixel, max(sides) / side)
     shape = tuple(max(2, round(length / step)) for length in sides)
     local = np.diag([step, step, 1.0])
     # The region begins at the outer edge of the first pixel, not at its centre.
@@ -65,10 +73,10 @@ def nearest_plane(fixed: Snapshot, world: Grid, index: Sequence[int]) -> tuple[i
     return tuple(round(float(value)) for value in point[: world.ndim - 2])
 
 
-def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Grid) -> Any:
+def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Grid) -> Plane:
     """Return an image's plane on a grid, NaN where it has no data.
 
-    `plane` is where its last two axes lie in the world of `grid`, `index` the plane along the
+    `plane` is the grid of its last two axes in the world of `grid`, `index` the plane along the
     leading ones.
     """
     data, plane = _coarser(image, plane, grid)
@@ -103,7 +111,7 @@ def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Gri
     return sampled
 
 
-def _block_means(data: Any, side: int) -> tuple[Any, int]:
+def _block_means(data: Pixels, side: int) -> tuple[Pixels, int]:
     """Average blocks of pixels, which is quicker than the smoothing that `resample` would do."""
     rows, columns = (length // side for length in data.shape[:2])
     if side < 2 or not rows or not columns:
@@ -113,7 +121,7 @@ def _block_means(data: Any, side: int) -> tuple[Any, int]:
     return blocks.mean(axis=(1, 3), dtype=np.float32), side
 
 
-def _coarser(image: Snapshot, plane: Grid, grid: Grid) -> tuple[Any, Grid]:
+def _coarser(image: Snapshot, plane: Grid, grid: Grid) -> tuple[Pixels, Grid]:
     """Return the level of a multiscale image that suits the preview, and its plane's grid."""
     wanted = np.abs(grid.to_indices_of(plane)[:2, :2]).sum(axis=1).min()
     data, chosen = image.data, plane

@@ -1,21 +1,25 @@
-"""Which two layers a person has chosen, and how that follows the viewer. No Qt here."""
+"""Which two layers a person has chosen, and how that follows the viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from .curtain import OVERLAY_KEY
 from .snapshot import METADATA_KEY
 
-Layer = Any
-Choice = tuple[Layer | None, Layer | None]
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Image
+    from napari.utils.events import Event
 
-#: What of a layer decides how it is listed and where it lies.
+Choice: TypeAlias = "tuple[Image | None, Image | None]"
+
+#: The attributes of a layer that decide its place and its entry in a list.
 _WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
-def follow(layers: Sequence[Layer], choice: Choice) -> Choice:
+def follow(layers: Sequence[Image], choice: Choice) -> Choice:
     """Keep what is still there, and fill what is not with the newest other layers."""
     first, second = (layer if layer in layers else None for layer in choice)
     if first is second:
@@ -30,14 +34,14 @@ def follow(layers: Sequence[Layer], choice: Choice) -> Choice:
     return first, second
 
 
-def choose(choice: Choice, slot: int, layer: Layer) -> Choice:
+def choose(choice: Choice, slot: int, layer: Image) -> Choice:
     """Put a layer into slot 0 or 1; if the other slot has it, both change places."""
     if choice[1 - slot] is layer:
         return choice[1], choice[0]
     return (layer, choice[1]) if slot == 0 else (choice[0], layer)
 
 
-def follow_slices(layers: Sequence[Layer], chosen: Sequence[Layer], picked: bool) -> list[Layer]:
+def follow_slices(layers: Sequence[Image], chosen: Sequence[Image], picked: bool) -> list[Image]:
     """Keep chosen slices as long as they are there; without any, choose by what they look like.
 
     That is the newest source with a stack axis, else all sources that are like the newest one.
@@ -53,13 +57,13 @@ def follow_slices(layers: Sequence[Layer], chosen: Sequence[Layer], picked: bool
     return [layer for layer in sources if kind_of(layer) == newest]
 
 
-def kind_of(layer: Layer) -> tuple[Any, ...]:
+def kind_of(layer: Image) -> tuple[object, ...]:
     """Return what images of one kind have in common."""
     data = layer.data[0] if layer.multiscale else layer.data
     return tuple(data.shape), data.dtype, layer.rgb
 
 
-def axis_entries(layer: Layer) -> list[tuple[str, int]]:
+def axis_entries(layer: Image) -> list[tuple[str, int]]:
     """Return a layer's axes as entries of a box: label and size, and index."""
     data = layer.data[0] if layer.multiscale else layer.data
     labels = [str(label) for label in getattr(layer, "axis_labels", ())]
@@ -83,17 +87,17 @@ class LayerWatch:
         Called without arguments.
     """
 
-    def __init__(self, layers: Any, changed: Callable[[], object]):
+    def __init__(self, layers: LayerList, changed: Callable[[], object]):
         self._layers = layers
         self._changed = changed
         events = layers.events
         self._emitters = [events.inserted, events.removed, events.reordered]
         for emitter in self._emitters:
             emitter.connect(self._on_change)
-        self._watched: list[Layer] = []
+        self._watched: list[Image] = []
         self._follow()
 
-    def images(self) -> list[Layer]:
+    def images(self) -> list[Image]:
         """Return the image layers, in the order of the viewer's list."""
         from napari.layers import Image
 
@@ -122,11 +126,11 @@ class LayerWatch:
                     getattr(layer.events, name).connect(self._on_change)
         self._watched = images
 
-    def _unwatch(self, layer: Layer) -> None:
+    def _unwatch(self, layer: Image) -> None:
         for name in _WATCHED:
             getattr(layer.events, name).disconnect(self._on_change)
 
-    def _on_change(self, event: Any = None) -> None:
+    def _on_change(self, event: Event) -> None:
         layer = getattr(event, "value", None)
         if OVERLAY_KEY in getattr(layer, "metadata", ()):
             return

@@ -1,24 +1,32 @@
-"""napari image layers as arrays on world grids, and results as new layers. No Qt here."""
+"""napari image layers as arrays on world grids, and results as new layers."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from pint import Unit
 
-LayerData = tuple[Any, dict[str, Any], str]
+#: A NumPy, dask or zarr array, which have no type in common.
+Pixels: TypeAlias = Any
+#: Arguments or a record, by name.
+Values: TypeAlias = dict[str, Any]
+Matrix: TypeAlias = npt.NDArray[np.float64]
+LayerData: TypeAlias = tuple[Pixels, Values, str]
 
-#: The key of a result layer's metadata that tells how it was made.
+#: The key of the record in a result layer's metadata.
 METADATA_KEY = "napari_gifnet"
-#: Within the record that goes into files: where the layer lies and how it is shown.
+#: Within the record that goes into files: the place and the look of the layer.
 LAYER_STATE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
@@ -38,7 +46,7 @@ class Snapshot:
     rgb : bool
         Whether the last axis holds RGB(A).
     grid : Grid
-        Where the pixels lie, in `units`.
+        The place of the pixels, in `units`.
     units : tuple
         pint units, one per axis.
     spatial : dict
@@ -48,18 +56,18 @@ class Snapshot:
     shown : dict
         Colormap and blending.
     metadata : dict
-        The layer's metadata, but for this plugin's record.
+        The layer's metadata, except this plugin's record.
     """
 
     name: str
-    data: Any
+    data: Pixels
     rgb: bool
     grid: Grid
-    units: tuple[Any, ...]
-    spatial: dict[str, Any]
-    levels: tuple[Any, ...] = ()
-    shown: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    units: tuple[Unit, ...]
+    spatial: Values
+    levels: tuple[Pixels, ...] = ()
+    shown: Values = field(default_factory=dict)
+    metadata: Values = field(default_factory=dict)
 
     @property
     def ndim(self) -> int:
@@ -85,7 +93,7 @@ def snapshot(layer: Image) -> Snapshot:
     shape = tuple(int(side) for side in data.shape)
     if 0 in shape:
         raise InvalidInputError(f"Layer {layer.name!r} is empty: its shape is {shape}.")
-    spatial = {key: _copied(getattr(layer, key)) for key in _SPATIAL if hasattr(layer, key)}
+    spatial = {key: copy.copy(getattr(layer, key)) for key in _SPATIAL if hasattr(layer, key)}
     spatial["affine"] = np.array(layer.affine.affine_matrix)
     grid = Grid.from_parts(
         shape[:-1] if layer.rgb else shape,
@@ -100,11 +108,7 @@ def snapshot(layer: Image) -> Snapshot:
     )
 
 
-def _copied(value: Any) -> Any:
-    return np.array(value) if isinstance(value, np.ndarray) else tuple(value)
-
-
-def units_factors(image: Snapshot, units: Sequence[Any], other: str) -> list[float]:
+def units_factors(image: Snapshot, units: Sequence[Unit], other: str) -> list[float]:
     """Return what an image's world coordinates are multiplied by to be in other units.
 
     Parameters
@@ -136,20 +140,20 @@ def units_factors(image: Snapshot, units: Sequence[Any], other: str) -> list[flo
     return factors
 
 
-def grid_in_units(image: Snapshot, units: Sequence[Any], other: str) -> Grid:
+def grid_in_units(image: Snapshot, units: Sequence[Unit], other: str) -> Grid:
     """Return an image's grid with world coordinates in other units; see `units_factors`."""
     return image.grid.scaled_world(units_factors(image, units, other))
 
 
 def result_layer(
-    data: Any,
+    data: Pixels,
     name: str,
     reference: Snapshot,
-    record: Mapping[str, Any],
+    record: Mapping[str, object],
     *,
     rgb: bool,
 ) -> LayerData:
-    """Return a fused image as a layer that lies where the reference lies.
+    """Return a fused image as a layer in the reference's place.
 
     Parameters
     ----------
@@ -176,14 +180,16 @@ def result_layer(
     return data, arguments, "image"
 
 
-def share_layer(data: Any, name: str, reference: Snapshot, record: Mapping[str, Any]) -> LayerData:
+def share_layer(
+    data: Pixels, name: str, reference: Snapshot, record: Mapping[str, object]
+) -> LayerData:
     """Return the first source's share of every pixel as a layer with limits (0, 1)."""
     layer, arguments, kind = result_layer(data, name, reference, record, rgb=False)
     arguments.update(contrast_limits=(0.0, 1.0), colormap="viridis", visible=False)
     return layer, arguments, kind
 
 
-def contrast_limits(data: Any) -> tuple[float, float]:
+def contrast_limits(data: Pixels) -> tuple[float, float]:
     """Return display limits: all of uint8's range, else percentiles 0.1 and 99.9.
 
     They are taken over at most about a million pixels spread over the whole image.

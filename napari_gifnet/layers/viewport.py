@@ -1,9 +1,9 @@
-"""Which part of an image is in view. No Qt here."""
+"""Which part of an image is in view."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,36 +11,40 @@ from gifnet.errors import GifnetError
 
 from .snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from napari.components import Camera
+    from napari.viewer import Viewer
+
 #: The longest side of a preview in pixels.
 FULL_SIDE = 512
 
 
 @dataclass(frozen=True)
-class Region:
+class ViewRegion:
     """A rectangle of the reference's plane.
 
     Attributes
     ----------
     start, stop : tuple of float
         Rows and columns in pixels of the reference.
-    step : float
-        Its pixels per pixel of the screen.
+    screen_pixel : float
+        Side of a pixel of the screen in pixels of the reference.
     index : tuple of int
         The plane along leading axes.
     """
 
     start: tuple[float, float]
     stop: tuple[float, float]
-    step: float
+    screen_pixel: float
     index: tuple[int, ...] = ()
 
     def side(self) -> int:
         """Return the longer side in pixels of the screen, as far as a preview shows them."""
         longest = max(b - a for a, b in zip(self.start, self.stop, strict=True))
-        return min(FULL_SIDE, int(np.ceil(longest / max(1.0, self.step))))
+        return min(FULL_SIDE, int(np.ceil(longest / max(1.0, self.screen_pixel))))
 
 
-def region_in_view(viewer: Any, image: Snapshot) -> Region:
+def region_in_view(viewer: Viewer, image: Snapshot) -> ViewRegion:
     """Return the part of an image's plane that a viewer shows.
 
     Raises
@@ -54,7 +58,7 @@ def region_in_view(viewer: Any, image: Snapshot) -> Region:
     zoom, centre = float(camera(viewer).zoom), np.asarray(camera(viewer).center)[-2:]
     height, width = canvas_size(viewer)
     half = np.array([height, width]) / (2 * zoom)
-    # The world's leading axes that the image lacks do not concern it.
+    # Leading axes of the world that the image does not have are left out.
     point = np.asarray(viewer.dims.point, float)[-image.ndim :]
     corners = [
         [*point[:-2], centre[0] + rows * half[0], centre[1] + columns * half[1], 1.0]
@@ -69,16 +73,16 @@ def region_in_view(viewer: Any, image: Snapshot) -> Region:
         raise GifnetError("No part of the layers is in view.")
     leading = np.rint(found[0, :-2]).clip(0, sides[:-2] - 1).astype(int)
     step = 1 / (zoom * float(image.grid.pixel_size[-2:].max()))
-    return Region(tuple(low), tuple(high), step, tuple(map(int, leading)))
+    return ViewRegion(tuple(low), tuple(high), step, tuple(map(int, leading)))
 
 
-def camera(viewer: Any) -> Any:
+def camera(viewer: Viewer) -> Camera:
     """Return the viewer's camera."""
     scene = getattr(viewer, "scene", None)  # napari 0.9 moved it
     return viewer.camera if scene is None else scene.camera
 
 
-def canvas_size(viewer: Any) -> tuple[int, int]:
+def canvas_size(viewer: Viewer) -> tuple[int, int]:
     """Return the canvas' height and width on the screen in pixels."""
     canvas = getattr(viewer, "canvas", None)  # napari 0.9 moved it
     size = canvas.size if canvas is not None else viewer._canvas_size

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSlider, QWidget
+from magicgui.widgets import PushButton, Slider
+from qtpy.QtWidgets import QWidget
 
 from ..jobs.quality import find_result
 from ..layers.curtain import Curtain
 from ..layers.selection import Choice, LayerWatch, choose, follow
 from ..layers.snapshot import METADATA_KEY
-from .inputs import LayerBox
-from .quality_table import QualityPanel
-from .scroll_area import scrolling_layout
+from .parts.dock import fill_dock, wrapped_label
+from .parts.inputs import LayerBox, make_form
+from .parts.quality_table import QualityPanel
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 _STEPS = 1000
@@ -33,64 +35,58 @@ class CompareWidget(QWidget):
     def __init__(self, napari_viewer: Viewer):
         super().__init__()
         self.viewer = napari_viewer
-        self.boxes = (LayerBox(), LayerBox())
-        self.boxes[0].setToolTip("Shown left of the curtain's edge.")
-        self.boxes[1].setToolTip("Shown right of it; the edge runs along its rows.")
-        self.button = QPushButton("Draw curtain", checkable=True)
-        self.slider = QSlider(Qt.Orientation.Horizontal, enabled=False)
-        self.slider.setRange(0, _STEPS)
-        self.slider.setValue(_STEPS // 2)
-        self.slider.setToolTip("Where the edge is.")
-        self.note = QLabel(wordWrap=True)
+        self.boxes = (
+            LayerBox(label="Left", tooltip="Shown left of the curtain's edge."),
+            LayerBox(
+                label="Right", tooltip="Shown right of it; the edge is parallel to its columns."
+            ),
+        )
+        self.button = PushButton(text="Draw curtain")
+        self.button.native.setCheckable(True)
+        self.slider = Slider(
+            label="Edge", tooltip="The place of the edge.", max=_STEPS, value=_STEPS // 2,
+            readout=False,
+        )  # fmt: skip
+        self.note = wrapped_label()
         self.quality = QualityPanel(napari_viewer)
         self._choice: Choice = (None, None)
         self._picked = False
         self.curtain: Curtain | None = None
-        self._lay_out()
-        for slot in (0, 1):
-            self.boxes[slot].chosen.connect(lambda layer, slot=slot: self._choose(slot, layer))
-        self.button.toggled.connect(self._on_toggled)
-        self.slider.valueChanged.connect(self._move)
+        form = make_form(*self.boxes, self.button, self.slider)
+        fill_dock(self, form, self.note, self.quality)
+        for slot, box in enumerate(self.boxes):
+            box.changed.connect(lambda layer, slot=slot: self._choose(slot, layer))
+        self.button.native.toggled.connect(self._on_toggled)
+        self.slider.changed.connect(self._move)
+        self.slider.enabled = False
         self.watch = LayerWatch(napari_viewer.layers, self._on_layers)
+        # Bound to an object that outlives this widget, which is half gone by then.
         self.destroyed.connect(self.watch.close)
         self._on_layers()
 
-    def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Left", self.boxes[0])
-        form.addRow("Right", self.boxes[1])
-        layout = scrolling_layout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.button)
-        layout.addWidget(self.slider)
-        layout.addWidget(self.note)
-        layout.addWidget(self.quality)
-        layout.addStretch(1)
-
     @property
-    def left(self) -> Any:
+    def left(self) -> Image | None:
         """The layer left of the edge, or None."""
         return self._choice[0]
 
     @left.setter
-    def left(self, layer: Any) -> None:
+    def left(self, layer: Image) -> None:
         self._choose(0, layer)
 
     @property
-    def right(self) -> Any:
+    def right(self) -> Image | None:
         """The layer right of the edge, or None."""
         return self._choice[1]
 
     @right.setter
-    def right(self, layer: Any) -> None:
+    def right(self, layer: Image) -> None:
         self._choose(1, layer)
 
     def close_curtain(self) -> None:
         """Take the curtain away."""
-        self.button.setChecked(False)
+        self.button.native.setChecked(False)
 
-    def _choose(self, slot: int, layer: Any) -> None:
+    def _choose(self, slot: int, layer: Image) -> None:
         self._picked = True
         self._choice = choose(self._choice, slot, layer)
         self._on_layers()
@@ -103,7 +99,7 @@ class CompareWidget(QWidget):
         for box, layer in zip(self.boxes, self._choice, strict=True):
             box.show_layers(images, layer)
         ready = None not in self._choice
-        self.button.setEnabled(ready)
+        self.button.enabled = ready
         self.note.setText("" if ready else "Open two image layers to compare.")
         chosen = [layer for layer in self._choice if layer is not None]
         self.quality.show_result(find_result(chosen), images)
@@ -122,16 +118,16 @@ class CompareWidget(QWidget):
         if on and None not in self._choice:
             drawn = Curtain(self.viewer.layers, *self._choice)
             self.curtain = drawn
-            self._move(self.slider.value())
-        self.button.setText("Remove curtain" if self.curtain is not None else "Draw curtain")
-        self.slider.setEnabled(self.curtain is not None)
+            self._move(self.slider.value)
+        self.button.text = "Remove curtain" if self.curtain is not None else "Draw curtain"
+        self.slider.enabled = self.curtain is not None
 
     def _move(self, value: int) -> None:
         if self.curtain is not None and self.curtain.is_up:
             self.curtain.move(value / _STEPS)
 
 
-def newest_result(images: list[Any]) -> Choice:
+def newest_result(images: Sequence[Image]) -> Choice:
     """Return the last layer that this plugin made, and the first source that it is made of."""
     by_name = {layer.name: layer for layer in images}
     for layer in reversed(images):

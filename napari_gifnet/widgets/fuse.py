@@ -1,28 +1,29 @@
-"""The two dock widgets: Fuse, of two layers, and Enhance, of one."""
+"""The Fuse widget: two layers of one scene fused into a new one."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QLabel, QPushButton
+from magicgui.widgets import CheckBox, Container, PushButton
+from qtpy.QtWidgets import QWidget
 
 from gifnet.errors import GifnetError
-from gifnet.options import FuseOptions
 from gifnet.registration.transform import Transform
-from gifnet.tasks import TASKS
 
-from ..jobs.base import EnhancementJob, FusionJob, role_names
+from ..jobs.fuse import FusionJob, role_names
+from ..jobs.script import as_script
 from ..layers.outline import Outline
-from ..layers.overlap import find_overlap
-from ..layers.selection import Choice, choose, follow
-from ..layers.snapshot import METADATA_KEY, snapshot
-from .inputs import LayerBox, ValueBox
-from .options import HELP
-from .preview_panel import PreviewPanel
-from .registration import RegistrationBox
+from ..layers.selection import Choice, LayerWatch, choose, follow
+from ..layers.snapshot import METADATA_KEY, LayerData, snapshot
+from .parts.dock import fill_dock
+from .parts.inputs import ChoiceBox, LayerBox, make_form
+from .parts.live_preview import Preview
+from .parts.options import HELP, TASK_ENTRIES, AdvancedOptions
+from .parts.registration import RegistrationBox
+from .parts.run_controls import RunControls, RunEstimate, add_layers
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 _ORDER = (
@@ -36,7 +37,7 @@ _GRIDS = (
 )
 
 
-class FuseWidget(PreviewPanel):
+class FuseWidget(QWidget):
     """Fuse two image layers of one scene into a new one.
 
     Parameters
@@ -46,80 +47,87 @@ class FuseWidget(PreviewPanel):
     """
 
     def __init__(self, napari_viewer: Viewer):
-        super().__init__(napari_viewer, "Fuse")
-        # What a title has in brackets, the labels of the two sources say.
-        tasks = [(task.short_title, task.name) for task in TASKS.values()]
-        self.task = ValueBox([("Any pair", None), *tasks], HELP["task"])
-        self.boxes = (LayerBox(), LayerBox())
-        self.labels = (QLabel(), QLabel())
-        self.swap_button = QPushButton("⇅", toolTip="Swap the two layers")
-        self.swap_button.setFixedWidth(28)
-        self.grid = ValueBox(
+        super().__init__()
+        self.viewer = napari_viewer
+        self.task = ChoiceBox(TASK_ENTRIES, none="Any pair", label="Task", tooltip=HELP["task"])
+        self.boxes = (LayerBox(tooltip=_ORDER), LayerBox(tooltip=_ORDER))
+        self.swap_button = PushButton(text="⇅ Swap", tooltip="Swap the two layers.")
+        self.outline_button = PushButton(
+            text="Show overlap", tooltip="Draws the outline of what both layers cover."
+        )
+        self.outline_button.native.setCheckable(True)
+        self.grid = ChoiceBox(
             _GRIDS,
-            "Whose pixels the result has. The other layer is resampled onto them through world "
-            "coordinates (scale, translate, rotate, shear, affine, units).",
+            label="Result grid",
+            tooltip="Whose pixels the result has. The other layer is resampled onto them through "
+            "world coordinates (scale, translate, rotate, shear, affine, units).",
         )
-        self.mask = QCheckBox("Also add the first layer's share")
-        self.mask.setToolTip(
-            "Adds a hidden layer that tells for every pixel how much of it comes from the first "
-            "layer (1) and how much from the second (0)."
+        self.share = CheckBox(
+            text="Also add the first layer's share",
+            tooltip="Adds a hidden layer with the share of the first layer in every pixel: 1 where "
+            "all comes from the first layer, 0 where all comes from the second.",
         )
-        self.outline_button = QPushButton("Show overlap", checkable=True)
-        self.outline_button.setToolTip("Draws the outline of what both layers cover.")
-        self._outline = Outline(napari_viewer.layers)
         self.registration = RegistrationBox()
+        self.advanced = AdvancedOptions()
+        self.estimate = RunEstimate(self)
+        self.preview = Preview(napari_viewer, self.preview_job)
+        self.controls = RunControls(
+            "Fuse",
+            make_job=self.make_job,
+            summary=self.summary,
+            script=lambda job: as_script(job, self._choice, self.viewer.layers),
+            add_result=self.add_result,
+        )
+        self._outline = Outline(napari_viewer.layers)
         self._choice: Choice = (None, None)
-        self._fill_form()
-        self.outline_button.toggled.connect(self._show_outline)
-        self.grid.chosen.connect(self.refresh)
-        self.destroyed.connect(self._outline.hide)
-        self.registration.changed.connect(self.refresh)
-        self.task.currentIndexChanged.connect(self._show_roles)
-        self.swap_button.clicked.connect(self.swap)
-        self.boxes[0].chosen.connect(lambda layer: self._choose(0, layer))
-        self.boxes[1].chosen.connect(lambda layer: self._choose(1, layer))
-        self.advanced.changed.connect(self._show_mask)
-        self._show_roles()
-        self._show_mask()
+        buttons = Container(
+            widgets=[self.swap_button, self.outline_button], layout="horizontal", labels=False,
+            label=" ",
+        )  # fmt: skip
+        buttons.margins = (0, 0, 0, 0)
+        form = make_form(self.task, *self.boxes, buttons, self.grid, self.registration.kind)
+        fill_dock(
+            self, form, self.registration, self.share.native, self.preview, self.advanced,
+            self.controls,
+        )  # fmt: skip
+        self.watch = LayerWatch(napari_viewer.layers, self._on_layers)
+        self._connect()
+        self._on_task()
         self._on_layers()
 
-    def _fill_form(self) -> None:
-        grid = QGridLayout()
-        grid.addWidget(QLabel("Task"), 0, 0)
-        grid.addWidget(self.task, 0, 1, 1, 2)
-        for row, (label, box) in enumerate(zip(self.labels, self.boxes, strict=True), start=1):
-            box.setToolTip(_ORDER)
-            label.setToolTip(_ORDER)
-            label.setWordWrap(True)
-            grid.addWidget(label, row, 0)
-            grid.addWidget(box, row, 1)
-        grid.addWidget(self.swap_button, 1, 2, 2, 1)
-        grid.addWidget(QLabel("Result grid"), 3, 0)
-        grid.addWidget(self.grid, 3, 1, 1, 2)
-        grid.addWidget(self.outline_button, 4, 1, 1, 2)
-        grid.addWidget(QLabel("Registration"), 5, 0)
-        grid.addWidget(self.registration.kind, 5, 1, 1, 2)
-        grid.setColumnStretch(1, 1)
-        self.form.addLayout(grid)
-        self.form.addWidget(self.registration)
-        self.form.addWidget(self.mask)
+    def _connect(self) -> None:
+        for slot, box in enumerate(self.boxes):
+            box.changed.connect(lambda layer, slot=slot: self._choose(slot, layer))
+        self.task.changed.connect(self._on_task)
+        self.swap_button.changed.connect(self.swap)
+        self.outline_button.native.toggled.connect(self.controls.refresh)
+        self.grid.changed.connect(self.controls.refresh)
+        self.registration.changed.connect(self.controls.refresh)
+        self.advanced.changed.connect(self._on_options)
+        self.estimate.changed.connect(self.controls.show_summary)
+        self.controls.refreshed.connect(self._on_refreshed)
+        for stop in (self.estimate.stop, self.preview.stop, self.registration.stop):
+            self.controls.started.connect(stop)
+        # Bound to objects that outlive this widget, which is half gone by then.
+        self.destroyed.connect(self._outline.hide)
+        self.destroyed.connect(self.watch.close)
 
     @property
-    def first(self) -> Any:
+    def first(self) -> Image | None:
         """The first source's layer, or None."""
         return self._choice[0]
 
     @first.setter
-    def first(self, layer: Any) -> None:
+    def first(self, layer: Image) -> None:
         self._choose(0, layer)
 
     @property
-    def second(self) -> Any:
+    def second(self) -> Image | None:
         """The second source's layer, or None."""
         return self._choice[1]
 
     @second.setter
-    def second(self, layer: Any) -> None:
+    def second(self, layer: Image) -> None:
         self._choose(1, layer)
 
     def swap(self) -> None:
@@ -127,166 +135,71 @@ class FuseWidget(PreviewPanel):
         self._choice = (self._choice[1], self._choice[0])
         self._on_layers()
 
-    def problem(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        if self.first is None or self.second is None:
-            return "Open two image layers to fuse."
-        if problem := super().problem():
-            return problem
-        try:
-            self._overlap()
-        except GifnetError as error:
-            return str(error)
-        return None
-
-    def facts(self) -> str:
-        """Return the result's grid, the overlap, and an estimate of a large run."""
-        overlap = self._overlap()
-        sources = (overlap.reference, overlap.moving)
-        options = self.advanced.options(self.task.value)
-        estimate = self.forecast.text(overlap.reference, sources, options)
-        return " ".join(filter(None, (overlap.in_words(), estimate)))
-
-    def sources(self) -> tuple[Any, ...]:
-        """Return the two layers to fuse."""
-        return self.first, self.second
-
-    def preview_job(self) -> FusionJob:
-        """Return the fusion to preview."""
-        if self.first is None or self.second is None:
-            raise GifnetError("Open two image layers to fuse.")
-        job = self.make_job()
-        if job.registration.is_wanted and job.registration.found is None:
-            raise GifnetError("Press Find first, so that the preview is registered.")
-        return job.aligned(lambda done, total: None)[0]
-
-    def before_run(self) -> None:
-        """Stop everything else."""
-        super().before_run()
-        self.registration.stop()
-
-    def deliver(self, result: Any) -> str:
-        """Add the result, and show the registration that it was made with."""
-        said = super().deliver(result)
-        record = result[-1][1]["metadata"][METADATA_KEY]
-        if isinstance(self.job, FusionJob) and "registration" in record:
-            self.registration.take(self.job, Transform.from_dict(record["registration"]))
-        return said
-
-    def refresh(self, *_: object) -> None:
-        """Tell how things stand, and draw the outline anew."""
-        ready = self.problem() is None
-        self.registration.show_pair(self.make_job() if ready else None, self.sources())
-        super().refresh()
-        self.outline_button.setEnabled(self.problem() is None)
-        if self.outline_button.isChecked():
-            self._show_outline(True)
-
-    def _overlap(self) -> Any:
-        return find_overlap(snapshot(self.first), snapshot(self.second), self.grid.value)
-
-    def _show_outline(self, on: bool) -> None:
-        if on and self.problem() is None:
-            self._outline.show(self._overlap())
-        else:
-            self._outline.hide()
-
     def make_job(self) -> FusionJob:
         """Return the fusion to do, with both layers as they are now."""
-        return FusionJob(
+        if self.first is None or self.second is None:
+            raise GifnetError("Open two image layers to fuse.")
+        self.advanced.check()
+        job = FusionJob(
             snapshot(self.first),
             snapshot(self.second),
             self.advanced.options(self.task.value),
             self.grid.value,
-            self.mask.isEnabled() and self.mask.isChecked(),
-            self.registration.wish(),
+            self.advanced.has_share and self.share.value,
+            self.registration.selection(),
         )
+        job.overlap()  # raises if there is none
+        return job
 
-    def show_layers(self, layers: list[Any]) -> None:
-        """Offer these image layers, keeping the chosen two as long as they are there."""
-        self._choice = follow(layers, self._choice)
-        for box, layer in zip(self.boxes, self._choice, strict=True):
-            box.show_layers(layers, layer)
+    def preview_job(self) -> FusionJob:
+        """Return the fusion to preview."""
+        job = self.make_job()
+        if job.registration.is_wanted and job.registration.found is None:
+            raise GifnetError("Press Find first, so that the preview is registered.")
+        return job.register(lambda done, total: None)[0]
 
-    def _choose(self, slot: int, layer: Any) -> None:
+    def summary(self, job: FusionJob) -> str:
+        """Return the result's grid, the overlap, and an estimate of a large run."""
+        overlap = job.overlap()
+        sources = (overlap.reference, overlap.moving)
+        estimate = self.estimate.text(overlap.reference, sources, job.options)
+        return " ".join(filter(None, (overlap.in_words(), estimate)))
+
+    def add_result(self, result: list[LayerData]) -> str:
+        """Add the result, and show the registration that it was made with."""
+        message = add_layers(self.viewer, result)
+        record = result[-1][1]["metadata"][METADATA_KEY]
+        if self.controls.job is not None and "registration" in record:
+            transform = Transform.from_dict(record["registration"])
+            self.registration.show_transform(self.controls.job, transform)
+        return message
+
+    def _choose(self, slot: int, layer: Image) -> None:
         self._choice = choose(self._choice, slot, layer)
         self._on_layers()
 
-    def _show_roles(self, *_: object) -> None:
+    def _on_layers(self) -> None:
+        """Offer the image layers, keeping the chosen two as long as they are there."""
+        layers = self.watch.images()
+        self._choice = follow(layers, self._choice)
+        for box, layer in zip(self.boxes, self._choice, strict=True):
+            box.show_layers(layers, layer)
+        self.controls.refresh()
+
+    def _on_task(self) -> None:
+        for box, role in zip(self.boxes, role_names(self.task.value), strict=True):
+            box.label = role
         self.advanced.choose_task(self.task.value)
-        for label, role in zip(self.labels, role_names(self.task.value), strict=True):
-            label.setText(role)
 
-    def _show_mask(self) -> None:
-        self.mask.setEnabled(self.advanced.has_share)
+    def _on_options(self) -> None:
+        self.share.enabled = self.advanced.has_share
+        self.controls.refresh()
 
-
-class EnhanceWidget(PreviewPanel):
-    """Enhance one image layer, as the fusion of it with itself.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer, which napari passes in.
-    """
-
-    def __init__(self, napari_viewer: Viewer):
-        super().__init__(napari_viewer, "Enhance")
-        self.box = LayerBox()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Image", self.box)
-        self.halos_box = QCheckBox("Keep edges free of halos")
-        self.halos_box.setChecked(True)
-        self.halos_box.setToolTip(
-            "The result passes the range of the 5 x 5 pixels around by no more than 3 % of the "
-            "local range. Without this, detail becomes stronger."
-        )
-        self.halos_box.toggled.connect(self.refresh)
-        form.addRow("", self.halos_box)
-        self.form.addLayout(form)
-        self._on_layers()
-
-    def options(self) -> FuseOptions:
-        """Return what is chosen; see `AdvancedOptions.options`."""
-        options = self.advanced.options()
-        return options if self.halos_box.isChecked() else replace(options, overshoot=None)
-
-    @property
-    def layer(self) -> Any:
-        """The layer to enhance, or None."""
-        return self.box.value
-
-    @layer.setter
-    def layer(self, layer: Any) -> None:
-        self.box.value = layer
-        self.refresh()
-
-    def problem(self) -> str | None:
-        """Return why the widget cannot run now, or None if it can."""
-        return "Open an image layer to enhance." if self.layer is None else super().problem()
-
-    def make_job(self) -> EnhancementJob:
-        """Return the enhancement to do, with the layer as it is now."""
-        return EnhancementJob(snapshot(self.layer), self.options())
-
-    def preview_job(self) -> FusionJob:
-        """Return the fusion of the layer with itself, which is what enhancing means."""
-        if self.layer is None:
-            raise GifnetError("Open an image layer to enhance.")
-        image = snapshot(self.layer)
-        return FusionJob(image, image, self.options().for_one_image(), "first")
-
-    def sources(self) -> tuple[Any, ...]:
-        """Return the layer to enhance."""
-        return (self.layer,)
-
-    def facts(self) -> str:
-        """Return an estimate of a large run."""
-        image = snapshot(self.layer)
-        return self.forecast.text(image, (image,), self.advanced.options())
-
-    def show_layers(self, layers: list[Any]) -> None:
-        """Offer these image layers, the newest one first chosen."""
-        kept = self.layer
-        self.box.show_layers(layers, kept if kept in layers else (layers[-1] if layers else None))
+    def _on_refreshed(self, job: FusionJob | None) -> None:
+        self.registration.show_pair(job, self._choice)
+        self.preview.refresh(job)
+        self.outline_button.enabled = job is not None
+        if job is not None and self.outline_button.native.isChecked():
+            self._outline.show(job.overlap())
+        else:
+            self._outline.hide()

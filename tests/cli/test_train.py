@@ -50,6 +50,27 @@ def test_train_and_use_the_weights(
     assert run(*again, "--resume").code == 0
 
 
+def test_train_shares(
+    run: Run, training_data: Path, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out, tiny = tmp_path / "run", ["--set", "steps=2", "--set", "batches=64x1"]
+    arguments = ["train", "shares", "--data", training_data]
+    assert run(*arguments, "--out", out, *tiny) == Outcome(0, "", "")
+    assert json.loads((out / "config.json").read_text())["batches"] == "64x1"
+    assert run(*arguments, "--out", out, "--resume").code == 0
+    weights = out / "weights.safetensors"
+    fused = tmp_path / "fused.png"
+    options = ["-o", fused, "--model", "shares", "--weights", weights]
+    assert run("fuse", *pair, *options).code == 0
+    further = ["--out", tmp_path / "next", *tiny]
+    assert run(*arguments, *further, "--start", weights).code == 0
+    config = json.loads((tmp_path / "next/config.json").read_text())
+    assert config["start"] == str(weights)
+    assert "batches" in fail(run, out, *arguments, *further, "--set", "batches=64")
+    assert "crop" in fail(run, out, *arguments, *further, "--set", "crop=64")
+    assert "secret" in fail(run, out, *arguments, *further, "--recipe", "secret")
+
+
 def test_train_a_stage(run: Run, training_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = ["steps=1", "batch_size=1", "crop=32", "hold_out=0", "transfer=0", "iterations=1"]

@@ -59,3 +59,17 @@ def varied(**changes: Any) -> AlternatingConfig:
 
 def inference(**changes: Any) -> InferenceConfig:
     return InferenceConfig(**SHORT | changes)
+
+
+def write_own_sets(root: Path) -> Path:
+    """Write sets of other roles to a data folder: pairs, a set of three, and a stack of four."""
+    for index in range(2):
+        for seed, role in enumerate(("ct", "mri")):
+            plane = to_bytes(texture(100 + 10 * seed + index))
+            save(root / "medical" / role / f"{index}.png", plane)
+        for seed, role in enumerate(("low", "middle", "high")):
+            plane = to_bytes(texture(200 + 10 * seed + index))
+            save(root / "energies" / role / f"{index}.png", plane)
+    for index in range(4):
+        save(root / "stacks/fly" / f"{index}.png", to_bytes(texture(300 + index)))
+    return root

@@ -16,5 +16,5 @@ def dock(viewer: Any, qtbot: Any, name: str, weights: Path) -> Any:
         ),
         timeout=60_000,
     )
-    widget.advanced.weights.line.setText(str(weights))
+    widget.advanced.form.weights.value = str(weights)
     return widget

@@ -46,6 +46,14 @@ def default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "load", settings.Settings)
 
 
+@pytest.fixture(autouse=True)
+def own_network() -> None:
+    """Keep the network of one test, which may be a fake, out of the next one."""
+    from napari_gifnet.jobs.base import shared_fusers
+
+    shared_fusers.cache_clear()
+
+
 class FakeFuser:
     """Averages two images tile by tile, slowly if asked; stands in for `gifnet.Fuser`."""
 
@@ -175,8 +183,8 @@ def run(qtbot: Any) -> Callable[[Any], None]:
     """Press a widget's button and wait for the end."""
 
     def press(widget: Any) -> None:
-        assert widget.run_button.isEnabled(), widget.run_button.toolTip()
-        widget.run_button.click()
-        qtbot.waitUntil(lambda: not widget.is_running, timeout=120_000)
+        assert widget.controls.run_button.isEnabled(), widget.controls.run_button.toolTip()
+        widget.controls.run_button.click()
+        qtbot.waitUntil(lambda: not widget.controls.is_running, timeout=120_000)
 
     return press

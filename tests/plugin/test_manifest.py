@@ -10,6 +10,8 @@ from npe2 import PluginManifest
 
 import napari_gifnet
 from gifnet.io import FORMATS
+from gifnet.options import PRECISION_CHOICES
+from napari_gifnet.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,14 @@ def test_menus_are_ones_that_plugins_may_fill(manifest: PluginManifest) -> None:
         assert is_menu_contributable(menu)
 
 
+def test_settings_offer_what_the_core_takes(manifest: PluginManifest) -> None:
+    assert manifest.contributions.configurations is not None
+    properties = manifest.contributions.configurations["compute"].properties
+    assert properties["precision"].enum == list(PRECISION_CHOICES)
+    defaults = {name: one.default for name, one in properties.items()}
+    assert Settings(**defaults) == Settings()
+
+
 @pytest.mark.parametrize(
     "module", ["napari_gifnet", "napari_gifnet.io.reader", "napari_gifnet.io.samples"]
 )
@@ -60,7 +70,8 @@ def test_imports_are_light(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_widgets_import_without_torch() -> None:
-    code = "import sys, napari_gifnet.widgets; print('torch' in sys.modules)"
+@pytest.mark.parametrize("name", ["fuse", "enhance", "stack", "pansharpen", "batch", "compare"])
+def test_widgets_import_without_torch(name: str) -> None:
+    code = f"import sys, napari_gifnet.widgets.{name}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -16,7 +16,7 @@ from gifnet.io import write_image
 from napari_gifnet import enhance_layer, fuse_layers, open_layer, rerun
 from napari_gifnet.io.reader import get_reader
 from napari_gifnet.io.writer import write_tiff, write_zarr
-from napari_gifnet.jobs.base import EnhancementJob
+from napari_gifnet.jobs.enhance import EnhancementJob
 
 
 def make_layers() -> tuple[Image, Image]:
@@ -154,10 +154,10 @@ def test_a_copied_script_does_the_same(
     viewer.layers[0].affine = [[1, 0.1, 0], [0, 1, 0], [0, 0, 1]]
     fuse_widget.task.value = "mfif"
     fuse_widget.grid.value = "first"
-    fuse_widget.mask.setChecked(True)
-    fuse_widget.advanced.chroma.value = "none"
-    fuse_widget.script_button.click()
-    assert "clipboard" in fuse_widget.status.text()
+    fuse_widget.share.value = True
+    fuse_widget.advanced.form.chroma.value = "none"
+    fuse_widget.controls.script_button.click()
+    assert "clipboard" in fuse_widget.controls.status.text()
     script = QApplication.clipboard().text()
     run(fuse_widget)
     other = make_napari_viewer()
@@ -176,7 +176,7 @@ def test_a_script_opens_samples_and_takes_layers_that_are_there(
 
     viewer.open_sample("napari-gifnet", "pet-mri")
     enhance_widget.layer = viewer.layers["MRI"]
-    enhance_widget.copy_script()
+    enhance_widget.controls.copy_script()
     script = QApplication.clipboard().text()
     viewer.layers.clear()
     execute(script, viewer, monkeypatch)

@@ -10,7 +10,7 @@ import pytest
 
 from napari_gifnet import settings
 from napari_gifnet.settings import Settings
-from napari_gifnet.widgets.options import AdvancedOptions
+from napari_gifnet.widgets.parts.options import AdvancedOptions
 
 MINE = Settings("cpu", "float32", 256)
 
@@ -59,10 +59,10 @@ def test_widgets_start_with_them(
     monkeypatch.setattr(settings, "load", lambda: Settings("cpu", "float32", 264))
     advanced = AdvancedOptions()
     qtbot.addWidget(advanced)
-    qtbot.waitUntil(lambda: advanced.device.value == "cpu", timeout=60_000)
+    qtbot.waitUntil(lambda: advanced.form.device.value == "cpu", timeout=60_000)
     options = advanced.options()
     assert (options.device, options.precision, options.tile) == ("cpu", "float32", 264)
-    advanced.tile.value = 512
+    advanced.form.tile.value = 512
     advanced.keep_button.click()
     kept = json.loads(older_napari.read_text())
     assert kept == {"device": "cpu", "precision": "float32", "tile": 512}

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from gifnet.models.weights import load_weights
-from gifnet.training.gifnet.inference_trainer import InferenceGraphTrainer, preservation_loss
+from gifnet.training.gifnet.inference_trainer import InferenceGraphTrainer
 from gifnet.training.gifnet.trainer import train_gifnet
 from gifnet.training.model_card import curves
+from gifnet.training.objectives import sources_loss
 from tests.helpers.training_samples import inference, write_data
 
 ALL_TASKS = inference(
@@ -59,14 +60,14 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(data: Path, tmp_path: Path) 
 
 
 def test_the_source_itself_lacks_less_than_its_blur() -> None:
-    from gifnet.training.gifnet.metric_losses import gaussian
+    from gifnet.training.metric_losses import gaussian
     from tests.helpers.training_samples import texture
 
     source = torch.from_numpy(texture(1))[None, None]
     blurred = gaussian(source, 9, 2, pad=True)
-    same = preservation_loss(source, source, source, ALL_TASKS)
+    same = sources_loss(source, source, source, ALL_TASKS)
     assert same.shape == (1,)
-    assert float(same) < float(preservation_loss(blurred, source, source, ALL_TASKS))
+    assert float(same) < float(sources_loss(blurred, source, source, ALL_TASKS))
 
 
 def test_curves_are_means_of_stretches() -> None:

@@ -17,6 +17,7 @@ from gifnet.training.gifnet.information import (
     laplacian_energy,
     make_information_measure,
 )
+from gifnet.training.objectives import fidelity_loss
 from tests.helpers.training_samples import texture, varied
 
 
@@ -67,7 +68,7 @@ def test_multi_modal_loss_weighs_the_errors_by_information() -> None:
     assert found == pytest.approx(expected, rel=1e-5)
 
 
-def test_photography_loss_adds_its_terms() -> None:
+def test_fidelity_loss_adds_its_terms() -> None:
     fused, target = batch(1), batch(2)
     a, b = fused[0, 0].double().numpy(), target[0, 0].double().numpy()
     config = varied(fidelity_mse=0.5, fidelity_l1=2.0, fidelity_ssim=0.25)
@@ -76,9 +77,9 @@ def test_photography_loss_adds_its_terms() -> None:
         + 2.0 * np.mean(np.abs(a - b))
         + 0.25 * (1 - ssim_in_numpy(a, b))
     )
-    found = float(losses.photography_loss(fused, target, config))
+    found = float(fidelity_loss(fused, target, config))
     assert found == pytest.approx(expected, abs=2e-5)
-    published = losses.photography_loss(fused, target, recipe("published"))
+    published = fidelity_loss(fused, target, recipe("published"))
     assert float(published) == pytest.approx(np.mean((a - b) ** 2), rel=1e-5)
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from gifnet import metrics
-from gifnet.training.gifnet import metric_losses as preservation
+from gifnet.training import metric_losses as preservation
 from tests.helpers.training_samples import texture
 
 
@@ -126,3 +126,34 @@ def test_a_warm_object_should_stand_out_as_much() -> None:
     assert lost[1] == 0
     assert preservation.warmth_lost(infrared, infrared).abs().max() == 0
     assert preservation.warmth_lost(infrared + 0.2, infrared).abs().max() < 1e-6
+
+
+def test_lost_edges_follow_kept() -> None:
+    first, second, results = candidates()
+    both = [tensor(first), tensor(second)]
+    lost = [float(preservation.edges_lost(tensor(f), *both)) for f in results]
+    kept = [metrics.kept(255 * first, 255 * second, 255 * f) for f in results]
+    assert np.argsort(lost).tolist() == np.argsort(kept)[::-1].tolist()
+    # The lesser source counts three times as much as the other one of a copy.
+    copy = float(preservation.edges_lost(both[0], *both))
+    assert copy > lost[1]
+    assert float(preservation.edges_lost(1 - both[0], *both)) > copy
+
+
+def test_lost_edges_of_many_sources() -> None:
+    sources = [tensor(texture(seed)) for seed in range(4)]
+    lost = [float(preservation.edges_lost(sources[i], *sources)) for i in range(2)]
+    order = [float(preservation.edges_lost(sources[0], *sources[::-1]))]
+    assert lost[0] == pytest.approx(order[0], rel=1e-5)
+    error = preservation.signed_gradient_error(sources[0], *sources)
+    again = preservation.signed_gradient_error(sources[0], *sources[::-1])
+    torch.testing.assert_close(error, again)
+    assert float(error) > 0
+
+
+def test_values_outside_all_sources() -> None:
+    planes = torch.cat([tensor(0.25 + 0.5 * texture(seed)) for seed in range(3)], dim=1)
+    mean = planes.mean(dim=1, keepdim=True)
+    assert preservation.outside_sources(mean, planes).tolist() == [0]
+    assert float(preservation.outside_sources(mean + 1, planes)) == pytest.approx(0.7, abs=0.2)
+    assert float(preservation.outside_sources(mean - 1, planes)) == pytest.approx(0.7, abs=0.2)

@@ -19,17 +19,15 @@ from gifnet.training.data.modalities import (
     spectral_pair,
     tracer_pair,
 )
-from gifnet.training.data.synthesis import night_pair
+from gifnet.training.data.synthesis import night_pair, patchwork, sharpen
 from gifnet.training.gifnet.config import make_config
 from gifnet.training.gifnet.mixed_samples import (
-    Kind,
     MixedDataset,
     Sample,
     mosaic,
-    patchwork,
-    sharpen,
 )
 from gifnet.training.gifnet.samples import JointDataset
+from gifnet.training.objectives import Kind
 from tests.helpers.training_samples import inference, texture, write_data
 
 SHARES = (

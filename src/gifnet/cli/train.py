@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -14,15 +14,17 @@ from .. import training
 from ..errors import TrainingError
 from ..training.frufn.config import FrufnConfig, stage_recipe
 from ..training.gifnet.config import GifnetConfig, make_config
-from ..training.gifnet.config import recipe as read_recipe
-from ..training.recipes import recipe_names
+from ..training.recipes import read_recipe, recipe_names
 from ..training.settings import RunSettings, Value, read_settings
+from ..training.shares.config import SharesConfig
 from .terminal import progress_bar, say
 
-#: The columns of the log that the progress bar shows.
+Configuration = TypeVar("Configuration", bound=RunSettings)
+
+#: What of a log row the progress bar shows.
 _SHOWN = (
     "mm_private", "dp_private", "warm_up", "similarity", "reconstruction", "transfer", "psnr",
-    "ssim", "held_back_loss",
+    "ssim", "held_back_loss", "truth", "sources",
 )  # fmt: skip
 
 train_app = typer.Typer(
@@ -41,7 +43,7 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Folder of image sets: sub-folders infrared and visible for multi-modal pairs; "
-        "near, far and all_in_focus for multi-focus triplets.",
+        "near, far and all_in_focus for multi-focus triplets; for shares any other names too.",
     ),
 ]
 Out = Annotated[
@@ -112,6 +114,40 @@ def train_gifnet(
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     with _shown(configuration.steps) as show:
         weights = training.train_gifnet(data, out, configuration, resume=resume, on_step=show)
+    say(f"{weights}: trained for {configuration.steps} steps")
+
+
+@train_app.command("shares")
+def train_shares(
+    data: Data,
+    out: Out,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", metavar="NAME", help=_recipes("shares", "shares")),
+    ] = None,
+    config: Config = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            metavar="FILE|bundled",
+            help="Go on from these weights, or from the bundled ones, instead of random ones.",
+        ),
+    ] = None,
+    settings: Changes = None,
+    resume: Resume = False,
+) -> None:
+    """Train Shares, for any number of images; interrupt it at any time, go on with --resume.
+
+    Data needs sharp pictures, in folders visible or all_in_focus; all other sets are optional.
+    """
+    require_one_of(recipe, config)
+    changes = [*(settings or []), *([f"start={start}"] if start is not None else [])]
+    configuration = _configuration(
+        "shares", SharesConfig.from_dict, recipe, config, changes, out if resume else None
+    )
+    with _shown(configuration.steps) as show:
+        weights = training.train_shares(data, out, configuration, resume=resume, on_step=show)
     say(f"{weights}: trained for {configuration.steps} steps")
 
 
@@ -216,14 +252,26 @@ def configuration_of(
     TrainingError
         If a recipe, file, setting or value is unknown.
     """
+    return _configuration("gifnet", make_config, recipe, config, settings, resumed)
+
+
+def _configuration(
+    network: str,
+    make: Callable[[dict[str, Value], str], Configuration],
+    recipe: str | None,
+    config: Path | None,
+    settings: list[str],
+    resumed: Path | None,
+) -> Configuration:
+    """Return what the options describe; the default recipe has the network's name."""
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
-    base = (
-        make_config(read_settings(config), f"configuration {str(config)!r}")
-        if config is not None
-        else read_recipe(recipe or "gifnet")
-    )
-    return make_config(_changed(base, settings), "command line")
+    if config is not None:
+        base = make(read_settings(config), f"configuration {str(config)!r}")
+    else:
+        name = recipe or network
+        base = make(read_recipe(network, name), f"recipe {name!r}")
+    return make(_changed(base, settings), "command line")
 
 
 def _changed(base: RunSettings, settings: list[str]) -> dict[str, Value]:

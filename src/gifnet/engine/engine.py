@@ -19,14 +19,13 @@ import torch
 
 from ..errors import DeviceError, GifnetWarning
 from ..geometry.region import Region
-from ..models.contract import KnownMoments, Pipeline
+from ..models.contract import KnownMoments, Pipeline, PlaneSum
 from ..models.spec import ModelSpec
 from ..progress import Reporter, drain
 from .device import float32_products
 from .feature_maps import bytes_per_pixel
 from .memory import require_memory, tile_side
-from .moment_sum import MomentSum
-from .passes import Passes, count_steps, measured_stages
+from .passes import Passes, count_steps, join_sums, measured_stages, new_sums
 from .threads import Workers, cpu_threads
 from .tile_io import Arrays, Plane, PlaneReader, PlaneWriter, TileBuffer
 from .tile_plan import plan_tiles
@@ -125,7 +124,7 @@ class Engine:
         """Return the tiles for the measurement of statistics."""
         tiles = self.tiles(image)
         # In a single tile nothing is computed twice, and sampling would save nothing.
-        if self.statistics == "exact" or len(tiles) == 1:
+        if self.statistics == "exact" or len(tiles) == 1 or self.pipeline.collect is not None:
             return tiles
         places = plan_tiles(image, SAMPLE_SIDE, self.pipeline.window)
         if len(places) <= SAMPLES:
@@ -274,19 +273,17 @@ class Engine:
         pipeline = self._pipeline(keep)
         with self._passes(source, image, keep=keep) as (window, passes):
             for index in measured_stages(pipeline):
-                sums = [MomentSum() for _ in pipeline.stages[index].measured]
+                sums = new_sums(pipeline, index)
                 for tile in window.over(self.measured(image)):
-                    parts = yield from passes.measure(tile)
-                    for total, part in zip(sums, parts, strict=True):
-                        total.join(part)
-                passes.finish_pass([total.result() for total in sums])
+                    join_sums(sums, (yield from passes.measure(tile)))
+                passes.finish_pass(sums)
             for tile in window.over(tiles):
                 sink.write(tile, *(yield from passes.render(tile)))
 
     def measure_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
-    ) -> list[MomentSum]:
-        """Return a tile's share of the moments of the first stage without known moments."""
+    ) -> list[PlaneSum]:
+        """Return what a tile adds to the moments of the first stage without known moments."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return drain(passes.measure(tile))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..geometry.region import Region
 from ..models.contract import BYTES_AT_ONCE, EPSILON, Moments
 
 
@@ -23,8 +24,8 @@ class MomentSum:
     mean: float = 0.0
     squares: float = 0.0
 
-    def add(self, x: Tensor) -> None:
-        """Add every element of a (1, C, H, W) map."""
+    def add(self, x: Tensor, at: Region | None = None) -> None:
+        """Add every element of a (1, C, H, W) map; where it lies does not matter."""
         # Rows of NHWC are contiguous; each is summed in float32, and the rows in float64.
         rows = x.permute(0, 2, 3, 1).flatten(2)[0]
         at_once = len(rows)

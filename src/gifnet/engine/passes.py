@@ -14,8 +14,8 @@ from ..geometry.region import Region
 from ..models.contract import (
     Fused,
     KnownMoments,
-    Moments,
     Pipeline,
+    PlaneSum,
     ReadPlanes,
     ReadyStage,
     StageTask,
@@ -63,7 +63,7 @@ class Passes:
         self._side, self._keep, self._workers = step, keep, workers
         self._slots = Slots(pipeline.dtype, pipeline.device)
         self._kept: Features | None = None
-        self._known: list[Sequence[Moments]] = list(known)
+        self._known: list[Any] = list(known)
         self._bound: list[ReadyStage] = []
         self._bind()
 
@@ -77,27 +77,26 @@ class Passes:
         for stage in self._pipeline.stages[len(self._bound) : ready + 1]:
             self._bound.append(stage.with_moments(self._known))
 
-    def measure(self, tile: Region) -> Generator[None, None, list[MomentSum]]:
-        """Yield after every step; return the moments of a tile at the next measured stage."""
+    def measure(self, tile: Region) -> Generator[None, None, list[PlaneSum]]:
+        """Yield after every step; return what the next measured stage finds on a tile."""
         last = len(self._bound) - 1
         channels = self._pipeline.stages[last].measured
 
-        def add(maps: Any, step: Region) -> list[MomentSum]:
-            parts = [MomentSum() for _ in channels]
+        def add(maps: Any, step: Region) -> list[PlaneSum]:
+            parts = new_sums(self._pipeline, last)
             for part, count, x in zip(parts, channels, maps, strict=True):
-                part.add(x[:, :count])
+                part.add(x[:, :count], step)
             return parts
 
-        sums = [MomentSum() for _ in channels]
+        sums = new_sums(self._pipeline, last)
         for parts in self._compute(last, tile, add, keep=self._keep):
-            for total, part in zip(sums, parts or [MomentSum()] * len(sums), strict=True):
-                total.join(part)
+            join_sums(sums, parts or [])
             yield
         return sums
 
-    def finish_pass(self, moments: Sequence[Moments]) -> None:
-        """Continue with the next measured stage, with the last one's moments."""
-        self._known.append(moments)
+    def finish_pass(self, sums: Sequence[PlaneSum]) -> None:
+        """Go on to the next measured stage, knowing what the last one found."""
+        self._known.append(conclude(self._pipeline, sums))
         self._bind()
 
     def render(self, tile: Region) -> Generator[None, None, tuple[Plane, Plane | None]]:
@@ -160,6 +159,24 @@ class Passes:
                 assert not isinstance(maps, Fused)
                 output.put(maps, step)
             return use(maps, step) if use is not None else None
+
+
+def new_sums(pipeline: Pipeline, stage: int) -> list[PlaneSum]:
+    """Return an empty sum for every map that a stage measures."""
+    collect = pipeline.collect or MomentSum
+    return [collect() for _ in pipeline.stages[stage].measured]
+
+
+def join_sums(totals: Sequence[PlaneSum], parts: Sequence[PlaneSum]) -> None:
+    """Add what was found on a part of a plane."""
+    for total, part in zip(totals, parts, strict=False):
+        total.join(part)
+
+
+def conclude(pipeline: Pipeline, sums: Sequence[PlaneSum]) -> Any:
+    """Return what the stages after a measured one are given."""
+    results = [total.result() for total in sums]
+    return results if pipeline.conclude is None else pipeline.conclude(results)
 
 
 def measured_stages(pipeline: Pipeline) -> list[int]:

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..engine.engine import Engine
-from ..engine.moment_sum import MomentSum
-from ..engine.passes import measured_stages
+from ..engine.passes import conclude, join_sums, measured_stages, new_sums
 from ..geometry.region import Region
 from ..imaging.arrays import is_dask, lazy
 from ..imaging.chroma_correction import ChromaCorrection
 from ..imaging.missing import FILL_REACH
 from ..imaging.source import Source
-from ..models.contract import KnownMoments
+from ..models.contract import KnownMoments, PlaneSum
 from ..progress import Reporter
 from .canvas import Canvas, CanvasPlane, PlanePair, without_data
 from .request import Request
@@ -73,7 +72,7 @@ class _TileTask:
 
     def measure(
         self, engine: Engine, known: KnownMoments, first: Any, second: Any
-    ) -> list[MomentSum]:
+    ) -> list[PlaneSum]:
         return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
 
     def render(
@@ -90,13 +89,12 @@ class _TileTask:
         return without_data(image, missing, self.request), share
 
 
-def _join(known: KnownMoments, parts: Sequence[Sequence[MomentSum]]) -> KnownMoments:
-    """Add the moments of a pass, summed over its tiles, to the known ones."""
-    totals = [MomentSum() for _ in parts[0]]
+def _join(engine: Engine, known: KnownMoments, parts: Sequence[Sequence[PlaneSum]]) -> KnownMoments:
+    """Add what a pass found, summed over its tiles, to what is known."""
+    totals = new_sums(engine.pipeline, measured_stages(engine.pipeline)[len(known)])
     for part in parts:
-        for total, some in zip(totals, part, strict=True):
-            total.join(some)
-    return [*known, [total.result() for total in totals]]
+        join_sums(totals, part)
+    return [*known, conclude(engine.pipeline, totals)]
 
 
 def _has_data(source: Source, values: Any) -> bool:
@@ -214,7 +212,7 @@ def fuse_lazily(request: Request, want_share: bool, engine: Engine) -> tuple[Any
             for tile in engine.measured(image):
                 what, first, second = task(tile, index)
                 parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
-            known = delayed(_join, pure=False)(known, parts)
+            known = delayed(_join, pure=False)(shared_engine, known, parts)
         correction = correction_of(index)
         rows: list[list[tuple[Any, Any]]] = []
         for tile in engine.tiles(image):

@@ -8,7 +8,7 @@ array like the first image.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -210,6 +210,40 @@ class Fuser:
         reporter.expect(engine.units(height, width))
         engine.run(result, result, (height, width), reporter)
         return Planes(result.image.clip(0, 1), result.share)
+
+    @property
+    def fuses_sets(self) -> bool:
+        """Whether the model fuses any number of images at once."""
+        return self._network.spec.fuses_sets
+
+    def fuse_set(
+        self,
+        planes: Plane,
+        channels: npt.NDArray[np.float32],
+        check: Callable[[], object] = lambda: None,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
+        """Fuse any number of images at once, if the model can.
+
+        Parameters
+        ----------
+        planes : (N, H, W) float32 array
+            The luminance of every image in [0, 1], without missing pixels.
+        channels : (N, C, H, W) float32 array
+            What the decisions are applied to, of any range.
+        check : callable
+            Called after every tile; may raise to stop.
+
+        Returns
+        -------
+        fused : (C, H, W) float32 array
+        depth : (H, W) uint16 array
+            The image with the greatest share of the fine details.
+        """
+        network = self._network
+        found: tuple[Any, Any] = network.spec.fuse_set(
+            network.module.to(network.device), planes, channels, check
+        )
+        return found
 
     def sketch(self, first: Any, second: Any, side: int, *, progress: Progress = None) -> Any:
         """Fuse two images approximately: the network sees a reduced copy of them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -53,6 +53,19 @@ class Moments(NamedTuple):
         mean = x.mean(dim=(1, 2, 3), keepdim=True)
         variance = (x - mean).square().mean(dim=(1, 2, 3), keepdim=True)
         return cls(mean, torch.sqrt(variance + eps))
+
+
+class PlaneSum(Protocol):
+    """What a measured stage finds on the parts of a plane, put together."""
+
+    def add(self, x: Tensor, at: Region, /) -> None:
+        """Add the (1, C, H, W) map of a region."""
+
+    def join(self, other: Any, /) -> None:
+        """Add what another sum holds."""
+
+    def result(self) -> Any:
+        """Return what the stages after it are given."""
 
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
@@ -136,7 +149,11 @@ class Pipeline:
     at_once : bool
         Whether a tile is computed at once by all threads, rather than in blocks, one per thread.
     whole : Pipeline, optional
-        The pipeline for planes of a single tile, if it is another one.
+        What runs in place of this one where a plane is a single tile.
+    collect : callable, optional
+        Makes the `PlaneSum` of a measured map; by default of its moments.
+    conclude : callable, optional
+        Makes what later stages are given from the results of a measured stage, once per plane.
     """
 
     stages: tuple[Stage, ...]
@@ -145,6 +162,8 @@ class Pipeline:
     dtype: torch.dtype
     at_once: bool = False
     whole: Pipeline | None = None
+    collect: Callable[[], PlaneSum] | None = None
+    conclude: Callable[[Sequence[Any]], Any] | None = None
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

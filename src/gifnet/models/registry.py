@@ -11,6 +11,7 @@ from .spec import ModelSpec
 _FOLDERS = (
     "gifnet",
     "frufn",
+    "shares",
 )
 #: Every network that has weights files.
 SPECS: dict[str, ModelSpec] = {

@@ -59,6 +59,8 @@ class ModelSpec:
     pipeline_factory : str
         Reference to a function of (module, device, dtype) that returns the `Pipeline` that runs
         it in tiles. Without one the module runs on whole planes.
+    set_function : str
+        Reference to a function that fuses any number of images at once; see `shares.sets.fuse_set`.
     plane_bytes : int
         For a model that computes planes or tiles at once: bytes of memory per pixel in float32.
     bundled : mapping of str or None to str
@@ -83,6 +85,7 @@ class ModelSpec:
     halo: int = 0
     minimum_side: int = 1
     pipeline_factory: str = ""
+    set_function: str = ""
     plane_bytes: int = 0
     bundled: Mapping[str | None, str] = field(default_factory=dict)
     colornet_tasks: tuple[str, ...] = ()
@@ -110,6 +113,15 @@ class ModelSpec:
         factory = _resolve(self.pipeline_factory or "whole_plane:whole_plane_pipeline")
         pipeline: Pipeline = factory(module, device, dtype)
         return pipeline
+
+    @property
+    def fuses_sets(self) -> bool:
+        """Whether it fuses any number of images at once."""
+        return bool(self.set_function)
+
+    def fuse_set(self, module: nn.Module, *arguments: Any) -> Any:
+        """Fuse any number of images; see `shares.sets.fuse_set`."""
+        return _resolve(self.set_function)(module, *arguments)
 
     def bundled_name(self, task: str | None = None) -> str:
         """Return the file name of the bundled weights for a task, empty if there is none."""

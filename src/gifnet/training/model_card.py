@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
-from ..models.weights import load_weights
+from .starting_weights import read_start
 
 if TYPE_CHECKING:
     from .settings import RunSettings
@@ -74,7 +74,7 @@ def _parent(config: RunSettings) -> dict[str, object]:
     if not config.parent:
         return {}
     try:
-        weights = load_weights(config.parent)
+        weights = read_start(config.parent, config.model)
     except WeightsError:
         # A resumed run no longer needs them.
         return {"source": Path(config.parent).name}

@@ -51,9 +51,6 @@ class RunSettings:
 
     model: str = ""
     steps: int = count(40_000)
-    batch_size: int = count(8)
-    #: side of the square training crops in pixels
-    crop: int = 96
     learning_rate: float = 1e-3
     #: "constant", or "cosine" down to a hundredth after a linear warm-up of 2 % of the steps
     schedule: str = "constant"
@@ -61,11 +58,11 @@ class RunSettings:
     clip_norm: float = weight()
     #: decay of the exponential moving average of the saved weights; 0 turns it off
     ema: float = 0.0
-    #: multi-focus triplets kept out of training, for validation
+    #: multi-focus triplets kept out of training, for validation; 0 keeps no scenes out
     hold_out: int = whole(60)
     validate_every: int = count(500)
     checkpoint_every: int = count(200)
-    #: weights to start from, a path; empty for a random start
+    #: weights to start from: a path, or "bundled"; empty for a random start
     start: str = ""
     seed: int = whole()
     #: lightning-fabric's precision: "32-true" or "bf16-mixed"
@@ -83,10 +80,6 @@ class RunSettings:
             value, limits = getattr(self, each.name), each.metadata
             if limits and not limits["least"] <= value <= limits.get("most", math.inf):
                 raise TrainingError(f"{each.name} is {value}; it must {limits['rule']}.")
-        if self.crop < 32 or self.crop % 8:
-            raise TrainingError(
-                f"crop is {self.crop}; it must be a multiple of 8 and at least 32 pixels."
-            )
         if not 0 < self.learning_rate < math.inf:
             raise TrainingError(f"learning_rate is {self.learning_rate}; it must be positive.")
         if self.schedule not in ("constant", "cosine"):
@@ -96,7 +89,7 @@ class RunSettings:
 
     @property
     def parent(self) -> str:
-        """The weights that a run starts from, a path; empty for a random start."""
+        """The weights that a run starts from, as `start`."""
         return self.start
 
     def to_json(self) -> str:
@@ -118,6 +111,58 @@ class RunSettings:
     def from_file(cls, path: str | Path) -> Self:
         """Read a configuration that `to_json` wrote."""
         return cls.from_dict(read_settings(path), f"configuration {str(path)!r}")
+
+
+@dataclass(frozen=True)
+class CropSettings(RunSettings):
+    """The settings of a run whose batches are all of one size."""
+
+    batch_size: int = count(8)
+    #: side of the square training crops in pixels
+    crop: int = 96
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop < 32 or self.crop % 8:
+            raise TrainingError(
+                f"crop is {self.crop}; it must be a multiple of 8 and at least 32 pixels."
+            )
+
+
+@dataclass(frozen=True)
+class FidelitySettings:
+    """Weights of the errors to the ground truth (GIFNet, Eq. 11: MSE alone)."""
+
+    fidelity_mse: float = weight(1.0)
+    fidelity_l1: float = weight()
+    fidelity_ssim: float = weight()
+    #: of the mean logarithm of the squared error, which PSNR is made of
+    fidelity_log: float = weight()
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Weights of what a result lacks of its sources, see `gifnet.training.metric_losses`."""
+
+    #: Qabf
+    keep_edges: float = weight()
+    #: slope of Qabf's sigmoid over edge strength. With the metric's own, 15, an edge that is
+    #: missing gives hardly a gradient.
+    edge_slope: float = 15.0
+    #: VIF of all sources, and that of the source of which the result has less
+    keep_information: float = weight()
+    keep_lesser: float = weight()
+    #: edges where each source's are the stronger ones, the lesser source's above all
+    keep_stronger: float = weight()
+    #: SCD, MS-SSIM, MI and the stronger signed gradient
+    keep_differences: float = weight()
+    keep_structure: float = weight()
+    keep_entropy: float = weight()
+    keep_gradient: float = weight()
+    #: of how much less than in the infrared image warm objects stand out
+    keep_warm: float = weight()
+    #: of the mean absolute error of exposures to the well-exposed image
+    exposure_truth: float = weight()
 
 
 def read_settings(path: str | Path) -> dict[str, Value]:

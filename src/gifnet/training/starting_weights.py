@@ -8,14 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from ..models.frufn.frufn import FRUFN
-from ..models.weights import load_weights
+from ..models.weights import Weights, load_weights
 
+#: Stands for the path of the weights in the package.
+BUNDLED = "bundled"
 _UNIT = re.compile(r"unit\.(.+)")
 _TRANSFORM_END = "transform.layers.2.weight"
 
 
+def read_start(start: str, model: str) -> Weights:
+    """Return the weights of a path, or the model's bundled ones for `BUNDLED`."""
+    return load_weights(None, model) if start == BUNDLED else load_weights(start)
+
+
 def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor]:
-    """Return the state dict of a weights file for a model to start from.
+    """Return the state dict of a weights file, or `BUNDLED`, for a model to start from.
 
     It is the file's own state dict. EFRUFN's weights can also start a FRUFN, see `untied`.
 
@@ -24,10 +31,12 @@ def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor
     WeightsError
         If the file cannot be read, or its model cannot start this one.
     """
-    found = load_weights(path)
+    found = read_start(path, model)
+    if found.model == model:
+        return found.state
     if isinstance(module, FRUFN) and found.model == model.replace("frufn", "efrufn"):
         return untied(found.state, len(module.units))
-    return load_weights(path, model).state
+    return load_weights(path, model).state  # which refuses them
 
 
 def untied(state: dict[str, Tensor], units: int) -> dict[str, Tensor]:

@@ -279,6 +279,29 @@ def score_pairs(
     return {"psnr": psnr, "ssim": similarity}
 
 
+@torch.no_grad()
+def score_by_loss(
+    pairs: Iterable[tuple[np.ndarray, ...]],
+    fuse: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    fabric: Fabric,
+    size: int = 192,
+) -> dict[str, float]:
+    """Return the mean loss of fused uint8 pairs, of (fused, first, second) in their middle."""
+    losses = []
+    for planes in pairs:
+        top, left = (max(0, (length - size) // 2) for length in planes[0].shape)
+        middles = (plane[top : top + size, left : left + size] for plane in planes)
+        first, second = (
+            torch.from_numpy(np.ascontiguousarray(each)).to(fabric.device).float()[None, None] / 255
+            for each in middles
+        )
+        with fabric.autocast():
+            fused = fuse(first, second).float()
+        losses.append(float(loss(fused, first, second)))
+    return {"held_back_loss": sum(losses) / len(losses)} if losses else {}
+
+
 def make_fabric(config: RunSettings) -> Fabric:
     """Return lightning-fabric for a run, launched.
 

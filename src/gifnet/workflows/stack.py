@@ -171,10 +171,34 @@ class StackFuser:
         planes = [
             _luminance(source, has, limits) for source, has in zip(slices, valid, strict=True)
         ]
-        shares = self._shares(planes, valid, reporter)
-        depth = shares.argmax(axis=0).astype(np.uint16)
-        image = _weighted(slices, shares, valid, limits, options.chroma == "none")
+        grey = options.chroma == "none"
+        if self._fuser.fuses_sets:
+            image, depth = self._at_once(slices, planes, valid, grey, reporter)
+        else:
+            shares = self._shares(planes, valid, reporter)
+            depth = shares.argmax(axis=0).astype(np.uint16)
+            image = _weighted(slices, shares, valid, grey)
         return FusedStack(image, depth, transforms, self._record(align, index, transforms))
+
+    def _at_once(
+        self,
+        slices: Sequence[Source],
+        planes: Sequence[Plane],
+        valid: npt.NDArray[np.bool_],
+        grey: bool,
+        reporter: Reporter,
+    ) -> tuple[Any, npt.NDArray[np.uint16]]:
+        """Fuse all slices in one pass. The mean of the others stands for missing pixels."""
+        first = slices[0]
+        values = np.stack([np.ma.getdata(source.data) for source in slices]).astype(np.float32)
+        channels = np.moveaxis(values, -1, 1) if first.coloured else values[:, None]
+        filled = _with_mean(channels, valid[:, None])
+        fused, depth = self._fuser.fuse_set(
+            _with_mean(np.stack(planes), valid), filled, reporter.check
+        )
+        reporter.advance(2 * (len(slices) - 1))
+        image = np.moveaxis(fused, 0, -1) if first.coloured else fused[0]
+        return _in_type(image, first, valid, grey), depth
 
     def _shares(
         self, planes: Sequence[Plane], valid: npt.NDArray[np.bool_], reporter: Reporter
@@ -319,7 +343,6 @@ def _weighted(
     slices: Sequence[Source],
     shares: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_],
-    limits: Range,
     grey: bool,
 ) -> Any:
     """Return the mean of the slices, weighted by their shares, in their own type."""
@@ -328,6 +351,24 @@ def _weighted(
     for source, share, has in zip(slices, shares, valid, strict=True):
         weight, has = (x[..., None] if source.coloured else x for x in (share, has))
         total += weight * np.where(has, np.ma.getdata(source.data), 0)
+    return _in_type(total, first, valid, grey)
+
+
+def _with_mean(
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """Return (N, ...) values whose missing pixels are the mean of the other slices'."""
+    if valid.all():
+        return values
+    known = np.where(valid, values, 0)
+    mean = known.sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
+    return np.where(valid, values, mean).astype(np.float32)
+
+
+def _in_type(
+    total: npt.NDArray[Any], first: Source, valid: npt.NDArray[np.bool_], grey: bool
+) -> Any:
+    """Return a fused stack in the slices' type, missing where all slices are."""
     if grey and first.coloured:
         total[..., :3] = luminance(total[..., :3])[..., None]
     # In float32 the shares add up to a little less or more than 1.

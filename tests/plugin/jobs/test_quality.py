@@ -1,4 +1,4 @@
-"""The quality panel: what it measures, and how it follows the viewer."""
+"""The quality of a result: what is measured."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy.ndimage import gaussian_filter
 from gifnet.errors import Cancelled, InvalidInputError
 from gifnet.metrics import METRICS, evaluate
 from gifnet.tasks import TASKS
-from napari_gifnet.jobs.quality import METRICS_BY_TASK, QualityJob, recipe
+from napari_gifnet.jobs.quality import METRICS_BY_TASK, QualityJob, sources_of_result
 from napari_gifnet.layers.sampling import RangeCache
 from napari_gifnet.layers.snapshot import snapshot
-from napari_gifnet.layers.viewport import Region, camera
+from napari_gifnet.layers.viewport import ViewRegion
 
 
 def silent(done: int, total: int) -> None:
@@ -34,7 +34,7 @@ def planes() -> list[Any]:
     return [first, second, ((first.astype(int) + second) // 2).astype(np.uint8)]
 
 
-def make(images: list[Any], region: Region, task: str | None = "ivif") -> QualityJob:
+def make(images: list[Any], region: ViewRegion, task: str | None = "ivif") -> QualityJob:
     first, second, result = (snapshot(image) for image in images)
     return QualityJob(result, (first, second), task, "auto", region)
 
@@ -48,7 +48,7 @@ def test_there_are_three_for_every_task() -> None:
 
 def test_values_are_those_of_the_metrics(planes: list[Any]) -> None:
     first, second, fused = planes
-    job = make([Image(plane) for plane in planes], Region((-0.5, -0.5), (63.5, 79.5), 1))
+    job = make([Image(plane) for plane in planes], ViewRegion((-0.5, -0.5), (63.5, 79.5), 1))
     found = job.run(RangeCache(), silent)
     assert found.shape == (64, 80)
     for row, image in enumerate((fused, first, second)):
@@ -63,7 +63,9 @@ def test_other_grids_types_and_colours(planes: list[Any]) -> None:
     colour = Image(np.stack([first] * 3, axis=-1), scale=(2, 2), translate=(10, 6))
     large = np.kron(fused, np.ones((2, 2), np.uint8))
     result = Image(large, translate=(9.5, 5.5))
-    found = make([colour, grey, result], Region((0, 0), (120, 150), 1)).run(RangeCache(), silent)
+    found = make([colour, grey, result], ViewRegion((0, 0), (120, 150), 1)).run(
+        RangeCache(), silent
+    )
     # The sources begin at the result's first pixel and end with it, but for half a pixel.
     assert 117 <= found.shape[0] <= 121
     assert found.values["Qabf"][1] > 0.4
@@ -72,74 +74,27 @@ def test_other_grids_types_and_colours(planes: list[Any]) -> None:
 
 def test_of_large_views_the_middle_is_measured() -> None:
     plane = Image(np.zeros((1500, 1200), np.uint8))
-    job = make([plane] * 3, Region((-0.5, 99.5), (1499.5, 1199.5), 2))
+    job = make([plane] * 3, ViewRegion((-0.5, 99.5), (1499.5, 1199.5), 2))
     assert job.grid().shape == (1024, 1024)
     np.testing.assert_array_equal(job.grid().matrix[:2, 2], (238, 138))
 
 
 def test_what_is_too_small_is_left_out(planes: list[Any]) -> None:
     images = [Image(plane[:8, :8]) for plane in planes]
-    found = make(images, Region((0, 0), (7, 7), 1), "meif").run(RangeCache(), silent)
+    found = make(images, ViewRegion((0, 0), (7, 7), 1), "meif").run(RangeCache(), silent)
     assert math.isnan(found.values["MEF-SSIM"][0])
     assert found.values["EN"][0] > 0
 
 
 def test_it_stops_and_it_refuses(planes: list[Any]) -> None:
     images = [Image(plane) for plane in planes]
-    region = Region((0, 0), (63, 79), 1)
+    region = ViewRegion((0, 0), (63, 79), 1)
     with pytest.raises(Cancelled):
         make(images, region).run(RangeCache(), lambda done, total: done < 2)
     images[0].translate = (500, 0)
     with pytest.raises(InvalidInputError, match="in common"):
         make(images, region).run(RangeCache(), silent)
     with pytest.raises(InvalidInputError, match="'b' is not among"):
-        recipe({"sources": [{"name": "a"}, {"name": "b"}]}, {"a": images[0]})
+        sources_of_result({"sources": [{"name": "a"}, {"name": "b"}]}, {"a": images[0]})
     with pytest.raises(InvalidInputError, match="Choose a result"):
-        recipe({}, {})
-
-
-@pytest.fixture
-def filled(viewer: Any, planes: list[Any]) -> Any:
-    """A viewer with two sources and a result of theirs."""
-    first, second, fused = planes
-    viewer.add_image(first, name="IR")
-    viewer.add_image(second, name="VIS")
-    record = {
-        "sources": [{"name": "IR"}, {"name": "VIS"}],
-        "request": {"options": {"task": "ivif", "value_range": "auto"}},
-    }
-    viewer.add_image(fused, name="Fused", metadata={"napari_gifnet": record})
-    return viewer
-
-
-def test_the_panel(filled: Any, qtbot: Any) -> None:
-    _, widget = filled.window.add_plugin_dock_widget("napari-gifnet", "Compare")
-    panel = widget.quality
-    assert panel.table.isHidden()
-    camera(filled).center, camera(filled).zoom = (32, 40), 2
-    panel.button.click()
-    assert not panel.button.isEnabled()
-    qtbot.waitUntil(lambda: not panel.is_running, timeout=30_000)
-    table = panel.table
-    titles = [table.horizontalHeaderItem(column).text() for column in range(4)]
-    assert titles == ["", "Qabf ↑", "SCD", "VIF ↑"]
-    rows = [table.item(row, 0).text() for row in range(3)]
-    assert rows == ["Result", "IR", "VIS"]
-    assert 0 < float(table.item(0, 1).text()) < 1
-    assert "pixels measured" in panel.note.text()
-    assert panel.button.isEnabled()
-
-
-def test_the_panel_follows_the_layers(filled: Any, qtbot: Any) -> None:
-    _, widget = filled.window.add_plugin_dock_widget("napari-gifnet", "Compare")
-    panel = widget.quality
-    assert panel.result is filled.layers["Fused"]
-    filled.layers["VIS"].name = "visible"
-    assert "'VIS' is not among" in panel.note.text()
-    assert not panel.button.isEnabled()
-    filled.layers["visible"].name = "VIS"
-    assert panel.button.isEnabled()
-    filled.layers.remove("Fused")
-    assert panel.result is None
-    assert not panel.button.isEnabled()
-    assert "Choose a result" in panel.note.text()
+        sources_of_result({}, {})

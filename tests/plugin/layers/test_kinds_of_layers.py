@@ -86,10 +86,10 @@ def test_every_kind_is_previewed(
 ) -> None:
     add(viewer, kind, "odd")
     add(viewer, "plain", "plain")
-    fuse_widget.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: fuse_widget.preview.layer is not None, timeout=30_000)
-    assert not fuse_widget.preview_note.text()
-    assert fuse_widget.preview.layer.data.shape[:2] == (64, 96)
+    fuse_widget.preview.box.setChecked(True)
+    qtbot.waitUntil(lambda: fuse_widget.preview.live.layer is not None, timeout=30_000)
+    assert not fuse_widget.preview.note.text()
+    assert fuse_widget.preview.live.layer.data.shape[:2] == (64, 96)
 
 
 def test_the_window_lives_while_the_real_model_runs(
@@ -124,10 +124,10 @@ def test_viewers_come_and_go(
         viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare")
         for name in "ab":
             viewer.add_image(values((40, 40)), name=name)
-        widget.preview_box.setChecked(True)
-        qtbot.waitUntil(lambda live=widget.preview: live.layer is not None, timeout=30_000)
-        widget.preview_box.setChecked(False)
-        qtbot.waitUntil(lambda live=widget.preview: not live.is_running)
+        widget.preview.box.setChecked(True)
+        qtbot.waitUntil(lambda live=widget.preview.live: live.layer is not None, timeout=30_000)
+        widget.preview.box.setChecked(False)
+        qtbot.waitUntil(lambda live=widget.preview.live: not live.runner.is_busy)
         run(widget)
         viewer.close()
         del viewer, widget
@@ -140,6 +140,6 @@ def test_viewers_come_and_go(
 
 
 def _runners() -> int:
-    from napari_gifnet.widgets.runner import Runner
+    from napari_gifnet.widgets.parts.runner import Runner
 
     return sum(type(found) is Runner for found in gc.get_objects())

@@ -79,27 +79,27 @@ def test_the_widget(viewer: Any, qtbot: Any, pair: Any) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare")
     assert isinstance(widget, CompareWidget)
     assert (widget.left, widget.right) == pair
-    assert not widget.slider.isEnabled()
-    widget.button.click()
+    assert not widget.slider.enabled
+    widget.button.native.click()
     assert len(viewer.layers) == 3
     assert viewer.layers[-1].data.shape == (20, 20)
-    widget.slider.setValue(250)
+    widget.slider.value = 250
     assert viewer.layers[-1].data.shape == (20, 30)
-    assert widget.boxes[0].count() == 2  # the curtain is no image to compare
+    assert len(widget.boxes[0]) == 2  # the curtain is no image to compare
     widget.left = pair[1]
     assert viewer.layers[-1].data.shape == (10, 9)
-    widget.button.click()
+    widget.button.native.click()
     assert len(viewer.layers) == 2
-    assert widget.button.text() == "Draw curtain"
+    assert widget.button.text == "Draw curtain"
 
 
 def test_the_widget_follows_the_viewer(viewer: Any, qtbot: Any, pair: Any) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare")
-    widget.button.click()
+    widget.button.native.click()
     viewer.layers.remove(viewer.layers[-1])  # the curtain itself
     viewer.layers.remove(pair[1])
-    assert not widget.button.isChecked()
-    assert not widget.button.isEnabled()
+    assert not widget.button.native.isChecked()
+    assert not widget.button.enabled
     assert [layer.visible for layer in viewer.layers] == [True]
 
 

@@ -33,9 +33,9 @@ def test_colour_stays_colour(
 
 
 def test_needs_a_layer(viewer: Any, enhance_widget: Any) -> None:
-    assert "Open an image layer" in enhance_widget.run_button.toolTip()
+    assert "Open an image layer" in enhance_widget.controls.run_button.toolTip()
     layer = viewer.add_image(np.zeros((8, 8)))
-    assert enhance_widget.run_button.isEnabled()
+    assert enhance_widget.controls.run_button.isEnabled()
     other = viewer.add_image(np.zeros((8, 8)))
     assert enhance_widget.layer is layer
     enhance_widget.layer = other
@@ -49,7 +49,7 @@ def test_halos_can_be_let_through(
     viewer.add_image(np.zeros((40, 40), np.uint8))
     assert enhance_widget.preview_job().options.overshoot == 0.03
     for limited in (True, False):
-        enhance_widget.halos_box.setChecked(limited)
+        enhance_widget.halos.value = limited
         run(enhance_widget)
         record = viewer.layers[-1].metadata["napari_gifnet"]
         assert record["options"]["overshoot"] == ("auto" if limited else None)

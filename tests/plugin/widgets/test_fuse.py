@@ -44,7 +44,7 @@ def test_real_model_fuses_layers_of_two_grids_and_types(
     first.rotate = 30
     before = first.data.copy(), second.data.copy()
     fuse_widget.task.value = "medical"
-    fuse_widget.mask.setChecked(True)
+    fuse_widget.share.value = True
     assert (fuse_widget.first, fuse_widget.second) == (first, second)
     run(fuse_widget)
     assert not notifications, notifications
@@ -123,19 +123,19 @@ def test_cancel_leaves_nothing_behind(
 
     add_pair(viewer)
     fake_fuser.tiles, fake_fuser.pause = 100, 0.1
-    assert not fuse_widget.cancel_button.isEnabled()
-    fuse_widget.run_button.click()
-    qtbot.waitUntil(lambda: fuse_widget.bar.value() > 0)
-    assert not fuse_widget.run_button.isEnabled()
+    assert not fuse_widget.controls.cancel_button.isEnabled()
+    fuse_widget.controls.run_button.click()
+    qtbot.waitUntil(lambda: fuse_widget.controls.bar.value() > 0)
+    assert not fuse_widget.controls.run_button.isEnabled()
     assert [bar.desc for bar in progress._all_instances] == ["Fusing coarse + fine"]
     start = time.monotonic()
-    fuse_widget.cancel_button.click()
-    qtbot.waitUntil(lambda: not fuse_widget.is_running)
+    fuse_widget.controls.cancel_button.click()
+    qtbot.waitUntil(lambda: not fuse_widget.controls.is_running)
     assert time.monotonic() - start < 2
     assert len(viewer.layers) == 2
     assert not notifications
     assert not progress._all_instances
-    assert "Cancelled" in fuse_widget.status.text()
+    assert "Cancelled" in fuse_widget.controls.status.text()
     fake_fuser.tiles = 1
     run(fuse_widget)
     assert len(viewer.layers) == 3
@@ -146,11 +146,11 @@ def test_layer_removed_while_running(
 ) -> None:
     first, _ = add_pair(viewer)
     fake_fuser.pause = 0.1
-    fuse_widget.run_button.click()
+    fuse_widget.controls.run_button.click()
     viewer.layers.remove(first)
     assert fuse_widget.first is viewer.layers[0]
     assert fuse_widget.second is None
-    qtbot.waitUntil(lambda: not fuse_widget.is_running)
+    qtbot.waitUntil(lambda: not fuse_widget.controls.is_running)
     assert viewer.layers[-1].name == "Fused coarse + fine"
 
 
@@ -163,7 +163,7 @@ def test_expected_errors_become_notifications_and_leave_no_layer(
     assert [str(note.message) for note in notifications] == ["The image is upside down; turn it."]
     assert notifications[0].severity.value == "error"
     assert len(viewer.layers) == 2
-    assert fuse_widget.run_button.isEnabled()
+    assert fuse_widget.controls.run_button.isEnabled()
 
 
 def test_unexpected_errors_become_notifications_with_their_traceback(
@@ -188,7 +188,7 @@ def test_damaged_weights_give_one_notification(
     add_pair(viewer)
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"not weights at all")
-    fuse_widget.advanced.weights.line.setText(str(damaged))
+    fuse_widget.advanced.form.weights.value = str(damaged)
     run(fuse_widget)
     assert len(notifications) == 1
     assert str(damaged) in notifications[0].message
@@ -197,43 +197,42 @@ def test_damaged_weights_give_one_notification(
 
 def test_layers_that_do_not_meet(viewer: Any, fuse_widget: Any) -> None:
     first, _ = add_pair(viewer)
-    assert fuse_widget.run_button.isEnabled()
+    assert fuse_widget.controls.run_button.isEnabled()
     first.translate = (1000, 1000)
-    assert not fuse_widget.run_button.isEnabled()
-    assert "do not overlap" in fuse_widget.status.text()
+    assert not fuse_widget.controls.run_button.isEnabled()
+    assert "do not overlap" in fuse_widget.controls.status.text()
     first.translate = (10.5, 20.5)
-    assert fuse_widget.run_button.isEnabled()
+    assert fuse_widget.controls.run_button.isEnabled()
     first.units = ("pixel", "pixel")
-    assert "cannot be converted" in fuse_widget.run_button.toolTip()
+    assert "cannot be converted" in fuse_widget.controls.run_button.toolTip()
 
 
 def test_choices_follow_the_viewer(viewer: Any, fuse_widget: Any) -> None:
-    assert "Open two image layers" in fuse_widget.run_button.toolTip()
-    assert not fuse_widget.run_button.isEnabled()
+    assert "Open two image layers" in fuse_widget.controls.run_button.toolTip()
+    assert not fuse_widget.controls.run_button.isEnabled()
     first, second = add_pair(viewer)
     viewer.add_labels(np.zeros((8, 8), int))
     viewer.add_points(np.zeros((1, 2)))
     box = fuse_widget.boxes[0]
-    assert [box.itemText(i) for i in range(box.count())] == ["coarse", "fine"]
+    assert [box.native.itemText(i) for i in range(len(box))] == ["coarse", "fine"]
     first.name = "renamed"
-    assert box.itemText(0) == "renamed"
+    assert box.native.itemText(0) == "renamed"
     third = viewer.add_image(np.zeros((8, 8)), name="third")
     assert (fuse_widget.first, fuse_widget.second) == (first, second)
     viewer.layers.move(viewer.layers.index(third), 0)
-    assert box.itemText(0) == "third"
+    assert box.native.itemText(0) == "third"
     assert box.value is first
     viewer.layers.remove(second)
     assert (fuse_widget.first, fuse_widget.second) == (first, third)
     viewer.layers.remove(third)
-    assert not fuse_widget.run_button.isEnabled()
+    assert not fuse_widget.controls.run_button.isEnabled()
 
 
 def test_one_layer_cannot_be_both_sources(viewer: Any, fuse_widget: Any) -> None:
     first, second = add_pair(viewer)
     third = viewer.add_image(np.zeros((8, 8)), name="third")
     box = fuse_widget.boxes[0]
-    box.setCurrentIndex(1)
-    box.activated.emit(1)
+    box.native.setCurrentIndex(1)
     assert (fuse_widget.first, fuse_widget.second) == (second, first)
     fuse_widget.second = third
     fuse_widget.first = third
@@ -242,20 +241,20 @@ def test_one_layer_cannot_be_both_sources(viewer: Any, fuse_widget: Any) -> None
 
 def test_swap_and_roles(viewer: Any, fuse_widget: Any) -> None:
     first, second = add_pair(viewer)
-    fuse_widget.swap_button.click()
+    fuse_widget.swap_button.native.click()
     assert (fuse_widget.first, fuse_widget.second) == (second, first)
-    assert [label.text() for label in fuse_widget.labels] == ["First", "Second"]
+    assert [box.label for box in fuse_widget.boxes] == ["First", "Second"]
     fuse_widget.task.value = "ivif"
-    assert [label.text() for label in fuse_widget.labels] == ["Infrared", "Visible"]
+    assert [box.label for box in fuse_widget.boxes] == ["Infrared", "Visible"]
 
 
 def test_options_reach_the_job(viewer: Any, fuse_widget: Any, random_weights: Any) -> None:
     add_pair(viewer)
     advanced = fuse_widget.advanced
     fuse_widget.task.value = "mfif"
-    advanced.precision.value = "float32"
-    advanced.chroma.value = "none"
-    advanced.value_range.value = "dtype"
+    advanced.form.precision.value = "float32"
+    advanced.form.chroma.value = "none"
+    advanced.form.value_range.value = "dtype"
     options = fuse_widget.make_job().options
     assert (options.task, options.precision, options.chroma) == ("mfif", "float32", "none")
     assert options.value_range == "dtype"
@@ -265,25 +264,25 @@ def test_options_reach_the_job(viewer: Any, fuse_widget: Any, random_weights: An
 def test_what_keeps_it_from_running_is_said(viewer: Any, fuse_widget: Any, tmp_path: Any) -> None:
     add_pair(viewer)
     advanced = fuse_widget.advanced
-    advanced.weights.line.setText(str(tmp_path / "none.safetensors"))
-    assert not fuse_widget.run_button.isEnabled()
-    assert "none.safetensors" in fuse_widget.status.text()
-    advanced.weights.line.clear()
-    advanced.model.value = "gifnet-blend"
+    advanced.form.weights.value = str(tmp_path / "none.safetensors")
+    assert not fuse_widget.controls.run_button.isEnabled()
+    assert "none.safetensors" in fuse_widget.controls.status.text()
+    advanced.form.weights.value = None
+    advanced.form.model.value = "gifnet-blend"
     advanced.changed.emit()
-    assert "No weights are bundled" in fuse_widget.run_button.toolTip()
-    advanced.model.value = "gifnet-cvpr"
+    assert "No weights are bundled" in fuse_widget.controls.run_button.toolTip()
+    advanced.form.model.value = "gifnet-cvpr"
     advanced.changed.emit()
-    assert not fuse_widget.mask.isEnabled()
+    assert not fuse_widget.share.enabled
 
 
 def test_closing_the_viewer_mid_run(
     viewer: Any, qtbot: Any, fuse_widget: Any, fake_fuser: Any
 ) -> None:
     add_pair(viewer)
-    runner = fuse_widget._runner
+    runner = fuse_widget.controls.runner
     fake_fuser.tiles, fake_fuser.pause = 400, 0.05
-    fuse_widget.run_button.click()
+    fuse_widget.controls.run_button.click()
     qtbot.wait(100)
     viewer.close()
     qtbot.waitUntil(lambda: not runner.is_running, timeout=10_000)
@@ -293,9 +292,9 @@ def test_closing_the_dock_mid_run(
     viewer: Any, qtbot: Any, fuse_widget: Any, fake_fuser: Any
 ) -> None:
     add_pair(viewer)
-    runner = fuse_widget._runner
+    runner = fuse_widget.controls.runner
     fake_fuser.tiles, fake_fuser.pause = 400, 0.05
-    fuse_widget.run_button.click()
+    fuse_widget.controls.run_button.click()
     qtbot.wait(100)
     viewer.window.remove_dock_widget(fuse_widget)
     fuse_widget.deleteLater()
@@ -308,16 +307,16 @@ def test_a_model_with_weights_by_task_asks_for_a_task(viewer: Any, fuse_widget: 
     rng = np.random.default_rng(0)
     for name in ("near", "far"):
         viewer.add_image(rng.integers(0, 256, (32, 40), dtype=np.uint8), name=name)
-    fuse_widget.advanced.weights.line.setText("")
-    fuse_widget.advanced.model.value = "efrufn"
-    problem = fuse_widget.problem()
+    fuse_widget.advanced.form.weights.value = None
+    fuse_widget.advanced.form.model.value = "efrufn"
+    problem = fuse_widget.controls.blocking_reason()
     assert problem is not None
     assert "only for" in problem
     fuse_widget.task.value = "mfif"
-    assert fuse_widget.problem() is None
-    fuse_widget.mask.setChecked(True)
+    assert fuse_widget.controls.blocking_reason() is None
+    fuse_widget.share.value = True
     result, mask = fuse_widget.make_job().run(FuserCache(), lambda done, total: None)
     assert result[0].shape == mask[0].shape == (32, 40)
-    fuse_widget.advanced.model.value = "best"
-    assert fuse_widget.problem() is None
+    fuse_widget.advanced.form.model.value = "best"
+    assert fuse_widget.controls.blocking_reason() is None
     assert fuse_widget.make_job().options.model == best_model("mfif")

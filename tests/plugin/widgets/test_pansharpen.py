@@ -113,14 +113,14 @@ def test_what_does_not_fit(random_weights: Path) -> None:
 def test_the_widget(viewer: Any, sharpen_widget: Any, run: Any, notifications: list[Any]) -> None:
     from qtpy.QtWidgets import QApplication
 
-    assert "Open" in sharpen_widget.status.text()
+    assert "Open" in sharpen_widget.controls.status.text()
     viewer.open_sample("napari-gifnet", "pan-ms")
     coarse, fine = viewer.layers
     coarse.data, fine.data = coarse.data[:16, :16], fine.data[:64, :64]
     assert sharpen_widget.pan.value is fine
     assert sharpen_widget.bands == [coarse]
-    assert "3 bands" in sharpen_widget.info.text()
-    assert not sharpen_widget.axis.isEnabled()
+    assert "3 bands" in sharpen_widget.controls.info.text()
+    assert not sharpen_widget.axis.enabled
     run(sharpen_widget)
     assert not notifications, notifications
     found = viewer.layers[-1]
@@ -130,9 +130,9 @@ def test_the_widget(viewer: Any, sharpen_widget: Any, run: Any, notifications: l
     np.testing.assert_array_equal(found.scale, fine.scale)
     np.testing.assert_array_equal(found.translate, fine.translate)
     sharpen_widget.method.value = "brovey"
-    sharpen_widget.method.chosen.emit("brovey")
-    assert not sharpen_widget.histograms.isEnabled()
-    sharpen_widget.script_button.click()
+    sharpen_widget.method.changed.emit("brovey")
+    assert not sharpen_widget.histograms.enabled
+    sharpen_widget.controls.script_button.click()
     script = QApplication.clipboard().text()
     assert "method='brovey'" in script
     run(sharpen_widget)
@@ -151,15 +151,15 @@ def test_the_widget_takes_bands_as_layers(viewer: Any, sharpen_widget: Any) -> N
     fine = viewer.add_image(pan, name="pan", **place())
     assert sharpen_widget.pan.value is bands[0]  # the only one there was
     sharpen_widget.pan.value = fine
-    sharpen_widget.pan.chosen.emit(fine)
+    sharpen_widget.pan.changed.emit(fine)
     assert sharpen_widget.bands == bands
-    assert "4 bands" in sharpen_widget.info.text()
+    assert "4 bands" in sharpen_widget.controls.info.text()
     sharpen_widget.bands = bands[:2]
     assert sharpen_widget.make_job().count == 2
     viewer.layers.remove(bands[0])
     assert sharpen_widget.bands == bands[1:2]
     viewer.layers.clear()
-    assert "Open" in sharpen_widget.status.text()
+    assert "Open" in sharpen_widget.controls.status.text()
 
 
 def test_cancel(viewer: Any, sharpen_widget: Any, fake_fuser: Any, qtbot: Any) -> None:
@@ -167,9 +167,9 @@ def test_cancel(viewer: Any, sharpen_widget: Any, fake_fuser: Any, qtbot: Any) -
     viewer.open_sample("napari-gifnet", "pan-ms")
     for layer, side in zip(viewer.layers, (16, 64), strict=True):
         layer.data = layer.data[:side, :side]
-    sharpen_widget.run_button.click()
+    sharpen_widget.controls.run_button.click()
     qtbot.wait(300)
-    sharpen_widget.cancel_button.click()
-    qtbot.waitUntil(lambda: not sharpen_widget.is_running, timeout=60_000)
-    assert "Cancelled" in sharpen_widget.status.text()
+    sharpen_widget.controls.cancel_button.click()
+    qtbot.waitUntil(lambda: not sharpen_widget.controls.is_running, timeout=60_000)
+    assert "Cancelled" in sharpen_widget.controls.status.text()
     assert len(viewer.layers) == 2

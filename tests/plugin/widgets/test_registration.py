@@ -14,7 +14,12 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from gifnet.errors import InvalidInputError
 from gifnet.io import read_images
 from napari_gifnet import fuse_layers, rerun
-from napari_gifnet.jobs.registration import find, misalignment_warning, moved, world_correction
+from napari_gifnet.jobs.registration import (
+    apply_correction,
+    find_transform,
+    misalignment_warning,
+    world_correction,
+)
 from napari_gifnet.layers.snapshot import snapshot
 
 ANGLE, SHIFT = np.deg2rad(4), np.array([6.0, -5.0])
@@ -55,11 +60,11 @@ def test_a_correction_lays_a_layer_onto_the_other() -> None:
     scene, other = make_pair()
     fixed = Image(scene, name="scene")
     moving = Image(other, name="other")
-    transform = find(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
+    transform = find_transform(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
     matrix = world_correction(snapshot(fixed), snapshot(moving), transform)
     moving.affine = matrix @ moving.affine.affine_matrix
     assert errors_after(moving, scene.shape).max() < 0.5
-    laid = moved(snapshot(Image(other, name="other")), matrix)
+    laid = apply_correction(snapshot(Image(other, name="other")), matrix)
     np.testing.assert_allclose(laid.grid.matrix, snapshot(moving).grid.matrix)
 
 
@@ -67,13 +72,13 @@ def test_units_and_stacks_are_respected() -> None:
     """The fixed layer is a stack in micrometres, the moving one a stack in millimetres."""
     scene, other = make_pair()
     plain = Image(other, name="other")
-    transform = find(snapshot(Image(scene)), snapshot(plain), "rigid", "edges", quiet)
+    transform = find_transform(snapshot(Image(scene)), snapshot(plain), "rigid", "edges", quiet)
     plain.affine = world_correction(snapshot(Image(scene)), snapshot(plain), transform)
     units = ("um",) * 3
     fixed = Image(np.stack([scene, scene]), name="scene", scale=(900, 500, 500), units=units)
     units = ("mm",) * 3
     moving = Image(np.stack([other] * 3), name="other", scale=(1, 0.5, 0.5), units=units)
-    same = find(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
+    same = find_transform(snapshot(fixed), snapshot(moving), "rigid", "edges", quiet)
     np.testing.assert_allclose(same.matrix, transform.matrix, atol=1e-3)
     moving.affine = world_correction(snapshot(fixed), snapshot(moving), transform)
     world = np.asarray(moving.data_to_world((1.0, 80.0, 90.0)))
@@ -81,7 +86,7 @@ def test_units_and_stacks_are_respected() -> None:
     np.testing.assert_allclose(world[1:] * 1000 / 500, plain.data_to_world((80.0, 90.0)), atol=1e-6)
 
 
-def test_a_glance_warns() -> None:
+def test_misaligned_layers_are_warned_of() -> None:
     scene, other = make_pair()
     pair = snapshot(Image(scene, name="scene")), snapshot(Image(other, name="other"))
     assert "misaligned" in misalignment_warning(*pair, "first", quiet)
@@ -110,18 +115,18 @@ def test_the_widget_finds_shows_applies_and_takes_back(
     scene, other = make_pair()
     fixed, moving = viewer.add_image(scene, name="scene"), viewer.add_image(other, name="other")
     fuse_widget.grid.value = "first"
-    fuse_widget.refresh()
+    fuse_widget.controls.refresh()
     box = fuse_widget.registration
     qtbot.waitUntil(lambda: "misaligned" in box.note.text(), timeout=30_000)
     box.kind.value = "rigid"
-    box.kind.chosen.emit("rigid")
+    box.kind.changed.emit("rigid")
     assert box.note.text() == ""
     assert box.apply_button.isHidden()
     box.find_button.click()
     qtbot.waitUntil(lambda: not box.is_running, timeout=30_000)
     assert box.note.text().startswith("other onto scene, rigid")
     assert not box.apply_button.isHidden()
-    found = box.wish().found
+    found = box.selection().found
     run(fuse_widget)
     record = viewer.layers[-1].metadata["napari_gifnet"]
     np.testing.assert_array_equal(record["registration"]["matrix"], found.matrix)
@@ -147,12 +152,12 @@ def test_a_run_finds_what_was_not_found_before(
     moving = viewer.add_image(other, name="other")
     box = fuse_widget.registration
     box.kind.value = "translation"
-    box.kind.chosen.emit("translation")
+    box.kind.changed.emit("translation")
     run(fuse_widget)
     assert "translation" in box.note.text()
-    assert box.wish().found is not None
+    assert box.selection().found is not None
     moving.translate = (1, 0)  # it lies elsewhere now
-    assert box.wish().found is None
+    assert box.selection().found is None
     assert box.note.text() == ""
 
 
@@ -164,12 +169,12 @@ def test_the_preview_waits_for_it(
     viewer.add_image(other, name="other")
     box = fuse_widget.registration
     box.kind.value = "rigid"
-    box.kind.chosen.emit("rigid")
-    fuse_widget.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: "Find" in fuse_widget.preview_note.text(), timeout=10_000)
+    box.kind.changed.emit("rigid")
+    fuse_widget.preview.box.setChecked(True)
+    qtbot.waitUntil(lambda: "Find" in fuse_widget.preview.note.text(), timeout=10_000)
     box.find_button.click()
-    qtbot.waitUntil(lambda: fuse_widget.preview.layer is not None, timeout=30_000)
-    fuse_widget.preview_box.setChecked(False)
+    qtbot.waitUntil(lambda: fuse_widget.preview.live.layer is not None, timeout=30_000)
+    fuse_widget.preview.box.setChecked(False)
 
 
 def test_real_pairs(shared_dir: Path) -> None:
@@ -186,5 +191,5 @@ def test_real_pairs(shared_dir: Path) -> None:
     warped = layers["infrared_warped"]
     assert "misaligned" in misalignment_warning(warped, fixed, "second", quiet)
     assert misalignment_warning(layers["infrared"], fixed, "second", quiet) == ""
-    transform = find(fixed, warped, "affine", "edges", quiet)
+    transform = find_transform(fixed, warped, "affine", "edges", quiet)
     assert transform.after > transform.before + 0.05

@@ -128,25 +128,25 @@ def test_slices_that_do_not_fit(random_weights: Path) -> None:
 
 
 def test_the_widget_chooses_what_looks_like_a_stack(viewer: Any, stack_widget: Any) -> None:
-    assert "Open" in stack_widget.status.text()
-    assert not stack_widget.run_button.isEnabled()
+    assert "Open" in stack_widget.controls.status.text()
+    assert not stack_widget.controls.run_button.isEnabled()
     layers = [viewer.add_image(data, name=f"s{i}") for i, data in enumerate(make_slices())]
     assert stack_widget.slices == layers
-    assert not stack_widget.axis.isEnabled()
+    assert not stack_widget.axis.enabled
     odd = viewer.add_image(np.zeros((9, 9), np.uint8), name="odd")
     assert stack_widget.slices == [odd]
     stack_widget.slices = layers[:2]
-    assert stack_widget.reference.count() == 3
+    assert len(stack_widget.reference) == 3
     viewer.layers.remove(layers[0])
     assert stack_widget.slices == layers[1:2]
-    assert "two or more" in stack_widget.status.text()
+    assert "two or more" in stack_widget.controls.status.text()
     stack = viewer.add_image(np.stack(make_slices(5)), name="stack")
     stack_widget.slices = [stack]
-    assert stack_widget.axis.isEnabled()
-    assert "5 slices of 48 × 48 px: 8 comparisons" in stack_widget.info.text()
-    stack_widget.advanced.model.value = "gifnet-cvpr"
-    stack_widget.refresh()
-    assert "no shares" in stack_widget.status.text()
+    assert stack_widget.axis.enabled
+    assert "5 slices of 48 × 48 px: 8 comparisons" in stack_widget.controls.info.text()
+    stack_widget.advanced.form.model.value = "gifnet-cvpr"
+    stack_widget.controls.refresh()
+    assert "no shares" in stack_widget.controls.status.text()
 
 
 def test_the_widget_runs_and_copies_a_script(
@@ -157,7 +157,7 @@ def test_the_widget_runs_and_copies_a_script(
     slices = make_slices()
     for index, data in enumerate(slices):
         viewer.add_image(data, name=f"s{index}", scale=(2, 2))
-    stack_widget.script_button.click()
+    stack_widget.controls.script_button.click()
     script = QApplication.clipboard().text()
     run(stack_widget)
     assert not notifications, notifications
@@ -180,11 +180,11 @@ def test_the_widget_runs_and_copies_a_script(
 def test_cancel(viewer: Any, stack_widget: Any, fake_fuser: Any, qtbot: Any) -> None:
     fake_fuser.tiles, fake_fuser.pause = 50, 0.02
     viewer.add_image(np.stack(make_slices()), name="stack")
-    stack_widget.run_button.click()
+    stack_widget.controls.run_button.click()
     qtbot.wait(200)
-    stack_widget.cancel_button.click()
-    qtbot.waitUntil(lambda: not stack_widget.is_running, timeout=RUN_LIMIT)
-    assert "Cancelled" in stack_widget.status.text()
+    stack_widget.controls.cancel_button.click()
+    qtbot.waitUntil(lambda: not stack_widget.controls.is_running, timeout=RUN_LIMIT)
+    assert "Cancelled" in stack_widget.controls.status.text()
     assert len(viewer.layers) == 1
 
 

@@ -79,6 +79,21 @@ def make_depth_source(depth: str | DepthSource) -> DepthSource:
     return RandomFieldDepth() if depth == "random" else FolderDepth(depth)
 
 
+def normalised(depth: Plane) -> Plane:
+    """Return a depth map stretched to [0, 1]."""
+    low, high = float(depth.min()), float(depth.max())
+    stretched: Plane = (depth - low) / max(high - low, 1e-12)
+    return stretched
+
+
+def broken(depth: Plane, other: Plane, rng: np.random.Generator) -> Plane:
+    """Return a depth map in [0, 1] that jumps along the middle of another one."""
+    jump = float(rng.choice((-1, 1)) * rng.uniform(0.2, 0.6))
+    depth = normalised(depth)
+    moved: Plane = np.where(other > np.median(other), depth, np.clip(depth + jump, 0, 1))
+    return moved
+
+
 def focus_masks(depth: Plane, threshold: float) -> tuple[Plane, Plane]:
     """Return the near and far masks B_n and B_f of a depth map (supplement, Eq. 1 and 2).
 
@@ -89,7 +104,5 @@ def focus_masks(depth: Plane, threshold: float) -> tuple[Plane, Plane]:
     threshold : float
         alpha in (0, 1).
     """
-    low, high = float(depth.min()), float(depth.max())
-    normalised = (depth - low) / max(high - low, 1e-12)
-    near = (normalised > threshold).astype(np.float32)
+    near = (normalised(depth) > threshold).astype(np.float32)
     return near, 1 - near

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +28,27 @@ def camera_response(image: Image, ratio: float) -> Image:
     return recorded
 
 
+def record(
+    image: Image, rng: np.random.Generator, noise: tuple[float, float]
+) -> npt.NDArray[np.float32]:
+    """Return an image with noise of a random strength, clipped to [0, 1] and in 8 bits."""
+    noisy = image + float(rng.uniform(*noise)) * rng.standard_normal(image.shape)
+    return np.asarray(np.round(np.clip(noisy, 0, 1) * 255) / 255, np.float32)
+
+
+def bracket(
+    image: Image,
+    stops: Sequence[tuple[float, float]],
+    rng: np.random.Generator,
+    noise: tuple[float, float] = NOISE,
+) -> list[npt.NDArray[np.float32]]:
+    """Return an image exposed anew for every range of stops, recorded as cameras do."""
+    return [
+        record(camera_response(image, 2.0 ** float(rng.uniform(*each))), rng, noise)
+        for each in stops
+    ]
+
+
 def exposure_pair(
     image: Image, rng: np.random.Generator, noise: tuple[float, float] = NOISE
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -33,13 +56,8 @@ def exposure_pair(
 
     Both are noisy, clipped, and quantised to 8 bits, as cameras do.
     """
-
-    def expose(stops: float) -> npt.NDArray[np.float32]:
-        shot = camera_response(image, 2.0**stops)
-        shot = shot + float(rng.uniform(*noise)) * rng.standard_normal(image.shape)
-        return np.asarray(np.round(np.clip(shot, 0, 1) * 255) / 255, np.float32)
-
-    return expose(float(rng.uniform(*OVER))), expose(float(rng.uniform(*UNDER)))
+    over, under = bracket(image, (OVER, UNDER), rng, noise)
+    return over, under
 
 
 def is_well_exposed(luminance: npt.NDArray[np.uint8]) -> bool:

@@ -1,14 +1,15 @@
 """Training images from folders, and random crops of them.
 
-A data folder contains any number of sets. A set is a folder with one sub-folder per role:
-`infrared` and `visible` for multi-modal pairs, `near`, `far` and `all_in_focus` for multi-focus
-triplets with ground truth. The files of a scene have the same name.
+A data folder holds any number of sets, each a folder with one sub-folder per role:
+`infrared` and `visible` for multi-modal pairs, `near`, `far` and `all_in_focus` for
+multi-focus triplets with ground truth, any other names for images without one. Files of one
+scene share a name. A folder `stacks` has one sub-folder per scene instead.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,12 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import GifnetError, ReadError, TrainingError
+from ...imaging.block_means import block_means
 from ...imaging.colour import luminance
 from ...io.files import read_image as read_file
-from ...io.pairs import folders_below, match_folders
+from ...io.pairs import folders_below, images_in, match_folders
 
 MULTI_MODAL = ("infrared", "visible")
 MULTI_FOCUS = ("near", "far", "all_in_focus")
+#: Folders of these names hold sharp pictures, with or without other roles.
+SHARP = ("visible", "all_in_focus")
+STACKS = "stacks"
+_KNOWN = (MULTI_MODAL, MULTI_FOCUS)
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,60 @@ def find_scenes(folder: str | Path, roles: Sequence[str]) -> list[Scene]:
     TrainingError
         If a file of a role is missing in a scene of a set.
     """
+    sets = [base for base in _folders(folder) if all((base / r).is_dir() for r in roles)]
+    return [scene for base in sets for scene in _scenes_of_set(base, roles)]
+
+
+def _folders(folder: str | Path) -> list[Path]:
     root = Path(folder)
     if not root.is_dir():
         raise TrainingError(f"The data folder {str(folder)!r} does not exist.")
-    sets = [base for base in folders_below(root) if all((base / r).is_dir() for r in roles)]
+    return folders_below(root)
+
+
+def _scenes_of_set(base: Path, roles: Sequence[str]) -> list[Scene]:
     try:
-        return [
-            Scene(*s, base) for base in sets for s in match_folders(base, roles, "scenes").items()
-        ]
+        return [Scene(*found, base) for found in match_folders(base, roles, "scenes").items()]
     except ReadError as error:
         raise TrainingError(str(error)) from error
+
+
+def find_other_scenes(folder: str | Path) -> list[Scene]:
+    """Return the scenes of all sets of other roles, of two or more images each.
+
+    These are sets of two or more sub-folders of images that share names, other than those of
+    `MULTI_MODAL` and `MULTI_FOCUS`; and the sub-folders of folders named `STACKS`.
+
+    Raises
+    ------
+    TrainingError
+        If a file of a role is missing in a scene of a set.
+    """
+    scenes: list[Scene] = []
+    for base in _folders(folder):
+        found = {sub.name: images_in(sub) for sub in sorted(base.iterdir()) if sub.is_dir()}
+        if base.name == STACKS:
+            stacks = {name: paths for name, paths in found.items() if len(paths) > 1}
+            scenes += [Scene(name, tuple(paths), base) for name, paths in stacks.items()]
+            continue
+        names = {role: {path.stem for path in paths} for role, paths in found.items() if paths}
+        if _is_own_set(names):
+            scenes += _scenes_of_set(base, tuple(names))
+    return scenes
+
+
+def _is_own_set(names: Mapping[str, set[str]]) -> bool:
+    """Return whether sub-folders with files of these names are a set of other roles."""
+    roles = set(names)
+    if len(roles) < 2 or roles <= set(SHARP) or any(set(known) <= roles for known in _KNOWN):
+        return False
+    return bool(set.intersection(*names.values()))
+
+
+def find_sharp_images(folder: str | Path) -> list[Path]:
+    """Return the images of all folders named as in `SHARP`."""
+    folders = [base for base in _folders(folder) if base.name in SHARP]
+    return [path for base in folders for path in images_in(base)]
 
 
 @lru_cache(maxsize=8192)
@@ -68,6 +118,12 @@ def read_image(path: Path) -> np.ndarray:
     if image.ndim == 3:
         return image[..., 0] if image.shape[-1] in (1, 2) else image[..., :3]
     return image
+
+
+def read_colour(path: Path) -> np.ndarray:
+    """Return a file's uint8 (H, W, 3); a grey one gets three equal channels."""
+    image = read_image(path)
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
 
 
 @lru_cache(maxsize=8192)
@@ -111,6 +167,19 @@ def random_crops(
         crop = crop[:, ::-1] if flip else crop
         crops.append(np.ascontiguousarray(crop, np.float32) / np.float32(255))
     return crops
+
+
+def random_or_halved_crops(
+    size: int, planes: Sequence[np.ndarray], rng: np.random.Generator, halved: float
+) -> list[np.ndarray]:
+    """Return `random_crops`; a share of them, `halved`, of twice the side and reduced by 2.
+
+    Images too small for that are never reduced. A reduced crop shows more of the scene, with finer
+    texture.
+    """
+    if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * size:
+        return random_crops(size, planes, rng)
+    return [block_means(crop, 2) for crop in random_crops(2 * size, planes, rng)]
 
 
 def focus_border_crops(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, uniform_filter
 
+from ...options import ENHANCED_OVERSHOOT
 from .depth import Plane, focus_masks
 
 #: A warm pixel is brighter than the mean of a square of this side: partly from the first difference
@@ -63,3 +64,32 @@ def night_pair(infrared: Plane, visible: Plane, rng: np.random.Generator) -> tup
     centre = float(visible.mean())
     stretched = centre + rng.uniform(1.0, 2.0) * (visible - centre)
     return night.astype(np.float32), np.clip(stretched, 0, 1).astype(np.float32)
+
+
+def sharpen(image: Plane, amount: float, sigma: float) -> Plane:
+    """Return an image with unsharp masking that hardly leaves the local range.
+
+    Plain unsharp masking puts a halo next to every edge. Here the result stays within the
+    minimum and maximum of 5 x 5 pixels, widened by `ENHANCED_OVERSHOOT` of the range of 9 x 9.
+    """
+    sharpened = image + amount * (image - gaussian_filter(image, sigma, mode="reflect"))
+    spare = ENHANCED_OVERSHOOT * (maximum_filter(image, 9) - minimum_filter(image, 9))
+    low, high = minimum_filter(image, 5) - spare, maximum_filter(image, 5) + spare
+    result: Plane = np.clip(np.clip(sharpened, low, high), 0, 1).astype(np.float32)
+    return result
+
+
+def patchwork(size: int, rng: np.random.Generator) -> Plane:
+    """Return flat shapes with slightly soft edges, (size, size)."""
+    rows, columns = np.mgrid[:size, :size] / size
+    image = np.full((size, size), rng.uniform())
+    for _ in range(int(rng.integers(1, 8))):
+        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.5, 0.5)
+        side = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle) > offset
+        if rng.random() < 0.5:
+            centre, radius = rng.uniform(size=2), rng.uniform(0.05, 0.4)
+            side = np.hypot(rows - centre[0], columns - centre[1]) < radius
+        image = np.where(side, rng.uniform(), image)
+    sigma = float(rng.uniform(0, 1))
+    soft: Plane = gaussian_filter(image, sigma) if sigma > 0.3 else image
+    return soft.astype(np.float32)

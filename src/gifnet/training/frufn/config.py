@@ -8,15 +8,15 @@ from pathlib import Path
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, Value, count, fraction, weight, whole
+from ..settings import CropSettings, Value, count, fraction, weight, whole
 
 #: In training order. The teacher of a stage is the previous model (Wang et al., Fig. 4).
 STAGES = ("mfif", "meif", "ivif")
 
 
 @dataclass(frozen=True)
-class FrufnConfig(RunSettings):
-    """The settings of one training stage of FRUFN or EFRUFN.
+class FrufnConfig(CropSettings):
+    """Everything that decides what one stage of training FRUFN or EFRUFN computes.
 
     The defaults are those of the paper, with the step sizes of the authors' release.
     """

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..gifnet.metric_losses import difference_correlation
 from ..losses import log_error, sobel, ssim
+from ..metric_losses import difference_correlation
 
 
 def gradient_magnitude(planes: Tensor) -> Tensor:

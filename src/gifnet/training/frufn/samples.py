@@ -21,7 +21,7 @@ from ..data.scenes import (
     find_scenes,
     focus_border_crops,
     random_crops,
-    read_image,
+    read_colour,
     read_scene,
     split_triplets,
 )
@@ -93,7 +93,7 @@ class StageDataset:
         scene = self.training[rng.integers(len(self.training))]
         size = self.config.crop
         if self.config.stage == "meif":
-            (image,) = random_crops(size, (_colour(scene.paths[-1]),), rng)
+            (image,) = random_crops(size, (read_colour(scene.paths[-1]),), rng)
             return exposure_sample(image, rng)
         bordering = self.config.border and rng.random() < self.config.border
         planes = (focus_border_crops if bordering else random_crops)(size, read_scene(scene), rng)
@@ -106,7 +106,7 @@ class StageDataset:
         scene = self.validation[index]
         if self.config.stage != "meif":
             return read_scene(scene)
-        image = _colour(scene.paths[-1]).astype(np.float32) / np.float32(255)
+        image = read_colour(scene.paths[-1]).astype(np.float32) / np.float32(255)
         first, second, target, *_ = exposure_sample(image, np.random.default_rng(index))
         return tuple(np.round(plane[0] * 255).astype(np.uint8) for plane in (first, second, target))
 
@@ -117,12 +117,6 @@ def exposure_sample(image: np.ndarray, rng: np.random.Generator) -> tuple[np.nda
     luminances = tuple(luminance(rgb).astype(np.float32)[None] for rgb in images)
     chromas = tuple(np.moveaxis(chroma(rgb).astype(np.float32), -1, 0) for rgb in images)
     return (*luminances, *chromas)
-
-
-def _colour(path: Path) -> np.ndarray:
-    """Return a file's (H, W, 3) uint8 image. Grey images get three equal channels."""
-    image = read_image(path)
-    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
 
 
 def _can_be_exposed(scene: Scene) -> bool:

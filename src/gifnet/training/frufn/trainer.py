@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from ..losses import log_error
 from ..model_card import make_card
 from ..settings import Value
 from ..starting_weights import starting_state
-from ..trainer import WEIGHTS_FILE, OnStep, Trainer, score_pairs
+from ..trainer import WEIGHTS_FILE, OnStep, Trainer, score_by_loss, score_pairs
 from .config import STAGES, FrufnConfig, stage_recipe
 from .losses import (
     blend_loss,
@@ -186,19 +185,10 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
         """Return PSNR (dB) and SSIM to the ground truth, or the loss without ground truth."""
         count = len(self.dataset.validation[:limit])
         pairs = [self.dataset.validation_pair(index) for index in range(count)]
+        fuse: Callable[[Tensor, Tensor], Tensor] = lambda a, b: self.result.fusion(a, b).image  # noqa: E731
         if self.config.stage != "ivif":
-            fuse: Callable[[Tensor, Tensor], Tensor] = lambda a, b: self.result.fusion(a, b).image  # noqa: E731
             return score_pairs(pairs, fuse, self.fabric)
-        losses = []
-        for planes in pairs:
-            first, second = (
-                torch.from_numpy(_centre(plane)).to(self.fabric.device).float()[None, None] / 255
-                for plane in planes
-            )
-            with torch.no_grad(), self.fabric.autocast():
-                fused = self.result.fusion(first, second).image.float()
-            losses.append(float(self.reconstruction(fused, first, second)))
-        return {"held_back_loss": sum(losses) / len(losses)} if losses else {}
+        return score_by_loss(pairs, fuse, self.reconstruction, self.fabric)
 
     # -- the end ----------------------------------------------------------------------
 
@@ -217,12 +207,6 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
         if self.result.colour is not None:
             colour_card = card | {"model": "color-net"}
             save_weights(self.result.colour, path.with_name(COLOUR_FILE), colour_card)
-
-
-def _centre(plane: np.ndarray, size: int = 192) -> np.ndarray:
-    """Return the middle of a plane, at most `size` pixels per side."""
-    top, left = (max(0, (length - size) // 2) for length in plane.shape)
-    return np.ascontiguousarray(plane[top : top + size, left : left + size])
 
 
 def train_stage(

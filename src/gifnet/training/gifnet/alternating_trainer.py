@@ -15,11 +15,12 @@ from ...models.registry import model_spec
 from ..data.depth import DepthSource
 from ..data.scenes import read_scene
 from ..model_card import curves
+from ..objectives import fidelity_loss
 from ..starting_weights import starting_state
 from ..trainer import OnStep, Trainer, score_pairs
 from .config import GifnetConfig
 from .information import InformationMeasure, make_information_measure
-from .losses import multi_modal_loss, photography_loss, public_loss
+from .losses import multi_modal_loss, public_loss
 from .samples import Batch, JointDataset
 
 LOG_FIELDS = (
@@ -131,7 +132,7 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
             pair, auxiliary = (batch.first, batch.second), (batch.infrared, batch.visible)
             out = self.wrapped.training_forward(pair, auxiliary, "dp")
             fused = out.fused.image.float()
-            parts = {"private": photography_loss(fused, batch.target, self.config)}
+            parts = {"private": fidelity_loss(fused, batch.target, self.config)}
             return parts | self._public(out.reconstruction.float(), batch.target)
 
         return self._update("dp", losses)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from ...errors import TrainingError
 from ..recipes import read_recipe
-from ..settings import RunSettings, Value, fraction, weight, whole
+from ..settings import (
+    CropSettings,
+    FidelitySettings,
+    SourceSettings,
+    Value,
+    fraction,
+    weight,
+    whole,
+)
 
 #: shares of a batch, in total at most 1; the rest are synthetic multi-focus pairs
 MIXTURE = (
@@ -19,8 +27,8 @@ MIN_STRUCTURE_CROP = 44
 
 
 @dataclass(frozen=True)
-class GifnetConfig(RunSettings):
-    """The settings that both ways of training GIFNet share."""
+class GifnetConfig(CropSettings, FidelitySettings):
+    """The settings that both ways of training GIFNet have."""
 
     TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
 
@@ -28,12 +36,6 @@ class GifnetConfig(RunSettings):
     model: str = "gifnet-cvpr"
     #: "alternating" or "inference": the class of a stored configuration
     updates: str = ""
-    #: weights of the fidelity terms to the ground truth (paper, Eq. 11: MSE alone), and of the
-    #: mean logarithm of the squared error, as in PSNR
-    fidelity_mse: float = weight(1.0)
-    fidelity_l1: float = weight()
-    fidelity_ssim: float = weight()
-    fidelity_log: float = weight()
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
     public_weight: float = weight(1.0)
     #: lambda of the cross-fusion gates at the start, and whether it is learned (paper, Eq. 4); 0
@@ -64,8 +66,8 @@ class AlternatingConfig(GifnetConfig):
 
 
 @dataclass(frozen=True)
-class InferenceConfig(GifnetConfig):
-    """Training of the graph that inference runs, on all tasks at once."""
+class InferenceConfig(GifnetConfig, SourceSettings):
+    """Training of the very graph that inference runs, on all tasks at once."""
 
     TITLE = "inference updates of GIFNet"
 
@@ -94,21 +96,6 @@ class InferenceConfig(GifnetConfig):
     #: share of samples that are mosaics of four samples of half the side, so that the network
     #: normalises over several scenes, as in a large image
     mosaic: float = fraction()
-    #: weights of the losses of pairs without truth (`training.gifnet.metric_losses`): Qabf, VIF,
-    #: SCD, MS-SSIM, MI and the stronger signed gradient
-    keep_edges: float = weight()
-    keep_information: float = weight()
-    keep_differences: float = weight()
-    keep_structure: float = weight()
-    keep_entropy: float = weight()
-    keep_gradient: float = weight()
-    #: weight of the contrast of warm objects that the result loses to the infrared image
-    keep_warm: float = weight()
-    #: slope of Qabf's sigmoid over edge strength in the loss. With the metric's own slope, 15, a
-    #: missing edge gives almost no gradient.
-    edge_slope: float = 15.0
-    #: weight of the mean absolute error of exposure pairs to the well-exposed image
-    exposure_truth: float = weight()
 
     def __post_init__(self) -> None:
         super().__post_init__()

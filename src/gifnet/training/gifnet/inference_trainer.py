@@ -7,34 +7,12 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import metric_losses
 from ..data.depth import DepthSource
-from . import metric_losses
+from ..objectives import Kind, fidelity_loss, sources_loss
 from .alternating_trainer import AlternatingTrainer
 from .config import InferenceConfig
-from .losses import photography_loss
-from .mixed_samples import Kind, MixedBatch, MixedDataset
-
-
-def preservation_loss(
-    fused: Tensor, first: Tensor, second: Tensor, config: InferenceConfig
-) -> Tensor:
-    """Return the loss of fused (B, 1, H, W) pairs without ground truth, (B,)."""
-    sources = (first, second)
-    # The slopes keep the metric's proportion.
-    slopes = (config.edge_slope, config.edge_slope * 22 / 15)
-    edges = metric_losses.edge_preservation(fused, first, second, slopes)
-    missing = config.keep_edges * (1 - edges)
-    information = sum(metric_losses.visual_information(fused, source) for source in sources)
-    missing = missing + config.keep_information * (2 - information)
-    differences = metric_losses.difference_correlation(fused, first, second)
-    missing = missing + config.keep_differences * (2 - differences)
-    structure = sum(metric_losses.ms_ssim(fused, source) for source in sources) / 2
-    missing = missing + config.keep_structure * (1 - structure)
-    if config.keep_entropy:
-        entropy = sum(metric_losses.mutual_information(fused, source) for source in sources)
-        missing = missing - config.keep_entropy * entropy
-    error = metric_losses.signed_gradient_error(fused, first, second)
-    return missing + config.keep_gradient * error
+from .mixed_samples import MixedBatch, MixedDataset
 
 
 class InferenceGraphTrainer(AlternatingTrainer):
@@ -59,12 +37,12 @@ class InferenceGraphTrainer(AlternatingTrainer):
         parts = {}
         truth = batch.kind == Kind.TRUTH
         if truth.any():
-            loss = photography_loss(fused[truth], batch.target[truth], config)
+            loss = fidelity_loss(fused[truth], batch.target[truth], config)
             parts["private"] = loss * (int(truth.sum()) / count)
         rest = ~truth
         if rest.any():
             judged = (batch.judged_first[rest], batch.judged_second[rest])
-            missing = preservation_loss(fused[rest], *judged, config)
+            missing = sources_loss(fused[rest], *judged, config)
             parts["sources"] = missing.sum() / count
         warm = batch.kind == Kind.WARM
         if warm.any():

@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..losses import log_error, ssim
-from .config import GifnetConfig
+from ..losses import ssim
 from .information import InformationMeasure, information_weights
 
 
@@ -26,15 +25,3 @@ def multi_modal_loss(
     error = weight_infrared * (fused - infrared).square()
     error = error + weight_visible * (fused - visible).square()
     return error.mean()
-
-
-def photography_loss(fused: Tensor, target: Tensor, config: GifnetConfig) -> Tensor:
-    """Return L_pri of the DP branch: fidelity to the ground truth (paper, Eq. 11: MSE)."""
-    loss = config.fidelity_mse * F.mse_loss(fused, target)
-    if config.fidelity_l1:
-        loss = loss + config.fidelity_l1 * F.l1_loss(fused, target)
-    if config.fidelity_ssim:
-        loss = loss + config.fidelity_ssim * (1 - ssim(fused, target))
-    if config.fidelity_log:
-        loss = loss + config.fidelity_log * log_error(fused, target)
-    return loss

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from torch import Tensor
 
 from ...errors import TrainingError
-from ...imaging.block_means import block_means
 from ...imaging.colour import luminance
-from ...options import ENHANCED_OVERSHOOT
 from ..data.depth import Plane
 from ..data.exposure import exposure_pair
 from ..data.modalities import Sources, bone_pair, pansharpening_pair, spectral_pair, tracer_pair
@@ -24,27 +20,22 @@ from ..data.scenes import (
     MULTI_FOCUS,
     Scene,
     focus_border_crops,
-    random_crops,
-    read_image,
+    random_or_halved_crops,
+    read_colour,
     read_luminance,
     read_scene,
 )
-from ..data.synthesis import dim, multi_focus_pair, night_pair, vary_modality
+from ..data.synthesis import (
+    dim,
+    multi_focus_pair,
+    night_pair,
+    patchwork,
+    sharpen,
+    vary_modality,
+)
+from ..objectives import Kind
 from .config import InferenceConfig
 from .samples import JointDataset
-
-
-class Kind(IntEnum):
-    """The reference of a sample, which selects its loss."""
-
-    #: a ground truth
-    TRUTH = 0
-    #: the sources alone
-    SOURCES = 1
-    #: the sources, and a well-exposed image
-    EXPOSURE = 2
-    #: the sources, and the warm objects of the infrared one, which is the target
-    WARM = 3
 
 
 @dataclass(frozen=True)
@@ -60,35 +51,6 @@ class MixedBatch:
 
     def to(self, device: torch.device) -> MixedBatch:
         return MixedBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
-
-
-def sharpen(image: Plane, amount: float, sigma: float) -> Plane:
-    """Return an image with unsharp masking, limited to the local range.
-
-    Plain unsharp masking makes a halo at every edge. Here the result stays within the minimum and
-    maximum of 5 x 5 pixels, widened by `ENHANCED_OVERSHOOT` of the range of 9 x 9.
-    """
-    sharpened = image + amount * (image - gaussian_filter(image, sigma, mode="reflect"))
-    spare = ENHANCED_OVERSHOOT * (maximum_filter(image, 9) - minimum_filter(image, 9))
-    low, high = minimum_filter(image, 5) - spare, maximum_filter(image, 5) + spare
-    result: Plane = np.clip(np.clip(sharpened, low, high), 0, 1).astype(np.float32)
-    return result
-
-
-def patchwork(size: int, rng: np.random.Generator) -> Plane:
-    """Return flat shapes with slightly soft edges, (size, size)."""
-    rows, columns = np.mgrid[:size, :size] / size
-    image = np.full((size, size), rng.uniform())
-    for _ in range(int(rng.integers(1, 8))):
-        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.5, 0.5)
-        side = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle) > offset
-        if rng.random() < 0.5:
-            centre, radius = rng.uniform(size=2), rng.uniform(0.05, 0.4)
-            side = np.hypot(rows - centre[0], columns - centre[1]) < radius
-        image = np.where(side, rng.uniform(), image)
-    sigma = float(rng.uniform(0, 1))
-    soft: Plane = gaussian_filter(image, sigma) if sigma > 0.3 else image
-    return soft.astype(np.float32)
 
 
 class Sample(NamedTuple):
@@ -127,11 +89,8 @@ class CropSampler:
         read: Callable[[Path], np.ndarray] = read_luminance,
         halved: float = 0.4,
     ) -> list[np.ndarray]:
-        """Return one crop of every image of a scene; some crops are halved."""
-        planes = read_scene(scene, read)
-        if rng.random() >= halved or min(planes[0].shape[:2]) < 2 * self.size:
-            return random_crops(self.size, planes, rng)
-        return [block_means(crop, 2) for crop in random_crops(2 * self.size, planes, rng)]
+        """Return one crop of every image of a scene, a share of them halved."""
+        return random_or_halved_crops(self.size, read_scene(scene, read), rng, halved)
 
     def colour(self, rng: np.random.Generator) -> np.ndarray:
         """Return an RGB crop of a sharp image."""
@@ -139,8 +98,8 @@ class CropSampler:
         scenes = triplets if triplets and rng.random() < 0.7 else self.scenes.pairs
         scene = scenes[rng.integers(len(scenes))]
         sharp = Scene(scene.name, scene.paths[-1:], scene.dataset)
-        (crop,) = self.crops(sharp, rng, read_image)
-        return crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=-1)
+        (crop,) = self.crops(sharp, rng, read_colour)
+        return crop
 
     def grey(self, rng: np.random.Generator) -> Plane:
         """Return the luminance of a crop of a sharp image."""

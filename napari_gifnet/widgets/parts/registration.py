@@ -1,54 +1,60 @@
-"""The part of the Fuse widget that registers: what is wanted, what was found, and a warning."""
+"""Registration in the Fuse widget, by hand since its buttons and notes depend on each other."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from gifnet.errors import GifnetError
+from gifnet.options import REGISTRATION_CHOICES
 from gifnet.registration.transform import Transform
 
-from ..jobs.base import FusionJob
-from ..jobs.registration import (
+from ...jobs.fuse import FusionJob
+from ...jobs.registration import (
     Registration,
-    find,
+    find_transform,
     has_mutual_information,
     misalignment_warning,
     order_pair,
     world_correction,
 )
-from ..layers.snapshot import Snapshot
-from .inputs import ValueBox
-from .runner import Outcome, Runner, notify
+from ...layers.snapshot import Matrix, Snapshot
+from .dock import show_note, wrapped_label
+from .inputs import ChoiceBox
+from .runner import DebouncedRunner, Runner, notify
 
-_KINDS = (
-    ("Not needed", "none"),
-    ("Translation", "translation"),
-    ("Rigid", "rigid"),
-    ("Affine", "affine"),
-)
-_GLANCE_MS = 700
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+#: Transform kinds as entries of a form.
+KIND_ENTRIES = [
+    ("Not needed" if kind == "none" else kind.capitalize(), kind) for kind in REGISTRATION_CHOICES
+]
+_CHECK_MS = 700
 
 
 class RegistrationBox(QWidget):
-    """Chooses a registration, finds it, tells it, and applies it to the layer that is moved.
+    """Controls for registration: find the transform, show it, apply it to the moving layer.
 
-    Where `kind` stands is for the form to say. While none is chosen the box glances at every new
-    pair, in the background, and warns of those that look misaligned.
+    The parent form places `kind`. While no kind is chosen, every new pair is checked in the
+    background, and a warning shown if it looks misaligned.
     """
 
-    #: The choice has changed, or something was found.
+    #: The choice has changed, or a transform was found.
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.kind = ValueBox(
-            _KINDS,
-            "What the transform may be made of that lays one layer onto the other before they "
-            "are fused. The layer that does not give the result's grid is moved.",
+        self.kind = ChoiceBox(
+            KIND_ENTRIES,
+            label="Registration",
+            tooltip="The kind of transform that lays one layer onto the other before they are "
+            "fused. The layer that does not give the result's grid is moved.",
         )
         measures = [("By edges", "edges")]
         tip = "What has to agree: edges, which holds for most pairs"
@@ -57,36 +63,38 @@ class RegistrationBox(QWidget):
             tip += ", or the mutual information of intensities, for PET and SPECT."
         else:
             tip += ". For mutual information, which suits PET and SPECT, install SimpleITK."
-        self.measure = ValueBox(measures, tip)
+        self.measure = ChoiceBox(measures, tooltip=tip)
         self.find_button = QPushButton("Find")
         self.find_button.setToolTip("Finds the transform without fusing, for instance to preview.")
-        self.apply_button = QPushButton("Apply to layer", checkable=True)
-        self.note = QLabel(wordWrap=True)
+        self.apply_button = QPushButton("Apply to layer")
+        self.apply_button.setCheckable(True)
+        self.note = wrapped_label()
         self._pair: FusionJob | None = None
-        self._layers: tuple[Any, Any] = (None, None)
-        self._key: tuple[Any, ...] = ()
+        self._layers: tuple[Image | None, Image | None] = (None, None)
+        self._key: tuple[object, ...] = ()
         self._found: Transform | None = None
-        self._applied: tuple[Any, Any, Any, str] | None = None
+        self._applied: _Applied | None = None
         self._warning = ""
-        self._finder, self._glancer = Runner(), Runner()
-        self._finder.ended.connect(self._on_found)
-        self._glancer.ended.connect(self._on_glanced)
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._glance)
+        self._finder, self._checker = Runner(), DebouncedRunner(_CHECK_MS, self)
+        self._finder.ended.connect(self._show)
+        self._finder.succeeded.connect(self._on_found)
+        self._finder.failed.connect(notify)
+        # An error of the check blocks the run as well, which reports it.
+        self._checker.succeeded.connect(self._on_checked)
         self._lay_out()
-        self.kind.chosen.connect(self._on_chosen)
-        self.measure.chosen.connect(self._on_chosen)
-        self.find_button.clicked.connect(self.find)
+        self.kind.changed.connect(self._on_chosen)
+        self.measure.changed.connect(self._on_chosen)
+        self.find_button.clicked.connect(self.find_transform)
         self.apply_button.toggled.connect(self._on_toggled)
-        for runner in (self._finder, self._glancer):
-            self.destroyed.connect(runner.cancel)
+        # Bound to an object that outlives this widget, which is half gone by then.
+        self.destroyed.connect(self._finder.cancel)
         self._show()
 
     def _lay_out(self) -> None:
         self._row = QWidget()
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.measure, 1)
+        row.addWidget(self.measure.native, 1)
         row.addWidget(self.find_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -99,92 +107,64 @@ class RegistrationBox(QWidget):
         """Whether a transform is being sought."""
         return self._finder.is_running
 
-    @property
-    def is_glancing(self) -> bool:
-        """Whether a pair is being looked at, or about to be."""
-        return self._timer.isActive() or self._glancer.is_running
-
-    def wish(self) -> Registration:
+    def selection(self) -> Registration:
         """Return what is chosen, with the transform if it was found for this very pair."""
         return Registration(self.kind.value, self.measure.value, self._found)
 
-    def show_pair(self, pair: FusionJob | None, layers: tuple[Any, Any]) -> None:
-        """Work on two layers; what was found for others, or elsewhere, is dropped."""
+    def show_pair(self, pair: FusionJob | None, layers: tuple[Image | None, Image | None]) -> None:
+        """Work on two layers; a transform found for others, or for another place, is dropped."""
         self._pair, self._layers = pair, layers
         key = _key(pair)
         if key != self._key:
             self._key, self._found, self._warning = key, None, ""
             self.stop()
-            if self._pair is not None and self.kind.value == "none":
-                self._timer.start(_GLANCE_MS)
+            self._check()
         if self._applied is not None:
-            layer, _, after, _ = self._applied
+            layer, after = self._applied.layer, self._applied.after
             if layer not in layers or not np.allclose(layer.affine.affine_matrix, after):
                 self._forget_applied()
         self._show()
 
-    def take(self, job: FusionJob, transform: Transform) -> None:
-        """Show what a run has found, if the layers still lie as they did."""
-        wanted = (job.registration.kind, job.registration.measure)
-        if _key(job) == self._key and wanted == (self.kind.value, self.measure.value):
+    def show_transform(self, job: FusionJob, transform: Transform) -> None:
+        """Show the transform that a run has found, if it still fits the layers and the choice."""
+        if _key(job) == self._key and _choice(job.registration) == _choice(self.selection()):
             self._found = transform
             self._show()
 
     def stop(self) -> None:
-        """Let nothing compute in the background any more."""
-        self._timer.stop()
+        """Stop all computation in the background."""
         self._finder.cancel()
-        self._glancer.cancel()
+        self._checker.stop()
 
-    def find(self) -> None:
+    def find_transform(self) -> None:
         """Find the transform in the background."""
         if self._pair is None or self.is_running or self.kind.value == "none":
             return
         _, fixed, moving = _ordered(self._pair)
-        kind, measure = self.kind.value, self.measure.value
-        self._asked = (self._key, kind, measure)
-        description = f"Registering {moving.name}"
-        self._finder.start(
-            lambda progress: find(fixed, moving, kind, measure, progress), description
-        )
+        work = partial(find_transform, fixed, moving, self.kind.value, self.measure.value)
+        self._finder.start(work, f"Registering {moving.name}")
         self._show()
 
-    def _on_found(self, outcome: Outcome) -> None:
-        if outcome.error is not None:
-            notify(outcome.error)
-        elif not outcome.cancelled and self._asked == (
-            self._key,
-            self.kind.value,
-            self.measure.value,
-        ):
-            self._found = outcome.result
-            self.changed.emit()
+    def _on_found(self, transform: Transform) -> None:
+        self._found = transform
+        self.changed.emit()
         self._show()
 
-    def _glance(self) -> None:
-        if self._pair is None or self.kind.value != "none":
-            return
-        if self._glancer.is_running:  # one for another pair is on its way out
-            self._timer.start(_GLANCE_MS)
-            return
+    def _check(self) -> None:
         pair = self._pair
-        self._glanced = self._key
-        self._glancer.start(
-            lambda progress: misalignment_warning(pair.first, pair.second, pair.reference, progress)
-        )
+        if pair is not None and self.kind.value == "none" and not self._warning:
+            work = partial(misalignment_warning, pair.first, pair.second, pair.reference)
+            self._checker.request(self._key, lambda: work)
 
-    def _on_glanced(self, outcome: Outcome) -> None:
-        # An error here keeps the pair from being fused as well, and the run will tell it.
-        if outcome.error is None and not outcome.cancelled and self._glanced == self._key:
-            self._warning = outcome.result
+    def _on_checked(self, warning: str) -> None:
+        self._warning = warning
         self._show()
 
     def _on_chosen(self, *_: object) -> None:
         self._found = None
-        self._finder.cancel()
+        self.stop()
         self._forget_applied()
-        if self.kind.value == "none" and self._pair is not None and not self._warning:
-            self._timer.start(_GLANCE_MS)
+        self._check()
         self._show()
         self.changed.emit()
 
@@ -192,9 +172,8 @@ class RegistrationBox(QWidget):
         if on:
             self._apply()
         elif self._applied is not None:
-            layer, before, _, _ = self._applied
-            self._applied = None
-            layer.affine = before
+            applied, self._applied = self._applied, None
+            applied.layer.affine = applied.before
         self._show()
 
     def _apply(self) -> None:
@@ -202,11 +181,14 @@ class RegistrationBox(QWidget):
             return
         index, fixed, moving = _ordered(self._pair)
         layer = self._layers[1 - index]
+        if layer is None:
+            return
         before = np.array(layer.affine.affine_matrix)
         after = world_correction(fixed, moving, self._found) @ before
         words = f"{moving.name} onto {fixed.name}, {self._found.describe()}"
-        self._applied = layer, before, after, words
-        self.kind.value = "none"  # it lies registered now
+        self._applied = _Applied(layer, before, after, words)
+        with self.kind.changed.blocked():
+            self.kind.value = "none"  # it is registered now
         layer.affine = after
         self._show()
         self.changed.emit()
@@ -225,8 +207,7 @@ class RegistrationBox(QWidget):
         self.apply_button.setVisible(ready or self._applied is not None)
         applied = self._applied is not None
         self.apply_button.setText("Take it back" if applied else "Apply to layer")
-        self.note.setText(self._text())
-        self.note.setVisible(bool(self.note.text()))
+        show_note(self.note, self._text())
         self.note.setStyleSheet("color: orange;" if self._is_warning() else "")
 
     def _is_warning(self) -> bool:
@@ -234,7 +215,7 @@ class RegistrationBox(QWidget):
 
     def _text(self) -> str:
         if self._applied is not None:
-            return f"Applied: {self._applied[3]}."
+            return f"Applied: {self._applied.words}."
         if self.is_running:
             return "Registering …"
         if self._is_warning():
@@ -243,17 +224,31 @@ class RegistrationBox(QWidget):
             return ""
         _, fixed, moving = _ordered(self._pair)
         self.apply_button.setToolTip(
-            f"Sets the affine of {moving.name}, so that it lies on {fixed.name} in the viewer too. "
+            f"Sets the affine of {moving.name}, so that it matches {fixed.name} in the viewer too. "
             "Press again to take it back."
         )
         return f"{moving.name} onto {fixed.name}, {self._found.describe()}."
+
+
+@dataclass(frozen=True, eq=False)
+class _Applied:
+    """A correction that was applied to a layer's affine, and how to take it back."""
+
+    layer: Image
+    before: Matrix
+    after: Matrix
+    words: str
+
+
+def _choice(registration: Registration) -> tuple[str, str]:
+    return registration.kind, registration.measure
 
 
 def _ordered(pair: FusionJob) -> tuple[int, Snapshot, Snapshot]:
     return order_pair(pair.first, pair.second, pair.reference)
 
 
-def _key(pair: FusionJob | None) -> tuple[Any, ...]:
+def _key(pair: FusionJob | None) -> tuple[object, ...]:
     """Return what a found transform depends on; the arrays are kept alive by the pair."""
     if pair is None:
         return ()

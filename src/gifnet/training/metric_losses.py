@@ -12,9 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.synthesis import WARM_FROM, WARM_FULL, WARM_SQUARE
-from ..losses import sobel
+from .data.synthesis import WARM_FROM, WARM_FULL, WARM_SQUARE
+from .losses import sobel
 
+#: Weaker gradients are no edges, in grey levels per pixel.
+_LEAST_GRADIENT = 2 / 255
 #: Weights of the three scales of MS-SSIM that fit a training crop.
 _SCALES = (0.25, 0.4, 0.35)
 
@@ -124,18 +126,60 @@ def edge_preservation(
     return torch.stack(carried).sum(dim=0) / (torch.stack(present).sum(dim=0) + 1.0)
 
 
-def signed_gradient_error(fused: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Return the mean error to each derivative of the source where the gradient is stronger.
+def signed_gradient_error(fused: Tensor, *sources: Tensor) -> Tensor:
+    """Return the mean error to each derivative of the source where the gradient is strongest.
 
     The choice depends on the gradients in a small neighbourhood, so that noise of one source does
     not replace weak texture of the other.
     """
-    one, two = sobel(first), sobel(second)
-    energy_one, energy_two = (
-        gaussian(g.square().sum(dim=1, keepdim=True), 5, 1.0, pad=True) for g in (one, two)
-    )
-    stronger = torch.where(energy_one > energy_two, one, two)
-    return _per_sample((sobel(fused) - stronger).abs())
+    gradients = [sobel(source) for source in sources]
+    energies = [gaussian(g.square().sum(dim=1, keepdim=True), 5, 1.0, pad=True) for g in gradients]
+    strongest, most = gradients[0], energies[0]
+    for gradient, energy in zip(gradients[1:], energies[1:], strict=True):
+        strongest, most = torch.where(most > energy, strongest, gradient), most.maximum(energy)
+    return _per_sample((sobel(fused) - strongest).abs())
+
+
+def _smooth_gradient(planes: Tensor) -> Tensor:
+    """Return central differences of smoothed (B, 1, H, W) planes, (B, 2, H - 2, W - 2)."""
+    x = gaussian(planes, 9, 1.5, pad=True)
+    rows = x[..., 2:, 1:-1] - x[..., :-2, 1:-1]
+    columns = x[..., 1:-1, 2:] - x[..., 1:-1, :-2]
+    return torch.cat((columns, rows), dim=1) / 2
+
+
+def edges_lost(fused: Tensor, *sources: Tensor) -> Tensor:
+    """Return how much of each source's own edges is lost, (B,): 1 - `gifnet.metrics.kept`.
+
+    It is the mean over the sources and half the largest. An edge is a source's own where its
+    gradient is the strongest. Edges that are more than a tenth stronger than in the source cost
+    a little, and inverted ones more than lost ones.
+    """
+    result = _smooth_gradient(fused)
+    gradients = [_smooth_gradient(source) for source in sources]
+    energies = torch.stack([g.square().sum(dim=1) for g in gradients])
+    lost = []
+    for index, gradient in enumerate(gradients):
+        energy = energies[index]
+        others = torch.cat((energies[:index], energies[index + 1 :])).amax(dim=0)
+        own = (energy > others) & (energy > _LEAST_GRADIENT**2)
+        ratio = (result * gradient).sum(dim=1) / (energy + 1e-6)
+        cost = F.relu(1 - ratio) + 0.3 * F.relu(ratio - 1.1)
+        # A crop with next to no edge of this source decides little.
+        count = own.sum(dim=(1, 2)) + 0.01 * own[0].numel()
+        lost.append((own * cost).sum(dim=(1, 2)) / count)
+    each = torch.stack(lost)
+    return each.mean(dim=0) + 0.5 * each.amax(dim=0)
+
+
+def outside_sources(fused: Tensor, planes: Tensor) -> Tensor:
+    """Return how far fused (B, 1, H, W) planes leave the range of the sources nearby, (B,).
+
+    The range is that of all sources, (B, N, H, W), in 5 x 5 pixels.
+    """
+    high = F.max_pool2d(planes.amax(dim=1, keepdim=True), 5, stride=1, padding=2)
+    low = -F.max_pool2d(-planes.amin(dim=1, keepdim=True), 5, stride=1, padding=2)
+    return _per_sample(F.relu(fused - high) + F.relu(low - fused))
 
 
 def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:

@@ -1,0 +1,1 @@
+"""The parts that widgets are composed of."""

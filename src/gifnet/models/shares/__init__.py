@@ -1,0 +1,21 @@
+"""Shares: any number of images in any order, decided in bands and applied to the images."""
+
+from __future__ import annotations
+
+from ..spec import ModelSpec
+
+SPECS = (
+    ModelSpec(
+        name="shares",
+        title="Shares of each image in four detail bands and a base, for any number in any order",
+        paper="This project",
+        network="shares.network:SharesNet",
+        window=64,
+        halo=64,
+        minimum_side=1,
+        pipeline_factory="shares.tiled:shares_pipeline",
+        set_function="shares.sets:fuse_set",
+        plane_bytes=450,
+        bundled={None: "shares.safetensors"},
+    ),
+)

@@ -1,0 +1,254 @@
+"""Shares: one network for any number of images of a scene, in any order.
+
+Every image is split into details of four sizes and a base (`pyramid`). The network gives every
+image a share of each band at each place, and the band a gain; the result is the sum of the
+shared bands. One encoder and one decoder serve all images. Images meet where their features are
+joined with the maximum and the mean over all of them, and in the softmax that makes shares of
+logits. So neither the order nor the number of images is built in.
+
+Decisions of the coarse bands see the whole plane, as a copy reduced to an eighth together with the
+mean strength of the details that the copy misses. Decisions of the fine bands see `MARGIN` pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .pyramid import BlockPyramid
+
+#: Sides of planes are multiples of this.
+MULTIPLE = 64
+#: Reduction of the copy that the coarse decisions see.
+REDUCTION = 8
+_SLOPE = 0.1
+#: Brings details to about the size of the planes.
+_DETAIL_GAIN = 4.0
+
+
+class Reduced(NamedTuple):
+    """Planes at an eighth: (B, 1, h, w), and the strengths of three details, (B, 3, h, w)."""
+
+    planes: Tensor
+    strengths: Tensor
+
+
+class Band(NamedTuple):
+    """A decision: every image's shares of a band, (B, N, 4, h, w), and the gain of its details.
+
+    The four channels are the pixels of blocks of 2 x 2. The base has no gain.
+    """
+
+    shares: Tensor
+    gain: Tensor | None
+
+
+class Coarse(NamedTuple):
+    """The decisions on the coarse bands, and features for those on the fine ones.
+
+    Features are (B N, C, h / 2, w / 2) where planes at an eighth are (h, w).
+    """
+
+    detail: Band
+    base: Band
+    features: Tensor
+
+
+class Encode(nn.Module):
+    """Halves the resolution, then refines."""
+
+    def __init__(self, channels: int, outputs: int):
+        super().__init__()
+        self.halve = nn.Conv2d(channels, outputs, 3, 2, 1)
+        self.refine = nn.Conv2d(outputs, outputs, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.leaky_relu(self.halve(x), _SLOPE)
+        return x + F.leaky_relu(self.refine(x), _SLOPE)
+
+
+class Decode(nn.Module):
+    """Mixes joined features down to fewer channels, then refines."""
+
+    def __init__(self, channels: int, outputs: int):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, outputs, 1)
+        self.refine = nn.Conv2d(outputs, outputs, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.mix(x)
+        refined: Tensor = self.refine(F.leaky_relu(x, _SLOPE))
+        return x + refined
+
+
+class Head(nn.Module):
+    """Turns features into a logit per pixel of a block, and a gain if the band has one."""
+
+    def __init__(self, channels: int, gain: bool = True):
+        super().__init__()
+        self.out = nn.Conv2d(channels, 8 if gain else 4, 3, 1, 1)
+        #: Logarithms of the softmax's temperature for two images, and what doubling them adds.
+        self.heat = nn.Parameter(torch.tensor([1.4, 0.4]))
+        nn.init.normal_(self.out.weight, std=1e-3)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, count: int) -> Band:
+        found = _by_image(self.out(F.leaky_relu(features, _SLOPE)), count)
+        heat = torch.exp(self.heat[0] + self.heat[1] * math.log2(max(count, 2) / 2))
+        shares = torch.softmax(heat * found[:, :, :4], dim=1)
+        if found.shape[2] == 4:
+            return Band(shares, None)
+        return Band(shares, torch.exp(torch.tanh(2 * found[:, :, 4:].mean(dim=1))))
+
+
+class SharesNet(nn.Module):
+    """The network on luminance planes in [0, 1].
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels at a half, a quarter, an eighth, a sixteenth, and below.
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int, int] = (16, 24, 32, 48, 48)):
+        super().__init__()
+        half, quarter, eighth, sixteenth, rest = widths
+        self.pyramid = BlockPyramid()
+        self.stem = nn.Sequential(
+            nn.Conv2d(8, half, 3, 1, 1),
+            nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(half, half, 3, 1, 1),
+            nn.LeakyReLU(_SLOPE),
+        )
+        self.encode = nn.ModuleList((Encode(half, quarter), Encode(quarter, eighth)))
+        self.coarse_stem = nn.Sequential(
+            nn.Conv2d(20, sixteenth, 3, 1, 1),
+            nn.LeakyReLU(_SLOPE),
+            nn.Conv2d(sixteenth, sixteenth, 3, 1, 1),
+            nn.LeakyReLU(_SLOPE),
+        )
+        self.coarse_encode = nn.ModuleList((Encode(sixteenth, rest), Encode(rest, rest)))
+        self.whole = nn.Linear(3 * rest, rest)
+        self.coarse_decode = nn.ModuleList(
+            (
+                Decode(3 * sixteenth + rest, sixteenth),
+                Decode(4 * rest, rest),
+                Decode(3 * rest, rest),
+            )
+        )
+        self.decode = nn.ModuleList(
+            (
+                Decode(3 * half + quarter, half),
+                Decode(3 * quarter + eighth, quarter),
+                Decode(3 * eighth + sixteenth, eighth),
+            )
+        )
+        self.heads = nn.ModuleList(Head(width) for width in (half, quarter, eighth, sixteenth))
+        self.base = Head(rest, gain=False)
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Fuse (B, N, H, W) planes, H and W multiples of `MULTIPLE`.
+
+        Returns
+        -------
+        fused : (B, 1, H, W) tensor
+        shares : tuple of (B, N, 4, h, w) tensors
+            Of the details, the finest first, and of the base, by blocks of 2 x 2 pixels.
+        """
+        count, flat = planes.shape[1], planes.flatten(0, 1)[:, None]
+        reduced = self.reduce(flat)
+        coarse = self.decide(reduced, count)
+        details = self.details(flat)
+        bands = self.refine(flat, details, coarse.features, count)
+        fused = self.compose(self.compose_coarse(reduced.planes, coarse), details, bands)
+        return fused, tuple(band.shares for band in (*bands, coarse.detail, coarse.base))
+
+    def reduce(self, planes: Tensor) -> Reduced:
+        """Return (B N, 1, H, W) planes at an eighth. Local: sees 14 pixels around."""
+        strengths = []
+        for factor in (4, 2, 1):
+            _, detail, planes = self.pyramid.split(planes)
+            strength = detail.abs().mean(dim=1, keepdim=True)
+            strengths.append(F.avg_pool2d(strength, factor) if factor > 1 else strength)
+        return Reduced(planes, torch.cat(strengths, dim=1))
+
+    def decide(self, reduced: Reduced, count: int) -> Coarse:
+        """Decide the coarse bands from whole planes at an eighth."""
+        blocks, detail, _ = self.pyramid.split(reduced.planes)
+        strengths = F.pixel_unshuffle(8 * reduced.strengths, 2)
+        fine = self.coarse_stem(torch.cat((blocks - 0.5, _DETAIL_GAIN * detail, strengths), dim=1))
+        middle = self.coarse_encode[0](fine)
+        coarse = _joined(self.coarse_encode[1](middle), count)
+        x = self.coarse_decode[2](coarse) + self.whole(coarse.mean(dim=(2, 3)))[:, :, None, None]
+        lowest = self.coarse_decode[1](torch.cat((_joined(middle, count), _doubled(x)), dim=1))
+        features = self.coarse_decode[0](torch.cat((_joined(fine, count), _doubled(lowest)), dim=1))
+        return Coarse(self.heads[3](features, count), self.base(lowest, count), features)
+
+    def compose_coarse(self, planes: Tensor, coarse: Coarse) -> Tensor:
+        """Apply the decisions on the coarse bands to (B N, 1, h, w) planes at an eighth.
+
+        The planes are those that the decisions came from, or other channels of the images.
+        """
+        _, detail, smaller = self.pyramid.split(planes)
+        base = F.pixel_shuffle(_weighted(F.pixel_unshuffle(smaller, 2), coarse.base), 2)
+        return self.pyramid.join(base, _weighted(detail, coarse.detail))
+
+    def details(self, planes: Tensor) -> list[Tensor]:
+        """Return the three fine details of (B N, 1, H, W) planes, the finest first."""
+        found = []
+        for _ in range(3):
+            _, detail, planes = self.pyramid.split(planes)
+            found.append(detail)
+        return found
+
+    def refine(
+        self, planes: Tensor, details: Sequence[Tensor], features: Tensor, count: int
+    ) -> list[Band]:
+        """Decide the fine bands, the finest first.
+
+        The planes, their details and the coarse features may be those of a tile.
+        """
+        blocks = F.pixel_unshuffle(planes, 2) - 0.5
+        maps = [self.stem(torch.cat((blocks, _DETAIL_GAIN * details[0]), dim=1))]
+        for encode in self.encode:
+            maps.append(encode(maps[-1]))
+        bands: list[Band] = []
+        for level in (2, 1, 0):
+            both = torch.cat((_joined(maps[level], count), _doubled(features)), dim=1)
+            features = self.decode[level](both)
+            bands.insert(0, self.heads[level](features, count))
+        return bands
+
+    def compose(self, coarse: Tensor, details: Sequence[Tensor], bands: Sequence[Band]) -> Tensor:
+        """Return the fused plane of a composed coarse one and the shared fine details."""
+        for detail, band in zip(reversed(details), reversed(bands), strict=True):
+            coarse = self.pyramid.join(coarse, _weighted(detail, band))
+        return coarse
+
+
+def _by_image(x: Tensor, count: int) -> Tensor:
+    return x.view(-1, count, *x.shape[1:])
+
+
+def _joined(x: Tensor, count: int) -> Tensor:
+    """Return every image's features with the maximum and the mean over all images."""
+    if count == 1:
+        return x.repeat(1, 3, 1, 1)
+    images = _by_image(x, count)
+    most, mean = images.amax(dim=1, keepdim=True), images.mean(dim=1, keepdim=True)
+    return torch.cat((images, most.expand_as(images), mean.expand_as(images)), dim=2).flatten(0, 1)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _weighted(x: Tensor, band: Band) -> Tensor:
+    """Return the sum of (B N, 4, h, w) blocks of all images, as a band's decision weights them."""
+    total: Tensor = (band.shares * _by_image(x, band.shares.shape[1])).sum(dim=1)
+    return total if band.gain is None else band.gain * total

@@ -1,0 +1,222 @@
+"""Shares in tiles: coarse bands from a reduced copy of the whole plane, fine bands locally.
+
+The first stage reduces tiles to an eighth. The coarse bands are decided once, from all of them. The
+last stage decides the fine bands of a tile with `MARGIN` pixels around it. So tiles equal the
+whole plane to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...geometry.region import Region
+from ..contract import Fused, KnownMoments, Pipeline, ReadyStage, StageTask, autocast
+from ..maps import crop
+from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet
+
+#: Context in pixels of the fine decisions, on the grid of the coarse ones.
+MARGIN = 48
+#: Grid in pixels on which tiles with their margins must start.
+GRID = 16
+
+
+@dataclass
+class MapSum:
+    """A map of a whole plane, put together from parts."""
+
+    parts: list[tuple[Region, Tensor]] = field(default_factory=list)
+
+    def add(self, x: Tensor, at: Region) -> None:
+        """Add the (1, C, H, W) map of a region."""
+        self.parts.append((at, x))
+
+    def join(self, other: MapSum) -> None:
+        """Add what another sum holds."""
+        self.parts.extend(other.parts)
+
+    def result(self) -> Tensor:
+        """Return the whole map."""
+        bottom, right = (max(getattr(at, side) for at, _ in self.parts) for side in _ENDS)
+        scale = self.parts[0][0].height // self.parts[0][1].shape[-2]
+        first = self.parts[0][1]
+        whole = first.new_empty((*first.shape[:2], bottom // scale, right // scale))
+        for at, x in self.parts:
+            crop(whole, Region(0, 0, *whole.shape[-2:]), _scaled(at, scale)).copy_(x)
+        return whole
+
+
+_ENDS = ("bottom", "right")
+
+
+class Whole(NamedTuple):
+    """What a tile needs of the whole plane.
+
+    `plane` is the composed plane at an eighth, `features` are for the fine decisions, and `shares`
+    the first image's shares of the fourth detail and of the base.
+    """
+
+    plane: Tensor
+    features: Tensor
+    shares: tuple[Tensor, Tensor]
+
+    def on(self, at: Region, image: Region) -> Whole:
+        """Return the part for a tile."""
+        bounds = image.padded_to(MULTIPLE)
+
+        def part(x: Tensor, scale: int) -> Tensor:
+            return crop(x, _scaled(bounds, scale), _scaled(at, scale))
+
+        detail, base = self.shares
+        return Whole(
+            part(self.plane, REDUCTION),
+            part(self.features, 2 * REDUCTION),
+            (part(detail, REDUCTION), part(base, 2 * REDUCTION)),
+        )
+
+
+class _SharesStage:
+    maps: tuple[int, ...] = ()
+    shift = 0
+    block_factor = 1
+
+    def __init__(self, network: SharesNet, device: torch.device, dtype: torch.dtype):
+        self.network, self.device, self.dtype = network, device, dtype
+
+    def reads(self, to: Region, image: Region) -> Region:
+        return to
+
+    def read(self, part: StageTask) -> tuple[Region, Tensor]:
+        """Return a part with its margin on whole blocks, and its planes, (N, 1, H, W)."""
+        self.network.to(self.device)
+        inside = part.to.expand(MARGIN) & part.image
+        at = Region(
+            inside.top // GRID * GRID, inside.left // GRID * GRID, inside.bottom, inside.right
+        )
+        padded = _padded(at, part.image)
+        planes = part.planes(at).float().transpose(0, 1)
+        ends = (0, padded.right - at.right, 0, padded.bottom - at.bottom)
+        return padded, F.pad(planes, ends, mode="replicate")
+
+
+class ReduceStage(_SharesStage):
+    """Reduces both planes to an eighth, with the strength of the details that this loses."""
+
+    name = "reduce"
+    measured: tuple[int, ...] = (4, 4)
+
+    def bounds(self, image: Region) -> Region:
+        return image.padded_to(MULTIPLE)
+
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
+        return self
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
+        at, planes = self.read(part)
+        reduced = torch.cat(self.network.reduce(planes), dim=1)
+        found = crop(reduced, _scaled(at, REDUCTION), _scaled(part.to, REDUCTION))
+        return tuple(found.contiguous().split(1))
+
+    def conclude(self, maps: Sequence[Tensor]) -> Whole:
+        """Decide the coarse bands from the whole plane's reduced maps, and apply them."""
+        both = torch.cat(tuple(maps)).to(self.device)
+        reduced = Reduced(both[:, :1], both[:, 1:])
+        with torch.inference_mode(), autocast(self.device, self.dtype):
+            coarse = self.network.decide(reduced, len(both))
+            plane = self.network.compose_coarse(reduced.planes, coarse)
+        shares = (_first(coarse.detail), _first(coarse.base))
+        return Whole(plane, coarse.features, shares)
+
+
+class RenderStage(_SharesStage):
+    """Decides the fine bands and makes pixels."""
+
+    name = "render"
+    measured: tuple[int, ...] = ()
+
+    def bounds(self, image: Region) -> Region:
+        return image
+
+    def with_moments(self, known: KnownMoments) -> ReadyStage:
+        (whole,) = known
+        return _ReadyRender(self, whole)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _ReadyRender:
+    stage: RenderStage
+    whole: Whole
+
+    def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
+        at, planes = self.stage.read(part)
+        network, whole = self.stage.network, self.whole.on(at, part.image)
+        with autocast(self.stage.device, self.stage.dtype):
+            details = network.details(planes)
+            bands = network.refine(planes, details, whole.features, len(planes))
+            fused = network.compose(whole.plane, details, bands)
+        share = mean_share((*map(_first, bands), *whole.shares))
+        return Fused(crop(fused.float(), at, part.to), crop(share, at, part.to))
+
+
+def _first(band: Band) -> Tensor:
+    """Return the first image's shares of a band as a (B, 1, 2 h, 2 w) map."""
+    return F.pixel_shuffle(band.shares[:, 0], 2)
+
+
+def mean_share(shares: Sequence[Tensor]) -> Tensor:
+    """Return the first image's share, the mean over all bands, at full resolution."""
+    total: Tensor | None = None
+    for level, band in enumerate(shares):
+        one = band.float()
+        if level:
+            one = F.interpolate(one, scale_factor=2**level, mode="bilinear", align_corners=False)
+        total = one if total is None else total + one
+    assert total is not None
+    return total / len(shares)
+
+
+def _padded(region: Region, image: Region) -> Region:
+    """Return a region with its ends on the grid, at the image's border on the network's."""
+
+    def end(stop: int, border: int) -> int:
+        grid = MULTIPLE if stop == border else GRID
+        return -(-stop // grid) * grid
+
+    return Region(
+        region.top,
+        region.left,
+        end(region.bottom, image.bottom),
+        end(region.right, image.right),
+    )
+
+
+def _scaled(region: Region, scale: int) -> Region:
+    return Region(
+        region.top // scale, region.left // scale, region.bottom // scale, region.right // scale
+    )
+
+
+def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    """Return Shares ready to run on pairs in tiles.
+
+    Parameters
+    ----------
+    module : SharesNet
+    """
+    assert isinstance(module, SharesNet)
+    how: tuple[Any, ...] = module, device, dtype
+    reduce = ReduceStage(*how)
+    return Pipeline(
+        (reduce, RenderStage(*how)),
+        MULTIPLE,
+        device,
+        dtype,
+        at_once=True,
+        collect=MapSum,
+        conclude=reduce.conclude,
+    )
