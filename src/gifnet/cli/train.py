@@ -21,7 +21,7 @@ from .terminal import progress_bar, say
 
 Configuration = TypeVar("Configuration", bound=RunSettings)
 
-#: What of a log row the progress bar shows.
+#: The columns of the log that the progress bar shows.
 _SHOWN = (
     "mm_private", "dp_private", "warm_up", "similarity", "reconstruction", "transfer", "psnr",
     "ssim", "held_back_loss", "truth", "sources",

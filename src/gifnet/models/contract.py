@@ -149,7 +149,7 @@ class Pipeline:
     at_once : bool
         Whether a tile is computed at once by all threads, rather than in blocks, one per thread.
     whole : Pipeline, optional
-        What runs in place of this one where a plane is a single tile.
+        The pipeline for planes of a single tile, if it is another one.
     collect : callable, optional
         Makes the `PlaneSum` of a measured map; by default of its moments.
     conclude : callable, optional

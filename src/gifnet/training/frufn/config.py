@@ -16,7 +16,7 @@ STAGES = ("mfif", "meif", "ivif")
 
 @dataclass(frozen=True)
 class FrufnConfig(CropSettings):
-    """Everything that decides what one stage of training FRUFN or EFRUFN computes.
+    """The settings of one training stage of FRUFN or EFRUFN.
 
     The defaults are those of the paper, with the step sizes of the authors' release.
     """

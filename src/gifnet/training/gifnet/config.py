@@ -28,7 +28,7 @@ MIN_STRUCTURE_CROP = 44
 
 @dataclass(frozen=True)
 class GifnetConfig(CropSettings, FidelitySettings):
-    """The settings that both ways of training GIFNet have."""
+    """The settings that both ways of training GIFNet share."""
 
     TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
 
@@ -67,7 +67,7 @@ class AlternatingConfig(GifnetConfig):
 
 @dataclass(frozen=True)
 class InferenceConfig(GifnetConfig, SourceSettings):
-    """Training of the very graph that inference runs, on all tasks at once."""
+    """Training of the graph that inference runs, on all tasks at once."""
 
     TITLE = "inference updates of GIFNet"
 

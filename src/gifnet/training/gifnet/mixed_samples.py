@@ -89,7 +89,7 @@ class CropSampler:
         read: Callable[[Path], np.ndarray] = read_luminance,
         halved: float = 0.4,
     ) -> list[np.ndarray]:
-        """Return one crop of every image of a scene, a share of them halved."""
+        """Return one crop of every image of a scene; some crops are halved."""
         return random_or_halved_crops(self.size, read_scene(scene, read), rng, halved)
 
     def colour(self, rng: np.random.Generator) -> np.ndarray:
