@@ -263,7 +263,7 @@ def _configuration(
     settings: list[str],
     resumed: Path | None,
 ) -> Configuration:
-    """Return what the options describe; the default recipe has the network's name."""
+    """Return the configuration of the options. The default recipe has the network's name."""
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     if config is not None:

@@ -283,7 +283,7 @@ class Engine:
     def measure_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> list[PlaneSum]:
-        """Return what a tile adds to the moments of the first stage without known moments."""
+        """Return a tile's part of the moments of the first stage without known moments."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return drain(passes.measure(tile))

@@ -95,7 +95,7 @@ class Passes:
         return sums
 
     def finish_pass(self, sums: Sequence[PlaneSum]) -> None:
-        """Go on to the next measured stage, knowing what the last one found."""
+        """Continue with the next measured stage, with the results of the last one."""
         self._known.append(conclude(self._pipeline, sums))
         self._bind()
 
@@ -174,7 +174,7 @@ def join_sums(totals: Sequence[PlaneSum], parts: Sequence[PlaneSum]) -> None:
 
 
 def conclude(pipeline: Pipeline, sums: Sequence[PlaneSum]) -> Any:
-    """Return what the stages after a measured one are given."""
+    """Return the input of later stages from a measured one."""
     results = [total.result() for total in sums]
     return results if pipeline.conclude is None else pipeline.conclude(results)
 

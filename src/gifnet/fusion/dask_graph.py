@@ -90,7 +90,7 @@ class _TileTask:
 
 
 def _join(engine: Engine, known: KnownMoments, parts: Sequence[Sequence[PlaneSum]]) -> KnownMoments:
-    """Add what a pass found, summed over its tiles, to what is known."""
+    """Add the results of a pass, summed over its tiles, to the known ones."""
     totals = new_sums(engine.pipeline, measured_stages(engine.pipeline)[len(known)])
     for part in parts:
         join_sums(totals, part)

@@ -56,7 +56,7 @@ class Moments(NamedTuple):
 
 
 class PlaneSum(Protocol):
-    """What a measured stage finds on the parts of a plane, put together."""
+    """The sum of a measured stage's results over the parts of a plane."""
 
     def add(self, x: Tensor, at: Region, /) -> None:
         """Add the (1, C, H, W) map of a region."""
@@ -65,7 +65,7 @@ class PlaneSum(Protocol):
         """Add what another sum holds."""
 
     def result(self) -> Any:
-        """Return what the stages after it are given."""
+        """Return the input of later stages."""
 
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
@@ -153,7 +153,7 @@ class Pipeline:
     collect : callable, optional
         Makes the `PlaneSum` of a measured map; by default of its moments.
     conclude : callable, optional
-        Makes what later stages are given from the results of a measured stage, once per plane.
+        Makes the input of later stages from the results of a measured stage, once per plane.
     """
 
     stages: tuple[Stage, ...]

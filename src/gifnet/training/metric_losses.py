@@ -149,7 +149,7 @@ def _smooth_gradient(planes: Tensor) -> Tensor:
 
 
 def edges_lost(fused: Tensor, *sources: Tensor) -> Tensor:
-    """Return how much of each source's own edges is lost, (B,): 1 - `gifnet.metrics.kept`.
+    """Return the lost part of each source's own edges, (B,): 1 - `gifnet.metrics.kept`.
 
     It is the mean over the sources and half the largest. An edge is a source's own where its
     gradient is the strongest. Edges that are more than a tenth stronger than in the source cost
@@ -173,7 +173,7 @@ def edges_lost(fused: Tensor, *sources: Tensor) -> Tensor:
 
 
 def outside_sources(fused: Tensor, planes: Tensor) -> Tensor:
-    """Return how far fused (B, 1, H, W) planes leave the range of the sources nearby, (B,).
+    """Return the overshoot of fused (B, 1, H, W) planes beyond their sources' local range, (B,).
 
     The range is that of all sources, (B, N, H, W), in 5 x 5 pixels.
     """

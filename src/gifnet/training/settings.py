@@ -142,7 +142,7 @@ class FidelitySettings:
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """Weights of what a result lacks of its sources, see `gifnet.training.metric_losses`."""
+    """Weights of the losses to the sources, see `gifnet.training.metric_losses`."""
 
     #: Qabf
     keep_edges: float = weight()
