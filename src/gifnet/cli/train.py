@@ -131,13 +131,13 @@ def train_shares(
         typer.Option(
             "--start",
             metavar="FILE|bundled",
-            help="Go on from these weights, or from the bundled ones, instead of random ones.",
+            help="Start from these weights, or from the bundled ones, instead of random ones.",
         ),
     ] = None,
     settings: Changes = None,
     resume: Resume = False,
 ) -> None:
-    """Train Shares, for any number of images; interrupt it at any time, go on with --resume.
+    """Train Shares, for any number of images. Interrupt it at any time, continue with --resume.
 
     Data needs sharp pictures, in folders visible or all_in_focus; all other sets are optional.
     """
