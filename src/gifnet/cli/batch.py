@@ -46,7 +46,7 @@ def batch(
         typer.Option(
             "--scheduler",
             metavar="ADDRESS|local",
-            help="Run on the workers of a dask.distributed scheduler.",
+            help="Run on the workers of a dask.distributed scheduler, or in local processes.",
         ),
     ] = None,
     overwrite: Overwrite = False,

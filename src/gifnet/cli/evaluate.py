@@ -88,11 +88,18 @@ def evaluate(
     ] = None,
     crop: Annotated[
         int,
-        typer.Option("--crop", metavar="PIXELS", min=0, help="Crop larger images to their middle."),
+        typer.Option(
+            "--crop",
+            metavar="PIXELS",
+            min=0,
+            help="Crop larger images to their middle; 0 for no crop.",
+        ),
     ] = 0,
     strips: Annotated[
         int,
-        typer.Option("--strips", metavar="N", min=0, help="Pairs per set that the report shows."),
+        typer.Option(
+            "--strips", metavar="N", min=0, help="Pairs per set that the report shows; 0 for none."
+        ),
     ] = 1,
     enhance: Annotated[
         bool, typer.Option("--enhance", help="Also enhance single images with the networks.")
