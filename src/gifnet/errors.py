@@ -5,6 +5,19 @@ Every message names the fault, the offending value and the remedy.
 
 from __future__ import annotations
 
+__all__ = [
+    "Cancelled",
+    "DeviceError",
+    "GifnetError",
+    "GifnetWarning",
+    "InvalidInputError",
+    "MissingPackageError",
+    "ReadError",
+    "TrainingError",
+    "WeightsError",
+    "WriteError",
+]
+
 
 class GifnetError(Exception):
     """Base class of all errors that gifnet raises on purpose."""
@@ -35,7 +48,7 @@ class TrainingError(GifnetError, RuntimeError):
 
 
 class GifnetWarning(UserWarning):
-    """Something was done differently than requested. The result is valid."""
+    """An operation differs from the request. The result is valid."""
 
 
 class Cancelled(GifnetError):

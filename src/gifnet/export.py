@@ -20,9 +20,11 @@ from .models.weights import load_for_inference, load_weights
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["FORMATS", "export"]
+
 FORMATS = ("onnx", "torch-export")
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
-#: Sides are multiples of the attention window, or the graph would depend on their remainder.
+#: Sides are multiples of the attention window. Otherwise the graph depends on the remainder.
 MULTIPLE = 8
 MIN_SIDE, MAX_SIDE = 16, 32768
 _OPSET = 18
@@ -103,7 +105,7 @@ def export(
                 f"{_TOLERANCE:g}; nothing was written. Try other versions of torch and onnxscript."
             )
 
-    write_atomically(path, save, hint="an export has some megabytes.")
+    write_atomically(path, save, hint="an export has several megabytes.")
     return difference[0] if check else None
 
 
@@ -119,7 +121,7 @@ def _require(*packages: str) -> None:
 
 
 def _plain(network: torch.nn.Module, has_share: bool) -> torch.nn.Module:
-    """Return a module of two planes whose result is a tuple of tensors."""
+    """Return a module that takes two planes and returns a tuple of tensors."""
     import torch
 
     class Plain(torch.nn.Module):
@@ -195,7 +197,7 @@ def _onnx_runner(path: Path) -> Callable[[torch.Tensor, torch.Tensor], list[torc
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporters' remarks about themselves from the caller."""
+    """Hide the exporters' internal warnings from the caller."""
     import logging
 
     names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")

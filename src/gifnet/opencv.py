@@ -13,6 +13,8 @@ from .fusion.fuser import Fuser
 from .options import FuseOptions
 from .workflows.stack import StackFuser
 
+__all__ = ["MergeGIFNet", "createMergeGIFNet"]
+
 
 class MergeGIFNet:
     """Merges exposures, or focal planes, as ``cv2.MergeMertens`` does; see `createMergeGIFNet`.
@@ -56,7 +58,7 @@ class MergeGIFNet:
                     "images, (H, W) or (H, W, 3), as cv2.imread returns them."
                 )
         images = [image[..., 0] if image.shape[2:] == (1,) else image for image in images]
-        # BGR to RGB, for luminance; float32 keeps what the mean has beyond 8 bits.
+        # BGR to RGB, for luminance. float32 keeps the precision of the mean beyond 8 bits.
         rgb = [image[..., ::-1] if image.ndim == 3 else image for image in images]
         unit = [image.astype(np.float32) / np.float32(255) for image in rgb]
         coloured = any(image.ndim == 3 for image in unit)

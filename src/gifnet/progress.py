@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from .errors import Cancelled
 
+__all__ = ["Progress", "ProgressBar", "ProgressCallback"]
+
 
 @runtime_checkable
 class ProgressBar(Protocol):

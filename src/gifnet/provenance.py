@@ -1,4 +1,4 @@
-"""The record that lets a result be made again."""
+"""The record with which a result can be made again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a result depends on."""
+    """Return the versions of the packages that a result depends on."""
     found = {"napari-gifnet": __version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "scipy", "scikit-image"):
         try:
@@ -35,7 +35,7 @@ def make_record(
 ) -> dict[str, object]:
     """Return a JSON-able record of how a result was made.
 
-    `dtype` is the number format of the network, `overshoot` the limit that held.
+    `dtype` is the number format of the network, `overshoot` the limit that was used.
     """
     return {
         "options": options.to_dict(),

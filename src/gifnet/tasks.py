@@ -1,4 +1,4 @@
-"""The fusion tasks, in one table, and how people name the files of their sources."""
+"""The table of fusion tasks, with the words that identify their sources in file names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ DEFAULT_MODEL = "gifnet"
 
 @dataclass(frozen=True)
 class Task:
-    """What is known of one kind of image pair.
+    """One kind of image pair.
 
-    GIFNet needs no task: one set of weights serves all. A task says which source comes first, what
-    people call both, and which model and metrics suit it.
+    GIFNet needs no task: one set of weights serves all. A task defines the order of the sources,
+    the words for both, and the most suitable model and metrics.
 
     Attributes
     ----------
@@ -28,12 +28,12 @@ class Task:
     first_words, second_words : frozenset of str
         Words in file and folder names, in lower case, that identify a source.
     best_model : str
-        The model of the best measured quality (docs/quality.md).
+        The model with the best measured quality (docs/quality.md).
     weights : str
         The training stage whose weights serve the task, in models with weights per task; empty if
         none does.
     telling_metrics : tuple of str
-        The three metrics that tell good from bad results best.
+        The three most informative metrics.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Task:
 
     @property
     def short_title(self) -> str:
-        """The title without what it has in brackets."""
+        """The title without the part in brackets."""
         return self.title.partition(" (")[0]
 
 
@@ -137,7 +137,7 @@ REFERENCE_WORDS = _words("reference ref gt groundtruth target allinfocus hrms")
 
 
 def best_model(task: str | None) -> str:
-    """Return the name of the model of the best measured quality for a task, None for any pair."""
+    """Return the model with the best measured quality for a task, None for any pair."""
     return TASKS[task].best_model if task else DEFAULT_MODEL
 
 

@@ -25,12 +25,12 @@ def require_choice(name: str, value: object, allowed: Iterable[str]) -> None:
 
 
 def require_integer(name: str, value: object) -> int:
-    """Return an integer of any kind as Python's own.
+    """Return an integer of any type as a Python integer.
 
     Raises
     ------
     InvalidInputError
-        If it is none.
+        If it is no integer.
     """
     try:
         return operator.index(value)  # type: ignore[arg-type]
@@ -44,25 +44,25 @@ def require_path(name: str, value: Any, otherwise: str) -> str:
     Parameters
     ----------
     otherwise : str
-        What else the option takes, for the error.
+        Other values of the option, for the error message.
 
     Raises
     ------
     InvalidInputError
-        If it is no path, or an empty one.
+        If it is no path, or an empty path.
     """
     try:
         path = os.fspath(value)
     except TypeError:
         path = None
-    # Empty, it would be the current folder; no system has names with a null character.
+    # An empty path would be the current folder. No system has names with a null character.
     if not isinstance(path, str) or not path or "\0" in path:
         raise InvalidInputError(f"{name} is {value!r}; give a file's path as text, or {otherwise}.")
     return path
 
 
 def as_integer(value: Any) -> Any:
-    """Return integers of any kind as Python's own, everything else unchanged."""
+    """Return integers of any type as Python integers, everything else unchanged."""
     try:
         return value if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -78,17 +78,17 @@ def as_number(value: Any) -> float:
 
 
 def as_tuples(value: Any) -> Any:
-    """Return arrays and lists, nested ones too, as tuples of Python's own numbers."""
+    """Return arrays and lists, also nested ones, as tuples of Python numbers."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     return tuple(as_tuples(item) for item in value) if isinstance(value, tuple | list) else value
 
 
 def is_integer(value: object) -> bool:
-    """Whether it is a Python integer, and no boolean."""
+    """Return whether it is a Python integer, and no boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_auto(value: object) -> bool:
-    """Whether it is the word "auto"."""
+    """Return whether it is the word "auto"."""
     return isinstance(value, str) and value == "auto"

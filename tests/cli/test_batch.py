@@ -92,7 +92,7 @@ def test_patterns_that_do_not_match(tmp_path: Path, first: str, words: str) -> N
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     for name in ("a.tif", "a.png"):
         (tmp_path / name).touch()
-    with pytest.raises(InvalidInputError, match="both stand for 'a'"):
+    with pytest.raises(InvalidInputError, match="both match 'a'"):
         match_pairs(tmp_path, tmp_path, tmp_path)
 
 

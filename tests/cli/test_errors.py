@@ -41,7 +41,7 @@ def test_several_images_in_a_file(run: Run, tmp_path: Path, options: list[str]) 
         for side in (SIDE, SIDE + 8):
             writer.write(np.zeros((side, side), np.uint8), contiguous=False)
     line = fail(run, tmp_path, "enhance", path, "-o", tmp_path / "out.tif", *options)
-    assert "holds 2 images" in line
+    assert "contains 2 images" in line
 
 
 def test_different_sizes(run: Run, pair: tuple[Path, Path], options: list[str]) -> None:

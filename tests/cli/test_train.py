@@ -46,7 +46,7 @@ def test_train_and_use_the_weights(
     # The same folder again is refused, a resumed run takes the folder's configuration.
     again = ["train", "gifnet", "--data", training_data, "--out", out]
     line = fail(run, out, *again, *SETTINGS)
-    assert "already holds a run" in line
+    assert "already contains a run" in line
     assert run(*again, "--resume").code == 0
 
 

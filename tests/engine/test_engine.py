@@ -196,7 +196,7 @@ def test_out_of_memory_on_a_device_goes_on_with_the_cpu(module, monkeypatch):
 
     limit_memory(monkeypatch, 0)
     engine = make_engine(module, tile=64, fallback=fallback)
-    with pytest.warns(GifnetWarning, match="going on with the CPU"):
+    with pytest.warns(GifnetWarning, match="continuing with the CPU"):
         result = run(engine, first, second)
     assert calls == [1]
     np.testing.assert_allclose(result.image, expected, atol=1e-5)

@@ -97,7 +97,9 @@ def test_recognise_names_what_differs(modules: dict[str, torch.nn.Module]) -> No
     state["surplus"] = torch.zeros(1)
     state["unembed.bias"] = torch.zeros(97)
     del state["gate.mm"]
-    with pytest.raises(WeightsError, match=r"lack gate\.mm, add surplus .* unembed\.bias"):
+    with pytest.raises(
+        WeightsError, match=r"missing gate\.mm; unexpected surplus; .* unembed\.bias"
+    ):
         recognise(state)
 
 

@@ -62,6 +62,7 @@ class FakeFuser:
     error: Exception | None = None
     device = "cpu"
     weights = None
+    fuses_sets = False
 
     model = "gifnet"
 

@@ -231,7 +231,7 @@ def test_ground_truths_are_well_exposed(value: int, good: bool) -> None:
 def test_a_folder_without_the_stages_images_is_named(tmp_path: Path) -> None:
     for role in ("infrared", "visible"):
         save(tmp_path / role / "a.png", to_bytes(texture(0)))
-    with pytest.raises(TrainingError, match="nothing to train stage 'mfif' on"):
+    with pytest.raises(TrainingError, match="no data for stage 'mfif'"):
         StageDataset(tmp_path, tiny("mfif"))
 
 

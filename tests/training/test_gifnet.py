@@ -120,7 +120,7 @@ def test_stopping_from_the_keyboard_saves_the_step(data: Path, tmp_path: Path) -
 
 
 def test_a_folder_with_a_run_is_not_overwritten(finished: Path, data: Path) -> None:
-    with pytest.raises(TrainingError, match="already holds a run"):
+    with pytest.raises(TrainingError, match="already contains a run"):
         train_gifnet(data, finished, TINY)
 
 

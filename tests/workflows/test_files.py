@@ -140,15 +140,15 @@ def test_scratch_is_in_memory_or_leaves_nothing(tmp_path, monkeypatch) -> None:
         assert not list(tmp_path.iterdir())
     with (
         Scratch(tmp_path / "missing" / "result.tif") as scratch,
-        pytest.raises(WriteError, match=r"no room .*missing"),
+        pytest.raises(WriteError, match=r"No space left .*missing"),
     ):
         scratch.array((4, 5), np.uint8)
 
 
-def test_one_image_a_file(tmp_path: Path) -> None:
+def test_one_image_per_file(tmp_path: Path) -> None:
     path = tmp_path / "two.tif"
     with tifffile.TiffWriter(path) as writer:
         writer.write(np.zeros((8, 8), np.uint8))
         writer.write(np.zeros((9, 8), np.uint8))
-    with pytest.raises(InvalidInputError, match=r"holds 2 images .*\(9, 8\)"):
+    with pytest.raises(InvalidInputError, match=r"contains 2 images .*\(9, 8\)"):
         read_image(path)

@@ -251,7 +251,7 @@ def test_progress_and_cancelling(seen: object) -> None:
         ({"value_range": (2, 1)}, "low must be below high"),
         ({"ms": np.zeros((2, 2, 8, 8))}, "give bands"),
         ({"pan_grid": Grid((16, 16), np.eye(3))}, "Only one of"),
-        ({"pan": np.full((16, 16), np.nan)}, "no pixel in common"),
+        ({"pan": np.full((16, 16), np.nan)}, "no pixel that is valid in both"),
         (
             {
                 "pan_grid": Grid((16, 16), np.eye(3)),

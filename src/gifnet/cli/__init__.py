@@ -1,8 +1,8 @@
 """The command line: ``gifnet fuse``, ``enhance``, ``stack``, ``pansharpen``, ``batch``,
 ``evaluate``, ``export``, ``info`` and ``train``.
 
-Exit codes: 0 for success, 1 for an error that one line on standard error explains, 2 for wrong
-usage, 130 when interrupted. Nothing heavy is imported before a command needs it.
+Exit codes: 0 success, 1 an error, explained in one line on standard error, 2 wrong usage, 130
+interrupted. A command imports heavy packages only when it needs them.
 """
 
 from __future__ import annotations
@@ -51,13 +51,11 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     context: typer.Context,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the program an error arose.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -70,6 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What stands behind ``gifnet``; taken from the process by default.
+        The words after ``gifnet``. By default those of the process.
     """
     run_app(app, "gifnet", arguments)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @takes_options()
 def batch(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder that both patterns start from.")
+        Path, typer.Argument(metavar="DIR", help="The folder that contains both patterns.")
     ],
     first: Annotated[
         str,
@@ -31,11 +31,11 @@ def batch(
             "--first",
             metavar="PATTERN",
             help="First sources: a sub-folder, or a name with one *, such as pet/*.tif or "
-            "*_pet.tif. What stands for the star is the pair's name.",
+            "*_pet.tif. The text in place of the star is the pair's name.",
         ),
     ],
     second: Annotated[
-        str, typer.Option("--second", metavar="PATTERN", help="Second sources, likewise.")
+        str, typer.Option("--second", metavar="PATTERN", help="Second sources, as above.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The folder of the results.")
@@ -46,14 +46,14 @@ def batch(
         typer.Option(
             "--scheduler",
             metavar="ADDRESS|local",
-            help="Run on the workers of a dask.distributed scheduler.",
+            help="Run on the workers of a dask.distributed scheduler, or in local processes.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
 ) -> None:
-    """Fuse all pairs of files in folders; results that exist are skipped."""
+    """Fuse all pairs of files in folders. Existing results are skipped."""
     items = workflows.match_pairs(folder / first, folder / second, output, suffix)
     results: list[BatchResult] = []
     with ExitStack() as bars:
@@ -78,7 +78,7 @@ def batch(
 
 
 def summary(results: Sequence[BatchResult]) -> str:
-    """Return a table of what became of each pair, and a line of totals."""
+    """Return a table of the pairs with status, time and message, and a line of totals."""
     ordered = sorted(results, key=lambda result: result.item.name)
     width = max(len(result.item.name) for result in ordered)
     lines = [

@@ -32,8 +32,8 @@ def evaluate(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder for report.html, tables.md, scores.csv and what is kept to resume after "
-            "an interruption.",
+            help="Folder for report.html, tables.md, scores.csv and the stored results, from "
+            "which an interrupted run continues.",
         ),
     ],
     methods: Annotated[
@@ -42,8 +42,8 @@ def evaluate(
             "--methods",
             metavar="NAME,...",
             help="average, maximum, pyramid, wavelet (needs PyWavelets), mertens (needs OpenCV), "
-            "copy-first and near-copy-first, which no method should lose to, bundled models by "
-            "name, or none; by default all that can run here.",
+            "copy-first and near-copy-first (references that every fusion should beat), bundled "
+            "models by name, or none. By default all that can run here.",
         ),
     ] = None,
     weights: Annotated[
@@ -51,8 +51,8 @@ def evaluate(
         typer.Option(
             "--weights",
             metavar="NAME=FILE",
-            help="A .safetensors file or an authors' checkpoint as a further method; may be "
-            "given repeatedly.",
+            help="A .safetensors file or an authors' checkpoint as a further method. Can be "
+            "given several times.",
         ),
     ] = None,
     fused: Annotated[
@@ -60,8 +60,8 @@ def evaluate(
         typer.Option(
             "--fused",
             metavar="NAME=DIR",
-            help="A folder of pictures fused elsewhere, named like the pairs, itself or in "
-            "sub-folders named like the data sets; may be given repeatedly.",
+            help="A folder of pictures fused elsewhere, with the names of the pairs, or with "
+            "sub-folders with the names of the data sets. Can be given several times.",
         ),
     ] = None,
     metrics: Annotated[
@@ -69,7 +69,7 @@ def evaluate(
         typer.Option(
             "--metrics",
             metavar="NAME,...|all",
-            help="What is measured (see docs/metrics.md); by default a choice that fits most.",
+            help="The metrics to measure (see docs/metrics.md). The default suits most tasks.",
         ),
     ] = None,
     rank_by: Annotated[
@@ -77,7 +77,7 @@ def evaluate(
         typer.Option(
             "--rank-by",
             metavar="NAME,...",
-            help="What methods are ranked by: kept,VIF-lesser,Qabf,MS-SSIM by default.",
+            help="The metrics that rank the methods. By default kept,VIF-lesser,Qabf,MS-SSIM.",
         ),
     ] = None,
     limit: Annotated[
@@ -89,24 +89,27 @@ def evaluate(
     crop: Annotated[
         int,
         typer.Option(
-            "--crop", metavar="PIXELS", min=0, help="Cut larger images down to their middle."
+            "--crop",
+            metavar="PIXELS",
+            min=0,
+            help="Crop larger images to their middle; 0 for no crop.",
         ),
     ] = 0,
     strips: Annotated[
         int,
         typer.Option(
-            "--strips", metavar="N", min=0, help="Pairs of each set to show; 0 shows none."
+            "--strips", metavar="N", min=0, help="Pairs per set that the report shows; 0 for none."
         ),
     ] = 1,
     enhance: Annotated[
-        bool, typer.Option("--enhance", help="Also show what networks make of single images.")
+        bool, typer.Option("--enhance", help="Also enhance single images with the networks.")
     ] = False,
     roles: Annotated[
         str | None,
         typer.Option(
             "--roles",
             metavar="FIRST,SECOND[,REFERENCE]",
-            help="The sub-folders' names, where they are not understood.",
+            help="The sub-folders' names, if they are not recognised.",
         ),
     ] = None,
     task: Annotated[
@@ -121,14 +124,14 @@ def evaluate(
             "--held-back",
             metavar="N",
             min=1,
-            help="Of sets with all_in_focus, only the N triplets that training holds back.",
+            help="Use only the N triplets that training holds back, in sets with all_in_focus.",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="Where networks compute.")
+        str, typer.Option("--device", metavar="NAME", help="The device of the networks.")
     ] = "auto",
 ) -> None:
-    """Measure fusion methods on folders of pairs; run it again to resume or to add to it."""
+    """Measure fusion methods on folders of pairs. Run it again to resume it or to add methods."""
     chosen = _metrics(metrics)
     ranked = _metrics(rank_by) or _metrics(",".join(evaluation.tables.RANKED)) or []
     measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
@@ -169,7 +172,7 @@ def make_methods(
     Raises
     ------
     typer.BadParameter
-        If a name is used twice or cannot be one, or nothing is left to compare.
+        If a name is invalid or used twice, or there is no method.
     """
     wanted = evaluation.default_methods() if names is None else parse_names(names)
     found: list[evaluation.Method] = [
@@ -181,7 +184,7 @@ def make_methods(
     ]
     used = [method.name for method in found]
     if double := {name for name in used if used.count(name) > 1}:
-        raise typer.BadParameter(f"Two methods are called {double.pop()!r}; name them apart.")
+        raise typer.BadParameter(f"Two methods are called {double.pop()!r}; rename one.")
     if not used:
         raise typer.BadParameter("There is no method to evaluate; name one.")
     return found

@@ -20,11 +20,13 @@ def export(
         typer.Option("--output", "-o", metavar="OUT", help="The file, ending in .onnx or .pt2."),
     ],
     format: Annotated[
-        str, typer.Option("--format", metavar="onnx|torch-export", help="What to write.")
+        str, typer.Option("--format", metavar="onnx|torch-export", help="The file's format.")
     ] = "onnx",
     check: Annotated[
         bool,
-        typer.Option("--check/--no-check", help="Run the file on two sizes and compare."),
+        typer.Option(
+            "--check/--no-check", help="Run the file on two sizes and compare it with PyTorch."
+        ),
     ] = True,
     overwrite: Overwrite = False,
     model: p.Model = None,

@@ -37,8 +37,8 @@ def fuse(
         typer.Option(
             "--mask",
             metavar="OUT_MASK",
-            help="Also write the first source's share of every pixel: 0 to 1 in a TIFF, 0 to 255 "
-            "in other formats.",
+            help="Also write the first source's share per pixel: 0 to 1 in a TIFF, 0 to 255 in "
+            "other formats.",
         ),
     ] = None,
     registration: Annotated[
@@ -46,8 +46,7 @@ def fuse(
         choice(
             "--register",
             REGISTRATION_CHOICES,
-            "Register the second source to the first before fusion; what the transform may be "
-            "made of.",
+            "Register the second source to the first before fusion, with this class of transform.",
         ),
     ] = "none",
     register_by: Annotated[
@@ -55,8 +54,8 @@ def fuse(
         choice(
             "--register-by",
             MEASURE_CHOICES,
-            "What registration goes by; mutual information suits PET and SPECT, and needs "
-            "SimpleITK.",
+            "The measure that registration compares. mutual-information suits PET and SPECT, and "
+            "needs SimpleITK.",
         ),
     ] = "edges",
     overwrite: Overwrite = False,

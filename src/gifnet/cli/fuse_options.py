@@ -1,7 +1,7 @@
 """The options of `FuseOptions` on the command line, in one place for all commands.
 
-Names, defaults and help texts are those of the dataclass, which also judges the values; here
-text only becomes numbers where it can.
+Names, defaults and help texts come from the dataclass, which also checks the values. This module
+only converts text to numbers where possible.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _METAVARS = {
 _HINTS = {
     "model": "See gifnet info.",
     "memory": "Takes units too: 800MB, 2GiB.",
-    "value_range": "Give it twice for the first and the second source, once for both.",
+    "value_range": "Give it once for both sources, or twice for the first and the second.",
 }
 
 
@@ -60,9 +60,9 @@ Weights = Annotated[str | None, _option("weights")]
 
 
 def takes_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `FuseOptions`, all but those left out.
+    """Give a command the options of `FuseOptions`, except some.
 
-    The command gets them as its argument ``options``; those left out have their defaults.
+    The command receives them as its argument ``options``. The excluded ones have their defaults.
     """
     names = [name for name in _METAVARS if name not in left_out]
 
@@ -106,7 +106,7 @@ def _parameter(name: str) -> inspect.Parameter:
 
 
 def _parse(name: str, text: Any) -> Any:
-    """Return the value a text stands for, or the text itself for `FuseOptions` to judge."""
+    """Return the number in a text, or the text itself, which `FuseOptions` checks."""
     if name == "tile":
         return _integer(text)
     if name == "memory":
@@ -121,7 +121,7 @@ def _parse(name: str, text: Any) -> Any:
 
 
 def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
-    """Return the value range that one or two ``--value-range`` options stand for.
+    """Return the value range of one or two ``--value-range`` options.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
     if len(ranges) == 1:
         return ranges[0]  # type: ignore[return-value]
     if len(ranges) > 2:
-        raise typer.BadParameter(f"--value-range is given {len(ranges)} times; at most 2 count.")
+        raise typer.BadParameter(f"--value-range is given {len(ranges)} times; give at most 2.")
     return (ranges[0], ranges[1])
 
 

@@ -1,4 +1,4 @@
-"""``gifnet info``: what is installed, and with what it would compute."""
+"""``gifnet info``: versions, devices, models and weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import typer
 from .. import models
 from ..provenance import versions
 
-#: What of a model card fits one screen.
+#: The entries of a model card that fit one screen.
 _HIGHLIGHTS = ("date", "steps_done", "training_scenes", "validation")
 
 
 def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with whole cards.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON with the complete model cards.")
+    ] = False,
 ) -> None:
     """Show versions, devices, models, and weights with their hashes."""
     report = collect()
@@ -77,7 +79,7 @@ def _plain(value: object) -> str:
 
 
 def _devices() -> list[dict[str, str]]:
-    """Return the devices that PyTorch can compute on, by its own names."""
+    """Return the devices that PyTorch can use, by PyTorch's names."""
     import torch
 
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Options that several commands share besides those of `FuseOptions`."""
+"""Options that several commands share, except those of `FuseOptions`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import typer
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="OUT", help="Where the result goes; TIFF keeps everything."
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="The file of the result. TIFF keeps types, pixel sizes and the record.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
 def choice(name: str, choices: Iterable[str], help: str) -> Any:
-    """Return an option that takes one of a few words and refuses others as wrong usage."""
+    """Return an option with a few allowed words; others are wrong usage."""
     known = tuple(choices)
 
     def require_known(value: str) -> str:

@@ -17,7 +17,7 @@ from .terminal import note, progress_bar
 @takes_options("task", "channel_axis", "chroma", "overshoot")
 def pansharpen(
     pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
-    ms: Annotated[Path, typer.Argument(help="The multispectral image, of any number of bands.")],
+    ms: Annotated[Path, typer.Argument(help="The multispectral image, with any number of bands.")],
     output: Output,
     method: Annotated[
         str,
@@ -31,7 +31,7 @@ def pansharpen(
         bool,
         typer.Option(
             "--match-histograms/--keep-histograms",
-            help="Give the coarse part of each band the histogram of the original.",
+            help="Match the histogram of each band's base to the original band.",
         ),
     ] = True,
     overwrite: Overwrite = False,
@@ -40,7 +40,8 @@ def pansharpen(
 ) -> None:
     """Sharpen multispectral bands with a panchromatic image.
 
-    GeoTIFFs of one reference system are placed by their tags; other files cover the same area.
+    GeoTIFFs in the same reference system are placed by their tags. Other files must cover the
+    same area.
     """
     workflows.pansharpen_files(
         pan,

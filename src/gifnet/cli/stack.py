@@ -20,8 +20,8 @@ def stack(
     slices: Annotated[
         list[Path],
         typer.Argument(
-            help=f"The slices, neighbours in focus or exposure side by side ({NAMES}); or one "
-            "file that holds them along Z."
+            help=f"The slices in the order of focus or exposure ({NAMES}), or one file with "
+            "a Z axis."
         ),
     ],
     output: Output,
@@ -30,14 +30,14 @@ def stack(
         typer.Option(
             "--depth",
             metavar="OUT_DEPTH",
-            help="Also write the number of the slice that each pixel is taken from, from 0, as "
-            "a TIFF.",
+            help="Also write the number of the slice with the greatest share per pixel, from 0, "
+            "as a TIFF.",
         ),
     ] = None,
     align: Annotated[
         str,
         choice(
-            "--align", REGISTRATION_CHOICES, "Register the slices to the reference slice first."
+            "--align", REGISTRATION_CHOICES, "Register all slices to the reference slice first."
         ),
     ] = "none",
     reference: Annotated[
@@ -45,7 +45,7 @@ def stack(
         typer.Option(
             "--reference",
             metavar="NUMBER",
-            help="The slice whose frame the result has, from 0; the middle one if left out.",
+            help="Number of the reference slice, from 0. By default the middle one.",
         ),
     ] = None,
     overwrite: Overwrite = False,

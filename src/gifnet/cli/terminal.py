@@ -1,4 +1,4 @@
-"""What the commands say to a person at a terminal, and to nobody else."""
+"""Messages and progress bars of the commands, for terminals only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Settings:
-    """What the options before the command's name set."""
+    """The options before the command's name."""
 
     debug: bool = False
 
@@ -36,9 +36,9 @@ def run_app(app: typer.Typer, name: str, arguments: Sequence[str] | None = None)
     app : typer.Typer
         The commands.
     name : str
-        What starts it, for the help texts.
+        The name of the program, for the help texts.
     arguments : sequence of str, optional
-        The process's own by default.
+        By default those of the process.
     """
     settings = Settings()
     try:
@@ -52,13 +52,13 @@ def run_app(app: typer.Typer, name: str, arguments: Sequence[str] | None = None)
 
 
 def say(message: str) -> None:
-    """Write a line to standard error where a person reads it, and nothing to a pipe."""
+    """Write a line to standard error if that is a terminal."""
     if sys.stderr.isatty():
         print(message, file=sys.stderr)
 
 
 def note() -> Callable[[str], None] | None:
-    """Return what writes a line to a person at a terminal, None where nobody watches."""
+    """Return a function that writes a line to the terminal; None if there is no terminal."""
     return say if sys.stderr.isatty() else None
 
 
@@ -66,7 +66,7 @@ def note() -> Callable[[str], None] | None:
 def progress_bar(
     description: str, unit: str = "step", total: int | None = None
 ) -> Iterator[tqdm[Any] | None]:
-    """Show a bar on standard error; None, and no bar, if that is no terminal."""
+    """Show a bar on standard error; None, without a bar, if that is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return

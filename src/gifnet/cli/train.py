@@ -1,4 +1,4 @@
-"""``gifnet train``: the recipes of `gifnet.training` from a shell."""
+"""``gifnet train``: the recipes of `gifnet.training` in a shell."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .terminal import progress_bar, say
 
 Configuration = TypeVar("Configuration", bound=RunSettings)
 
-#: What of a log row the progress bar shows.
+#: The columns of the log that the progress bar shows.
 _SHOWN = (
     "mm_private", "dp_private", "warm_up", "similarity", "reconstruction", "transfer", "psnr",
     "ssim", "held_back_loss", "truth", "sources",
 )  # fmt: skip
 
 train_app = typer.Typer(
-    help="Train a network on images of your own.", no_args_is_help=True, rich_markup_mode=None
+    help="Train a network on your own images.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -57,19 +57,19 @@ Out = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="JSON", help="A configuration file instead of a recipe."),
+    typer.Option("--config", metavar="JSON", help="A configuration file, instead of a recipe."),
 ]
 Changes = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="Change one setting; may be given repeatedly."
+        "--set", metavar="NAME=VALUE", help="Change one setting. Can be given several times."
     ),
 ]
 Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on from the checkpoint in the output folder, with its configuration unless "
+        help="Continue from the checkpoint in the output folder, with its configuration unless "
         "one is given.",
     ),
 ]
@@ -79,12 +79,12 @@ Stage = Annotated[
 ]
 AllStages = Annotated[
     bool,
-    typer.Option("--all-stages", help="Train all three, each in a folder of its name in --out."),
+    typer.Option("--all-stages", help="Train all three, each in a sub-folder of --out."),
 ]
 Teacher = Annotated[
     Path | None,
     typer.Option(
-        "--teacher", metavar="FILE", help="Weights of the stage before, whose gradients to learn."
+        "--teacher", metavar="FILE", help="Weights of the previous stage, which is the teacher."
     ),
 ]
 StageRecipe = Annotated[
@@ -109,7 +109,7 @@ def train_gifnet(
     settings: Changes = None,
     resume: Resume = False,
 ) -> None:
-    """Train GIFNet; interrupt it at any time and resume with --resume."""
+    """Train GIFNet. Interrupt it at any time and continue with --resume."""
     require_one_of(recipe, config)
     configuration = configuration_of(recipe, config, settings or [], out if resume else None)
     with _shown(configuration.steps) as show:
@@ -131,13 +131,13 @@ def train_shares(
         typer.Option(
             "--start",
             metavar="FILE|bundled",
-            help="Go on from these weights, or from the bundled ones, instead of random ones.",
+            help="Start from these weights, or from the bundled ones, instead of random ones.",
         ),
     ] = None,
     settings: Changes = None,
     resume: Resume = False,
 ) -> None:
-    """Train Shares, for any number of images; interrupt it at any time, go on with --resume.
+    """Train Shares, for any number of images. Interrupt it at any time, continue with --resume.
 
     Data needs sharp pictures, in folders visible or all_in_focus; all other sets are optional.
     """
@@ -224,7 +224,7 @@ def require_one_of(recipe: str | None, config: Path | None) -> None:
 
 @contextmanager
 def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """Give what shows a run's steps on a progress bar; `steps` 0 if there will be several."""
+    """Lend a callback that shows the steps on a progress bar; `steps` is 0 for several runs."""
     with progress_bar("training", "step", steps) as bar:
 
         def show(step: int, steps: int, row: dict[str, float]) -> None:
@@ -234,7 +234,7 @@ def _shown(steps: int) -> Iterator[Callable[[int, int, dict[str, float]], None]]
                 bar.reset(total=steps)
             shown = [key for key in _SHOWN if key in row]
             if step > bar.n + 1:
-                # A resumed run starts where the last one stopped; that was no work of this one.
+                # A resumed run did not do the steps before the checkpoint.
                 bar.initial = bar.n = step - 1
             bar.set_postfix({key: f"{row[key]:.4g}" for key in shown}, refresh=False)
             bar.update(step - bar.n)
@@ -250,7 +250,7 @@ def configuration_of(
     Raises
     ------
     TrainingError
-        If a recipe, file, setting or value is not known.
+        If a recipe, file, setting or value is unknown.
     """
     return _configuration("gifnet", make_config, recipe, config, settings, resumed)
 
@@ -263,7 +263,7 @@ def _configuration(
     settings: list[str],
     resumed: Path | None,
 ) -> Configuration:
-    """Return what the options describe; the default recipe has the network's name."""
+    """Return the configuration of the options. The default recipe has the network's name."""
     if resumed is not None and recipe is None and config is None:
         config = resumed / "config.json"
     if config is not None:
@@ -275,7 +275,7 @@ def _configuration(
 
 
 def _changed(base: RunSettings, settings: list[str]) -> dict[str, Value]:
-    """Return a configuration's values with settings of the command line in them."""
+    """Return a configuration's values, with the settings of the command line applied."""
     return dataclasses.asdict(base) | _changes(settings, base)
 
 
@@ -285,7 +285,7 @@ def stage_changes(settings: list[str]) -> dict[str, Value]:
 
 
 def _changes(settings: list[str], base: RunSettings) -> dict[str, Value]:
-    """Return settings of the command line, in the types that they have in `base`."""
+    """Return settings of the command line, in the types of `base`."""
     current = dataclasses.asdict(base)
     return {
         name: _convert(name, text, current.get(name))

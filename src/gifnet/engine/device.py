@@ -1,4 +1,4 @@
-"""Which device computes, and in which number format."""
+"""The choice of the device and of the number format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def resolve_device(device: str) -> torch.device:
     Raises
     ------
     DeviceError
-        If the name is no device, or the device is not there.
+        If the name is no device, or the device is not available.
     """
     if device == "auto":
         if torch.cuda.is_available():
@@ -45,16 +45,16 @@ def resolve_precision(
     Parameters
     ----------
     precision : {"auto", "float32", "tf32", "bfloat16", "float16"}
-        "auto" is bfloat16 for 8-bit images where the hardware multiplies it, float32
-        otherwise: bfloat16's error is about that of 8-bit rounding.
+        "auto" is bfloat16 for 8-bit images if the hardware supports it, float32 otherwise. The
+        error of bfloat16 is about that of rounding to 8 bits.
     eight_bit : bool
         Whether all sources are 8-bit.
 
     Raises
     ------
     DeviceError
-        For float16 on the CPU, which has no such arithmetic and is up to 1000 times slower,
-        and for TF32 anywhere but on CUDA devices.
+        For float16 on the CPU, which emulates it and is up to 1000 times slower, and for TF32 on
+        devices other than CUDA.
     """
     if precision == "auto":
         return torch.bfloat16 if eight_bit and _has_bfloat16(device) else torch.float32
@@ -93,7 +93,7 @@ _products = ProcessSetting(
 
 
 def float32_products(device: torch.device, *, tf32: bool) -> AbstractContextManager[None]:
-    """Let CUDA multiply float32 numbers in full meanwhile, or rounded to TF32's 10 bits.
+    """Make CUDA multiply float32 numbers exactly, or rounded to TF32's 10 bits.
 
     By default PyTorch rounds in convolutions, which costs three digits.
     """
@@ -106,7 +106,7 @@ def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        # The test is not public in every release; without it, float32 is the safe answer.
+        # Some releases do not have this test. Without it float32 is safe.
         supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         return bool(supported is not None and supported())
     return False

@@ -1,8 +1,8 @@
 """Running a network on a pair of planes of any size: exact streaming over tiles.
 
-The networks see the whole image only through a few moments (GIFNet: six scalars). One pass
-over the tiles measures those that depend on nothing, the next those that depend on them,
-and a last pass writes pixels; see `docs/architecture.md`.
+The networks depend on the whole image only by a few moments (GIFNet: six scalars). The first pass
+over the tiles measures the moments that depend on no others, the next passes those that depend on
+them, and the last pass writes pixels; see `docs/tiling.md`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from .threads import Workers, cpu_threads
 from .tile_io import Arrays, Plane, PlaneReader, PlaneWriter, TileBuffer
 from .tile_plan import plan_tiles
 
-#: Greatest side in pixels of what is computed at once: on the CPU, what its cache holds.
+#: Maximum side of a block in pixels. On the CPU a block fits the cache.
 STEP = {"cpu": 96, "mps": 512, "cuda": 1024}
-#: The same for numbers of two bytes on the CPU.
+#: The same for two-byte numbers on the CPU.
 SHORT_STEP = 128
 #: Bytes of maps between stages.
 AUTO_MEMORY = {"cpu": 400 << 20, "mps": 1 << 30, "cuda": 8 << 30}
 SMALLEST_TILE = 64
-#: Sampled statistics look at this many places of this side.
+#: Number and side of the places for sampled statistics.
 SAMPLES = 16
 SAMPLE_SIDE = 192
 
@@ -52,18 +52,19 @@ class Engine:
         On its device, in its number format.
     spec : ModelSpec
     tile : int or "auto"
-        Greatest side of the tiles in pixels; 0 for the whole plane at once.
+        Maximum side of the tiles in pixels; 0 for the whole plane at once.
     statistics : {"exact", "sampled"}
     memory : int or "auto"
-        Bytes of maps between the model's stages. An image whose maps fit is one tile, and
-        nothing is computed twice; otherwise tiles are as large as it allows. For models that
-        compute a tile at once, all that takes: with "auto" what is free, half of it for tiles.
+        Maximum bytes of maps between the model's stages. An image whose maps fit is one tile, and
+        nothing is computed twice. Otherwise tiles are as large as possible. For models that
+        compute a tile at once it bounds the total memory. "auto" is the free memory, or half of
+        it for tiles.
     step : int
-        Side in pixels of what is computed at once; 0 for what suits the device.
+        Side of a block in pixels; 0 for the device's default.
     tf32 : bool
         Whether CUDA may round float32 products to 10 bits.
     fallback : callable, optional
-        Makes the pipeline to go on with when not even small tiles fit the device.
+        Makes a pipeline on the CPU, which is used if even small tiles do not fit the device.
     """
 
     pipeline: Pipeline
@@ -74,7 +75,7 @@ class Engine:
     block_side: int = 0
     tf32: bool = False
     fallback: Callable[[], Pipeline] | None = None
-    #: Tile sizes by sides of planes: what is free changes meanwhile, the plan must not.
+    #: Tile sizes by sides of planes. The free memory changes during a run, the plan must not.
     _sizes: dict[tuple[int, int], int] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -84,7 +85,7 @@ class Engine:
         return self.pipeline.device
 
     def tile_size(self, height: int, width: int) -> int:
-        """Return the greatest side of the tiles of a plane, 0 for one tile."""
+        """Return the maximum side of the tiles of a plane, 0 for one tile."""
         if not self.spec.runs_in_tiles:
             return 0
         if self.tile != "auto":
@@ -102,7 +103,7 @@ class Engine:
         return max(SMALLEST_TILE // window * window, side)
 
     def _fitting(self, height: int, width: int) -> int:
-        """Return the side of tiles that are computed at once, 0 where the plane is."""
+        """Return the side of tiles that are computed at once, 0 for the whole plane."""
         if (height, width) not in self._sizes:
             self._sizes[height, width] = tile_side(
                 self.spec,
@@ -120,7 +121,7 @@ class Engine:
         return plan_tiles(image, size, self.pipeline.window)
 
     def measured(self, image: Region) -> tuple[Region, ...]:
-        """Return the tiles that statistics are measured on."""
+        """Return the tiles for the measurement of statistics."""
         tiles = self.tiles(image)
         # In a single tile nothing is computed twice, and sampling would save nothing.
         if self.statistics == "exact" or len(tiles) == 1 or self.pipeline.collect is not None:
@@ -181,8 +182,8 @@ class Engine:
         Raises
         ------
         DeviceError
-            If even the smallest tiles do not fit the CPU's memory, or the tiles that were asked
-            for need more memory than is free.
+            If even the smallest tiles do not fit the CPU's memory, or the requested tiles need
+            more than the free memory.
         Cancelled
             If the reporter stops the run.
         """
@@ -250,7 +251,7 @@ class Engine:
                 "memory or use another device."
             ) from error
         warnings.warn(
-            f"Tiles of {size} pixels do not fit the memory of {self.device} ({reason}); going on "
+            f"Tiles of {size} pixels do not fit the memory of {self.device} ({reason}); continuing "
             "with the CPU.",
             GifnetWarning,
             stacklevel=4,
@@ -282,7 +283,7 @@ class Engine:
     def measure_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> list[PlaneSum]:
-        """Return what a tile adds to the moments of the first stage without known moments."""
+        """Return a tile's part of the moments of the first stage without known moments."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return drain(passes.measure(tile))

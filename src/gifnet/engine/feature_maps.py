@@ -1,4 +1,4 @@
-"""The maps between stages: memory for them, and maps put together from parts."""
+"""The maps between stages: their memory, and maps assembled from parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..models.maps import crop
 
 
 def slot_channels(pipeline: Pipeline) -> tuple[int, int]:
-    """Return the channels of both slots: stages take turns, as only neighbours meet."""
+    """Return the channels of both slots. Stages alternate, as only neighbours share maps."""
     channels = [sum(stage.maps) for stage in pipeline.stages[:-1]]
     return max(channels[::2], default=0), max(channels[1::2], default=0)
 
@@ -61,7 +61,7 @@ def allocate(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 class Features:
-    """A stage's output over a region, put together from parts in a slot."""
+    """A stage's output over a region, assembled from parts in a slot."""
 
     def __init__(self, channels: tuple[int, ...], region: Region, slots: Slots, slot: int):
         self.region = region

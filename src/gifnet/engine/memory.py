@@ -13,9 +13,9 @@ from ..geometry.region import Region
 from ..models.registry import MODELS
 from ..models.spec import ModelSpec
 
-#: Greatest side of tiles in pixels that are computed at once: margins cost little by then.
+#: Maximum side in pixels of tiles that are computed at once. At this size margins cost little.
 LARGEST_TILE = 2048
-#: Share of the free memory that such tiles may take.
+#: Fraction of the free memory for such tiles.
 TILE_SHARE = 0.5
 
 _MEMORY_INFO = Path("/proc/meminfo")
@@ -48,12 +48,12 @@ def tile_side(
     Parameters
     ----------
     memory : int or "auto"
-        Bytes that may be taken.
+        Maximum number of bytes.
 
     Returns
     -------
     int
-        A multiple of the model's window, at least one window, whether that fits or not.
+        A multiple of the model's window, and at least one window, even if that does not fit.
     """
     cost = bytes_at_once(spec, dtype)
     allowed = math.inf if memory == "auto" else float(memory)
@@ -73,7 +73,7 @@ def require_memory(
     Raises
     ------
     DeviceError
-        Saying how much it takes, and what would take less.
+        With the needed memory, and alternatives that need less.
     """
     reach = tile + 2 * spec.halo if tile else max(image.height, image.width)
     area = min(reach, image.height) * min(reach, image.width)

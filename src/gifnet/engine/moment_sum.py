@@ -25,7 +25,7 @@ class MomentSum:
     squares: float = 0.0
 
     def add(self, x: Tensor, at: Region | None = None) -> None:
-        """Add every element of a (1, C, H, W) map; where it lies does not matter."""
+        """Add every element of a (1, C, H, W) map. Its position does not matter."""
         # Rows of NHWC are contiguous; each is summed in float32, and the rows in float64.
         rows = x.permute(0, 2, 3, 1).flatten(2)[0]
         at_once = len(rows)

@@ -1,4 +1,4 @@
-"""Results held to the range that the sources have around every pixel."""
+"""The limit of the overshoot: results within the local range of the sources."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MARGIN = 2 * RADIUS
 
 
 def with_limit(pipeline: Pipeline, overshoot: float | None) -> Pipeline:
-    """Return a pipeline whose results keep to the range of their surroundings.
+    """Return a pipeline whose results are limited to the local range of the sources.
 
     Parameters
     ----------
     pipeline : Pipeline
     overshoot : float or None
-        How far a result may pass the least and greatest value of both sources in the 5 x 5
-        pixels around it, in parts of their range in the 9 x 9 around it. None for no limit.
+        Maximum overshoot beyond the local minimum and maximum of both sources (5 x 5 window), as
+        a fraction of their 9 x 9 range. None for no limit.
     """
     if overshoot is None:
         return pipeline
@@ -35,7 +35,7 @@ def with_limit(pipeline: Pipeline, overshoot: float | None) -> Pipeline:
 
 
 class LimitedStage:
-    """A network's last stage, whose results keep to a range; see `with_limit`."""
+    """A network's last stage with limited results; see `with_limit`."""
 
     def __init__(self, stage: Stage, overshoot: float):
         self.name, self.maps, self.measured = stage.name, stage.maps, stage.measured
@@ -60,7 +60,7 @@ class LimitedStage:
 
 
 def range_around(planes: Tensor, overshoot: float) -> tuple[Tensor, Tensor]:
-    """Return the least and greatest that a result may be, (1, 1, H, W), by (1, 2, H, W) planes."""
+    """Return the minimum and maximum of a result, (1, 1, H, W), by (1, 2, H, W) planes."""
     greatest = _greatest(planes.amax(dim=1, keepdim=True))
     least = -_greatest(-planes.amin(dim=1, keepdim=True))
     allowed = overshoot * (_greatest(greatest) + _greatest(-least))

@@ -1,4 +1,4 @@
-"""The passes over an image: moments of one stage after the other, then pixels."""
+"""The passes over an image: moments stage by stage, then pixels."""
 
 from __future__ import annotations
 
@@ -33,20 +33,19 @@ Result = TypeVar("Result")
 class Passes:
     """The passes over an image: the moments found so far, and the stages that they complete.
 
-    A tile is taken through the stages one after the other, each in steps small enough for
-    the cache.
+    A tile goes through the stages in order, in blocks that fit the cache.
 
     Parameters
     ----------
     planes : callable
         Gives both planes of a region.
     step : int
-        Side of a step in pixels, of stages that say no other.
+        Side of a block in pixels, for stages that do not specify it.
     workers : Workers
     keep : bool
-        Whether a pass leaves its features to the next; for images of a single tile.
+        Whether a pass keeps its features for the next one; for images of a single tile.
     known : sequence of sequence of Moments
-        Of stages that were measured before.
+        The moments of stages that were measured before.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class Passes:
         return sums
 
     def finish_pass(self, sums: Sequence[PlaneSum]) -> None:
-        """Go on to the next measured stage, knowing what the last one found."""
+        """Continue with the next measured stage, with the results of the last one."""
         self._known.append(conclude(self._pipeline, sums))
         self._bind()
 
@@ -175,7 +174,7 @@ def join_sums(totals: Sequence[PlaneSum], parts: Sequence[PlaneSum]) -> None:
 
 
 def conclude(pipeline: Pipeline, sums: Sequence[PlaneSum]) -> Any:
-    """Return what the stages after a measured one are given."""
+    """Return the input of later stages from a measured one."""
     results = [total.result() for total in sums]
     return results if pipeline.conclude is None else pipeline.conclude(results)
 

@@ -1,4 +1,4 @@
-"""Settings of the whole process, changed while somebody needs it and restored afterwards."""
+"""Settings of the whole process: changed while a caller needs them, and restored afterwards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ProcessSetting(Generic[Value]):
         self._before: Value | None = None
 
     def hold(self, value: Value) -> None:
-        """Set a value until everybody who holds the setting has released it."""
+        """Set a value until all holders of the setting have released it."""
         with self._lock:
             if not self._users:
                 self._before = self._read()
@@ -34,7 +34,7 @@ class ProcessSetting(Generic[Value]):
             self._write(value)
 
     def release(self) -> None:
-        """Restore the value from before, unless somebody else holds the setting."""
+        """Restore the previous value, unless another caller holds the setting."""
         with self._lock:
             self._users -= 1
             if not self._users:
@@ -50,6 +50,6 @@ class ProcessSetting(Generic[Value]):
             self.release()
 
     def usual(self) -> Value:
-        """Return the value while nobody holds the setting."""
+        """Return the value without any holder."""
         with self._lock:
             return cast(Value, self._before) if self._users else self._read()

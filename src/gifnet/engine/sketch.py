@@ -1,4 +1,4 @@
-"""A quick approximation: the network on a reduced copy, what it decides on the full planes."""
+"""A quick approximation: the network sees a reduced copy, its shares apply to the full planes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def sketch_plane(
     Parameters
     ----------
     side : int
-        The longest side of what the network sees.
+        The longest side of the network's input.
     overshoot : float, optional
-        Limits the result as `with_limit` does.
+        Limits the result as in `with_limit`.
     """
     height, width = shape
     whole = Region.of(height, width)

@@ -1,7 +1,7 @@
-"""Several steps at once on the CPU, each on one core.
+"""Several blocks at once on the CPU, one per core.
 
-A step's maps then stay in that core's cache, and cores wait for each other once per stage instead
-of once per operation.
+The maps of a block then stay in that core's cache. Cores wait for each other once per stage, not
+once per operation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _threads = ProcessSetting(
 
 
 def cpu_threads() -> int:
-    """Return how many threads PyTorch may use."""
+    """Return the number of threads that PyTorch may use."""
     return _threads.usual()
 
 
@@ -36,7 +36,7 @@ class Workers:
     Parameters
     ----------
     count : int
-        With 1 everything runs in the caller's thread, as PyTorch sees fit.
+        With 1 everything runs in the caller's thread, with PyTorch's own threads.
     """
 
     def __init__(self, count: int):
@@ -63,7 +63,7 @@ class Workers:
                 future.cancel()
 
     def close(self) -> None:
-        """Wait for what runs, drop what waits."""
+        """Wait for running items, and drop waiting ones."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None

@@ -1,4 +1,4 @@
-"""How the engine reads two planes and writes the fused one: by region, never as a whole."""
+"""Reading of two planes and writing of the fused one, region by region."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 
 
 class PlaneReader(Protocol):
-    """Where the planes come from."""
+    """The source of the planes."""
 
     def read(self, region: Region) -> tuple[Plane, Plane]:
-        """Return the first and the second plane of a region, float32 in [0, 1], without holes."""
+        """Return both planes of a region, float32 in [0, 1], without missing pixels."""
 
 
 class PlaneWriter(Protocol):
-    """Where the result goes."""
+    """The receiver of the result."""
 
     def write(self, region: Region, image: Plane, share: Plane | None) -> None:
         """Take the fused plane of a region and, if the model has one, the first source's share."""
@@ -39,7 +39,7 @@ class Arrays:
     ----------
     image : (H, W) float32 array
     share : (H, W) float32 array or None
-        Filled as the engine writes.
+        Filled by the engine.
     """
 
     def __init__(self, first: Plane, second: Plane):
@@ -60,7 +60,7 @@ class Arrays:
 
 
 class TileBuffer:
-    """Both planes of one tile and its margin on the device, the next tile on its way.
+    """Both planes of one tile and its margin on the device; the next tile is read ahead.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ class TileBuffer:
         self._planes: Tensor | None = None
 
     def over(self, tiles: Sequence[Region]) -> Iterator[Region]:
-        """Yield tiles, each while it is held."""
+        """Yield tiles, each after it is loaded."""
         for tile, following in zip_longest(tiles, tiles[1:]):
             self.hold(tile, following)
             yield tile
 
     def hold(self, tile: Region, following: Region | None = None) -> None:
-        """Read a tile, and in the background the one that follows."""
+        """Read a tile, and the following one in the background."""
         at = tile.expand_within(self._margin, self._image)
         if at != self._at or self._planes is None:
             coming = self._coming.pop(at, None)
@@ -105,7 +105,7 @@ class TileBuffer:
         return crop(self._planes, self._at, region)
 
     def close(self) -> None:
-        """Drop what is held and end the thread."""
+        """Free the tiles and end the thread."""
         self._planes = None
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)

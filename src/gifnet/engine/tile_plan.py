@@ -14,7 +14,7 @@ def plan_tiles(image: Region, size: int, window: int) -> tuple[Region, ...]:
     """Return the tiles of an image, row by row.
 
     Tiles do not overlap and cover the image. Every tile starts on the image's own grid of
-    windows. What a tile reads beyond its region follows from the model's stages.
+    windows. The margin of a tile follows from the model's stages.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def plan_tiles(image: Region, size: int, window: int) -> tuple[Region, ...]:
 
 
 def split_region(region: Region, size: int, window: int, shift: int) -> Iterator[Region]:
-    """Cut a region into parts of at most `size` a side, on a grid of windows.
+    """Cut a region into parts of at most `size` per side, on a grid of windows.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def _cuts(start: int, stop: int, size: int, window: int, shift: int) -> list[tup
 
 
 def extend_to_bounds(tile: Region, image: Region, bounds: Region) -> Region:
-    """Return a tile with what a stage's bounds add beyond the image's bottom and right."""
+    """Return a tile, extended to a stage's bounds beyond the image's bottom and right."""
     return Region(
         tile.top,
         tile.left,
@@ -70,7 +70,7 @@ def extend_to_bounds(tile: Region, image: Region, bounds: Region) -> Region:
 
 
 def first_stage(pipeline: Pipeline, last: int) -> int:
-    """Return the first of the stages that a stage depends on: those without maps hand on none."""
+    """Return the first stage that a stage depends on. Stages without maps pass nothing on."""
     return max((i + 1 for i in range(last) if not pipeline.stages[i].maps), default=0)
 
 

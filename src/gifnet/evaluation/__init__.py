@@ -1,4 +1,4 @@
-"""Models x data sets x metrics, into tables and a report with pictures."""
+"""Evaluation of fusion methods on data sets, with tables and a report with pictures."""
 
 import lazy_loader
 

@@ -1,8 +1,8 @@
-"""Data sets of pairs, found in folders.
+"""Data sets of pairs in folders.
 
-A data set is a folder with one sub-folder a source and, if there is one, one for the ground
-truth; the files of a pair share a name. The sub-folders' names tell the task
-(`gifnet.tasks`), or the caller names them.
+A data set is a folder with one sub-folder per source and, optionally, one for the ground truth.
+The files of a pair have the same name. The sub-folders' names identify the task (`gifnet.tasks`),
+unless the caller gives the roles.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .pair import ImagePair, fingerprint, read_pair
 
 T = TypeVar("T")
 
-#: How far below a folder data sets are looked for.
+#: Depth of the search for data sets below a folder.
 _DEPTH = 3
 
 
@@ -31,16 +31,15 @@ class Dataset:
     Attributes
     ----------
     name : str
-        Its folder's name, after those above it where several are evaluated.
+        The folder's name, with those of parent folders if several data sets have the same name.
     folder : Path
-        What holds the sub-folders.
+        The folder of the sub-folders.
     task : str
         A preset of `gifnet.tasks.TASKS`, or "" if the names do not identify one.
     roles : tuple of str
-        The sub-folders of the first and the second source and, if there is one, the
-        reference.
+        The sub-folders of the first source, the second source and, if any, the reference.
     files : mapping
-        Of every pair's name, its files in the order of the roles.
+        The files of every pair by its name, in the order of the roles.
     """
 
     name: str
@@ -56,7 +55,7 @@ class Dataset:
 
     @property
     def title(self) -> str:
-        """The name and what the sources are."""
+        """The name and the roles of the sources."""
         return f"{self.name} ({self.roles[0]} and {self.roles[1]})"
 
     @property
@@ -74,7 +73,7 @@ class Dataset:
 
 
 def image_named(folder: Path, name: str) -> Path:
-    """Return the image of a folder that has a name, whatever its suffix.
+    """Return the image with a name in a folder, with any suffix.
 
     Raises
     ------
@@ -90,36 +89,36 @@ def image_named(folder: Path, name: str) -> Path:
 def find_datasets(
     folders: Iterable[str | Path], roles: Sequence[str] | None = None, task: str | None = None
 ) -> list[Dataset]:
-    """Return the data sets in some folders, or in folders below them.
+    """Return the data sets in folders and their sub-folders.
 
     Parameters
     ----------
     folders : iterable of path
-        Each a data set, or a folder of data sets.
+        Data sets, or folders of data sets.
     roles : sequence of str, optional
-        The sub-folders' names: the first source, the second and, if wanted, the reference.
-        By default they are recognised by the words of `gifnet.tasks`.
+        The sub-folders' names: first source, second source and, optionally, reference. By default
+        they are recognised by the words of `gifnet.tasks`.
     task : str, optional
         A preset of `gifnet.tasks.TASKS`; by default the roles identify it.
 
     Returns
     -------
     list of Dataset
-        In the order of the folders, then of their names.
+        Sorted by folder, then by name.
 
     Raises
     ------
     ReadError
         If a folder has no data set, or files of a pair are missing.
     InvalidInputError
-        If the roles do not identify the two sources, or a task is not known.
+        If the roles do not identify both sources, or the task is unknown.
     """
     if task and task not in TASKS:
         raise InvalidInputError(f"task is {task!r}; choose one of {', '.join(TASKS)}.")
     if roles is not None and len(roles) not in (2, 3):
         raise InvalidInputError(
-            f"roles are {list(roles)}; name the sub-folders of the first and the second source "
-            "and, if there is one, of the reference."
+            f"roles are {list(roles)}; give the sub-folders of the first source, the second "
+            "source and, optionally, the reference."
         )
     found: list[Dataset] = []
     for root in map(Path, folders):
@@ -129,7 +128,7 @@ def find_datasets(
         if not here:
             wanted = " and ".join(roles) if roles else _known_roles()
             raise ReadError(
-                f"{str(root)!r} holds no data set: a folder with a sub-folder per source, such as "
+                f"{str(root)!r} has no data set: a folder with a sub-folder per source, such as "
                 f"{wanted}, in which the files of a pair share a name. Name other sub-folders with "
                 "roles (--roles)."
             )
@@ -165,7 +164,7 @@ def _given(
 
 
 def _recognised(children: Sequence[Path], task: str | None) -> tuple[str, tuple[str, ...]] | None:
-    """Return the task and the roles by the sub-folders' names, exact names first."""
+    """Return the task and the roles from the sub-folders' names, exact names first."""
     names = [child.name for child in children if images_in(child)]
     matches: dict[str, tuple[str, str]] = {}
     asked = [known for known in TASKS.values() if task in (None, known.name)]
@@ -180,8 +179,8 @@ def _recognised(children: Sequence[Path], task: str | None) -> tuple[str, tuple[
     alike = [other for other in names if other.lower() in known_words and other not in roles]
     if len(matches) > 1 or alike:
         raise InvalidInputError(
-            f"{str(children[0].parent)!r} may be several data sets, by its sub-folders {names}; "
-            "name the sources with roles, or the task (--roles, --task)."
+            f"{str(children[0].parent)!r} may be several data sets by its sub-folders {names}; "
+            "give the roles of the sources, or the task (--roles, --task)."
         )
     reference = _one_of([other for other in names if other not in roles], REFERENCE_WORDS)
     return name, (*roles, reference) if reference else roles
@@ -203,7 +202,7 @@ def _dataset(folder: Path, task: str, roles: tuple[str, ...]) -> Dataset:
 
 
 def _named_apart(datasets: list[Dataset]) -> list[Dataset]:
-    """Give data sets of one name the names of the folders above them as well."""
+    """Add the names of parent folders to data sets with the same name."""
     result = []
     for dataset in datasets:
         depth = 1
@@ -218,14 +217,14 @@ def _tail(dataset: Dataset, depth: int) -> str:
 
 
 def spread(items: Sequence[T], limit: int | None) -> list[T]:
-    """Return at most `limit` of the items, evenly spaced, the first among them."""
+    """Return at most `limit` of the items, evenly spaced, including the first."""
     if not limit or limit >= len(items):
         return list(items)
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
 def held_back(dataset: Dataset, count: int) -> Dataset:
-    """Return a multi-focus set with those triplets alone that ``gifnet train`` holds back.
+    """Return a multi-focus set with only the triplets that ``gifnet train`` holds back.
 
     Raises
     ------

@@ -7,13 +7,13 @@ from html import escape
 
 
 class Html(str):
-    """Text that is HTML already, and is not escaped again."""
+    """Text in HTML, which is not escaped again."""
 
     __slots__ = ()
 
 
 def join(parts: Iterable[str]) -> Html:
-    """Return texts and elements one after the other, texts escaped."""
+    """Return the concatenation of texts and elements, with texts escaped."""
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
 
 

@@ -24,37 +24,37 @@ _BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
 
 
 class Method(Protocol):
-    """Fuses pairs, and has a version, for stored results."""
+    """Fuses pairs, and has a version for the keys of stored results."""
 
     name: str
     title: str
 
     def version(self, dataset: Dataset, pair: str) -> str:
-        """Return a text that changes whenever the result does."""
+        """Return a text that changes if the result changes."""
         ...
 
     def fuse(self, pair: ImagePair) -> tuple[tuple[Bytes, ...], Bytes]:
-        """Return the fused planes, one for each of the pair's, and a picture for the eye."""
+        """Return one fused plane per plane of the pair, and a picture."""
         ...
 
 
 class Classical:
-    """A baseline on luminance; colour is added by the rule that `gifnet.fuse` follows."""
+    """A baseline on luminance. Colour is added as in `gifnet.fuse`."""
 
     name: str
     title: str
     edition = "1"
-    #: what it needs that not every installation has, and what pip installs for it
+    #: an optional module that it needs, and its name for pip
     module = install = ""
 
     @classmethod
     def available(cls) -> bool:
-        """Return whether the package that it needs is installed."""
+        """Return whether its package is installed."""
         return not cls.module or find_spec(cls.module) is not None
 
     @classmethod
     def require_package(cls) -> Any:
-        """Return the package that it needs; its absence is an error that names the remedy."""
+        """Return its package. If it is missing, the error names the remedy."""
         if not cls.available():
             raise MissingPackageError(
                 f"The method {cls.name} needs a package that is not installed; install it with: "
@@ -99,7 +99,7 @@ class Maximum(Classical):
 
 
 class CopyFirst(Classical):
-    """The first source alone: a judge that prefers it to a fusion is wrong."""
+    """The first source alone. A metric that prefers it to a fusion misleads."""
 
     name, title = "copy-first", "copy of the first source"
     share = 1.0
@@ -128,7 +128,7 @@ def _enlarge(plane: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def _larger(one: npt.NDArray[np.generic], two: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """Return the coefficient of larger magnitude at every place, the first's on a tie."""
+    """Return the coefficient of larger magnitude per pixel, the first one's on a tie."""
     return np.where(np.abs(one) >= np.abs(two), one, two)
 
 
@@ -205,7 +205,7 @@ class Mertens(Classical):
 class Network:
     """A model of the registry, in float32, through the public API.
 
-    A model that has weights for every task takes those of the data set's.
+    A model with weights per task uses those of the data set's task.
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class Network:
         )
 
     def _choose(self, task: str) -> None:
-        """Load what the model has for a task, "" for any."""
+        """Load the model's weights for a task, "" for any."""
         if self.fuser.options.task != (task or None):
             self.fuser = self.fuser.with_options(task=task or None, model=self.model)
 
@@ -246,7 +246,7 @@ class Network:
 
 
 class Pictures:
-    """A folder of results that were made elsewhere, under the names of the pairs.
+    """A folder of results that were made elsewhere, with the names of the pairs.
 
     They are in the folder itself, or in a sub-folder with the name of the data set.
     """
@@ -289,18 +289,18 @@ def bundled_models() -> list[str]:
 
 
 def default_methods() -> list[str]:
-    """Return the baselines that can run here, and every bundled model that serves all tasks."""
+    """Return the available baselines, and the bundled models that serve all tasks."""
     classical = [name for name, method in CLASSICAL.items() if method.available()]
     return [*classical, *(name for name in bundled_models() if MODELS[name].has_weights())]
 
 
 def make_method(name: str, device: str = "auto") -> Method:
-    """Return a baseline or a bundled model by its name; "best" is that of each task.
+    """Return a baseline or a bundled model by its name; "best" selects a model per task.
 
     Raises
     ------
     InvalidInputError
-        If there is none of that name, or the model has no bundled weights.
+        If the name is unknown, or the model has no bundled weights.
     MissingPackageError
         If it needs a package that is not installed.
     """
@@ -317,7 +317,7 @@ def make_method(name: str, device: str = "auto") -> Method:
 
 
 def network_from(name: str, path: Path, device: str = "auto") -> Network:
-    """Return the network of a weights file, whose model is told from its tensors.
+    """Return the network of a weights file. Its tensors identify the model.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Pairs of images as methods and metrics take them: 8-bit planes, and pictures for the eye."""
+"""Pairs of images for methods and metrics: 8-bit planes, and pictures for the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Slices: TypeAlias = tuple[slice, slice]
 
-#: Images of more bands than this along their first axis are taken for colour, if they can be.
+#: Images with more bands than this along their first axis are read as colour, if possible.
 _MAX_BANDS = 16
 
 
@@ -46,25 +46,25 @@ class ImagePair:
     dataset, name : str
         The data set's name, and the files' common name without suffix.
     first, second : (H, W) or (H, W, 3) uint8 array
-        Pictures for the eye.
+        Pictures for the report.
     planes : tuple of (first, second)
         (H, W) uint8 luminance; one entry, or one per band for pansharpening.
     fingerprint : str
-        Of the files' bytes and of what was cut out of them.
+        Hash of the files' bytes and of the crop.
     reference : (H, W) or (bands, H, W) float64 array, optional
         The ground truth on the scale of the planes.
     reference_picture : array, optional
-        The same for the eye.
+        The ground truth as a picture for the report.
     ms : (bands, h, w) float64 array, optional
         The multispectral source at its own size, on the scale of the planes.
     task : str
         A preset of `gifnet.tasks.TASKS`, or "".
     limits : tuple of float
-        What became 0 and 255 in its bands.
+        The values of its bands that became 0 and 255.
     size : tuple of int
-        Height and width of the files' images, before anything was cut.
+        Height and width of the files' images before the crop.
     cut : tuple of slice
-        What was cut out of them.
+        The crop.
     """
 
     dataset: str
@@ -87,7 +87,7 @@ class ImagePair:
         Raises
         ------
         InvalidInputError
-            If its size, bands or type are not those of the pair.
+            If its size, bands or type differ from the pair's.
         ReadError
             If the file cannot be read.
         """
@@ -109,7 +109,7 @@ class ImagePair:
 
 
 def fingerprint(paths: Sequence[Path], crop: int) -> str:
-    """Return 16 hexadecimal digits that stand for files and for what is cut out of them."""
+    """Return 16 hexadecimal digits of a hash of files and their crop."""
     digest = hashlib.sha256(str(crop).encode())
     for path in paths:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -119,18 +119,18 @@ def fingerprint(paths: Sequence[Path], crop: int) -> str:
 def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> ImagePair:
     """Read a pair from its files.
 
-    8-bit images are taken as they are; of others the whole image's minimum becomes 0 and its
-    maximum 255. A multispectral first source (bands of a TIFF) is enlarged cubically to the
-    size of the second, the PAN image; its range holds for the reference as well.
+    8-bit images are unchanged. Other images are stretched from their minimum and maximum to 0 and
+    255. A multispectral first source (a TIFF of bands) is enlarged cubically to the size of the
+    second, the PAN image. Its range is also used for the reference.
 
     Parameters
     ----------
     dataset, name : str
-        What the pair is called.
+        The names of the data set and the pair.
     paths : sequence of path
-        The first source, the second and, if there is one, the reference.
+        The first source, the second and, optionally, the reference.
     crop : int
-        Cut so many pixels from the middle of longer sides; 0 leaves all.
+        Crop longer sides to this many pixels in the middle; 0 keeps the whole image.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def read_pair(dataset: str, name: str, paths: Sequence[Path], crop: int = 0) -> 
     Raises
     ------
     InvalidInputError
-        If the images do not fit together.
+        If the images do not match.
     ReadError
         If a file cannot be read.
     """
@@ -210,7 +210,7 @@ def _bands_pair(
 
 
 def bands_picture(bands: Bytes) -> Bytes:
-    """Return three bands as colour: most sensors store blue, green, red, near-infrared."""
+    """Return three bands as colour. Most sensors store blue, green, red, near-infrared."""
     if len(bands) < 3:
         picture: Bytes = bands[0]
     else:
@@ -269,6 +269,6 @@ def _middle(side: int, crop: int) -> slice:
 def _check_size(path: Path, found: Sequence[int], expected: Sequence[int]) -> None:
     if tuple(found) != tuple(expected):
         raise InvalidInputError(
-            f"{path} is {tuple(found)} and its pair's first image {tuple(expected)}; bring them "
-            "onto one grid first."
+            f"{path} is {tuple(found)} and its pair's first image {tuple(expected)}; resample "
+            "them onto one grid first."
         )

@@ -1,4 +1,4 @@
-"""The HTML report: tables, and strips of pictures to look at, in one file."""
+"""The HTML report: tables and strips of pictures in one file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def html(results: Results, ranked: Sequence[Metric]) -> str:
     results : Results
         From `gifnet.evaluation.run_evaluation`.
     ranked : sequence of Metric
-        Those by which methods are ranked.
+        The metrics that rank the methods.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def html(results: Results, ranked: Sequence[Metric]) -> str:
 def _facts(results: Results) -> str:
     pairs = len({(row.dataset, row.pair) for row in results.rows})
     crop = results.settings.crop
-    cut = f", the middle {crop} pixels a side" if crop else ""
+    cut = f", cropped to the middle {crop} pixels per side" if crop else ""
     made_with = ", ".join(f"{name} {version}" for name, version in versions().items())
     return (
         f"{len(results.methods)} methods on {pairs} pairs of {len(results.datasets)} data "
@@ -115,8 +115,8 @@ def _overview(results: Results, by_task: dict[str, list[Dataset]], ranked: Seque
         rows.append(cells)
     names = ", ".join(m.name for m in ranked)
     text = (
-        f"Methods are ranked by their means over a task's pairs in {names}, 1 the best; the table "
-        "has the mean of these ranks. A task leaves out the metrics that it cannot have."
+        f"Methods are ranked by their means over a task's pairs in {names}. Rank 1 is best. The "
+        "table shows the mean of these ranks. Metrics that do not apply to a task are left out."
     )
     return join(
         (tag("h2", "Mean ranks"), tag("p", text), table(["method", *columns, "mean", ""], rows))
@@ -193,9 +193,9 @@ def _strip(results: Results, dataset: Dataset, pair: ImagePair, titles: dict[str
         _column(titles[name], picture, square, against, full) for name, picture in made.items()
     ]
     text = (
-        "Below each picture the framed square of most detail; below the methods their difference "
-        f"to {' and to '.join(name for name, _ in against)}: red is brighter, blue darker, full "
-        f"colour at {full} grey levels."
+        "Below each picture: the framed square with most detail. Below the methods: their "
+        f"difference to {' and to '.join(name for name, _ in against)}. Red is brighter, blue is "
+        f"darker, with full colour at {full} grey levels."
     )
     title = tag("h3", pair.name, class_="soft")
     return join((title, tag("p", text, class_="soft"), tag("div", *columns, class_="strip")))
@@ -208,7 +208,7 @@ def _column(
     against: Sequence[tuple[str, Bytes]] = (),
     full: int = 0,
 ) -> Html:
-    """Return a picture with its crop and its differences; a source, which has none, without."""
+    """Return a picture with its crop and, except for a source, its differences."""
     parts = [
         tag("figcaption", title),
         tag("div", _image(picture, title), _frame(picture, square), class_="frame"),
@@ -266,9 +266,9 @@ def _enhancement(results: Results) -> Html:
         strips.append(tag("div", *columns, class_="strip"))
     halos = [[titles[name], f"{100 * share:.1f} %"] for name, share in results.halos.items()]
     text = (
-        "F(X, X): a network given one image twice. Edge intensity shows how much sharper the "
-        "result is; noise and halos raise it as well. The halo is how far the result of a step "
-        "edge leaves the step's range, in parts of its height."
+        "F(X, X): a network with one image as both inputs. Edge intensity shows how much sharper "
+        "the result is, but noise and halos raise it as well. The halo is the overshoot of the "
+        "result at a step edge, as a fraction of the step's height."
     )
     return join(
         (
@@ -300,8 +300,8 @@ def _definitions(results: Results) -> Html:
         made = sorted({row.version for row in results.rows if row.method == method.name})
         methods.append([method.title, made[0] if len(made) == 1 else f"{len(made)} files"])
     text = (
-        "On luminance from 0 to 255, averaged over bands where an image has bands. No number "
-        "replaces looking at the pictures."
+        "Metrics are measured on luminance from 0 to 255, and averaged over bands if an image has "
+        "bands. Numbers do not replace a look at the pictures."
     )
     return join(
         (

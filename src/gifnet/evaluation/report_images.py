@@ -13,15 +13,15 @@ from scipy.ndimage import sobel, uniform_filter
 from .pair import Bytes, Slices, grey
 
 CROP = 96
-#: The full colour of a difference map stands for at least so many grey levels.
+#: Minimum number of grey levels for the full colour of a difference map.
 _MIN_DIFFERENCE = 16
-#: Pictures are embedded with at most so many pixels a side.
+#: Maximum side of embedded pictures in pixels.
 _LONGEST = 640
 _QUALITY = 88
 
 
 def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Slices:
-    """Return the square where the images have the most gradient."""
+    """Return the square in which the images have the largest gradient."""
     height, width = images[0].shape[:2]
     energy = np.zeros((height, width))
     for image in images:
@@ -36,7 +36,7 @@ def crop_of_most_detail(images: Sequence[Bytes], side: int = CROP) -> Slices:
 
 
 def full_difference(images: Sequence[Bytes], others: Sequence[Bytes]) -> int:
-    """Return the grey levels that the full colour of these images' difference maps stands for.
+    """Return the grey levels of the full colour of these images' difference maps.
 
     95 % of all differences in luminance are smaller.
     """
@@ -48,7 +48,7 @@ def full_difference(images: Sequence[Bytes], others: Sequence[Bytes]) -> int:
 def difference(image: Bytes, other: Bytes, full: int) -> Bytes:
     """Return (H, W, 3): white where both agree, red where `image` is brighter, blue where darker.
 
-    By luminance; the colour is full at `full` grey levels.
+    Luminance is compared. `full` is the difference in grey levels with full colour.
     """
     signed = grey(image).astype(np.float64) - grey(other)
     strength = np.clip(np.abs(signed) / full, 0, 1)[..., None]

@@ -1,4 +1,4 @@
-"""The run: every method on every pair, measured once and remembered."""
+"""The run: every method on every pair, measured once and stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .methods import Method, Network
 from .pair import Bytes, ImagePair
 from .store import Key, Store, Values
 
-#: What is measured unless the caller chooses.
+#: The metrics that are measured by default.
 DEFAULT_METRICS = (
     "kept", "VIF-lesser", "Qabf", "MS-SSIM", "VIF", "SCD", "MI", "SSIM", "FMI", "Nabf",
     "EN", "AG", "EI", "PSNR-ref", "SSIM-ref", "SAM", "ERGAS", "Q4", "QNR",
@@ -32,13 +32,13 @@ class EvaluationSettings:
     Attributes
     ----------
     limit : int, optional
-        At most so many pairs of each data set, evenly spaced.
+        Maximum number of pairs per data set, evenly spaced.
     crop : int
-        Cut so many pixels from the middle of larger images; 0 leaves them whole.
+        Crop larger images to this many pixels in the middle; 0 keeps them whole.
     strips : int
-        Pairs of each data set whose pictures the report shows.
+        Number of pairs per data set whose pictures the report shows.
     enhance : bool
-        Whether it also shows what the networks make of single images.
+        Whether the report also shows single images enhanced by the networks.
     """
 
     limit: int | None = None
@@ -73,8 +73,7 @@ class Enhanced:
 class Results:
     """The results of a run.
 
-    `pictures` holds, for the pairs of the report, the picture of every method by
-    (data set, pair, method).
+    `pictures` contains the pictures of the report's pairs by (data set, pair, method).
     """
 
     datasets: list[Dataset]
@@ -97,7 +96,7 @@ def run_evaluation(
     settings: EvaluationSettings | None = None,
     progress: Progress = None,
 ) -> Results:
-    """Measure every method on every pair; what `out` holds from an earlier run is not repeated.
+    """Measure every method on every pair. Results stored in `out` are reused.
 
     Parameters
     ----------
@@ -108,11 +107,11 @@ def run_evaluation(
     metrics : sequence of Metric, optional
         By default those of `DEFAULT_METRICS`.
     out : Path
-        A folder, made if need be, for ``results.jsonl`` and ``pictures``.
+        The folder of ``results.jsonl`` and ``pictures``. It is created if it is missing.
     settings : EvaluationSettings, optional
-        How many pairs, and what the report shows.
+        Number of pairs, crop, and contents of the report.
     progress : callable or progress bar, optional
-        Advances by one for every method on a pair.
+        Advances by one per method and pair.
 
     Returns
     -------
@@ -121,7 +120,7 @@ def run_evaluation(
     Raises
     ------
     GifnetError
-        If an image, a method or the folder cannot be used. What was measured before is kept.
+        If an image, a method or the folder cannot be used. Earlier results stay stored.
     """
     settings = settings or EvaluationSettings()
     chosen = list(metrics) if metrics is not None else [METRICS[name] for name in DEFAULT_METRICS]
@@ -147,9 +146,9 @@ def run_evaluation(
 
 
 def step_halo(network: Network) -> float:
-    """Return by how much F(X, X) of a step edge leaves its range, as a share of its height.
+    """Return the overshoot of F(X, X) at a step edge, as a fraction of the step's height.
 
-    The step, upright and lying, is one from 80 to 176 grey levels.
+    Vertical and horizontal steps from 80 to 176 grey levels are used.
     """
     low, high = 80, 176
     step = np.full((64, 64), low, np.uint8)
@@ -168,7 +167,7 @@ class _Worker:
         self.crop = results.settings.crop
 
     def measure(self, dataset: Dataset, name: str, shown: bool, reporter: Reporter) -> None:
-        """Measure all methods on one pair, reading it only if something is missing."""
+        """Measure all methods on one pair. It is read only if a result is missing."""
         print_of = dataset.fingerprint(name, self.crop)
         pair = dataset.read(name, self.crop) if shown else None
         if pair is not None:
@@ -224,7 +223,7 @@ class _Worker:
 
 
 def scores(pair: ImagePair, planes: Sequence[Bytes], metrics: Sequence[Metric]) -> Values:
-    """Return metrics of a pair's fused planes, None for those that do not apply to it."""
+    """Return the metrics of a pair's fused planes, None for metrics that do not apply."""
     given = {"sources"}
     if pair.reference is not None:
         given.add("reference")

@@ -1,7 +1,7 @@
 """The stored scores, one line per result, so that an interrupted run can be resumed.
 
-A result is kept under everything that it depends on; new weights, other files or a metric's
-new version give a new key, and old lines are left alone.
+The key of a result contains everything that the result depends on. New weights, other files or a
+new version of a metric give a new key. Old lines stay unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Values = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Key:
-    """All that a result depends on, except the metrics."""
+    """Everything that a result depends on, except the metrics."""
 
     dataset: str
     pair: str
@@ -34,7 +34,7 @@ class Store:
     Parameters
     ----------
     path : Path
-        Read if it exists. A line that an interruption cut short is dropped.
+        The file. If it exists it is read. An incomplete last line is dropped.
 
     Raises
     ------
@@ -63,17 +63,19 @@ class Store:
             write_atomically(self.path, "".join(lines))
 
     def get(self, key: Key) -> Values:
-        """Return what is known of a result."""
+        """Return the stored values of a result."""
         return self._values.get(key, {})
 
     def put(self, key: Key, values: Values) -> None:
-        """Keep values, in memory and at the end of the file."""
+        """Store values, in memory and at the end of the file."""
         self._values.setdefault(key, {}).update(values)
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(_line(key, values))
         except OSError as error:
-            raise WriteError(f"Cannot write {str(self.path)!r}: {error}. Make room.") from error
+            raise WriteError(
+                f"Cannot write {str(self.path)!r}: {error}. Free some space."
+            ) from error
 
 
 def _line(key: Key, values: Values) -> str:

@@ -1,4 +1,4 @@
-"""From rows of scores to means, ranks, Markdown and CSV."""
+"""Means, ranks, Markdown and CSV from rows of scores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..metrics import Metric
 from .datasets import Dataset
 from .run import Results, Row
 
-#: The metrics that methods are ranked by, unless the caller chooses. Not among them: VIF, SCD and
-#: MI, which a near-copy of one source wins (docs/quality.md).
+#: The metrics that rank the methods by default. They exclude VIF, SCD and MI, because a near-copy
+#: of one source wins them (docs/quality.md).
 RANKED = ("kept", "VIF-lesser", "Qabf", "MS-SSIM")
 
 #: Values by method, then by metric.
@@ -22,7 +22,7 @@ Means = dict[str, dict[str, float]]
 
 
 def means(rows: Iterable[Row]) -> Means:
-    """Return each method's mean over the pairs, of the metrics that all its pairs have."""
+    """Return each method's mean over the pairs, for metrics that all its pairs have."""
     by_method: dict[str, list[dict[str, float]]] = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row.scores)
@@ -50,12 +50,12 @@ def tasks(results: Results) -> dict[str, list[Dataset]]:
 
 
 def of_task(results: Results, datasets: Sequence[Dataset]) -> list[Row]:
-    """Return the rows of a task, whose pairs count alike whatever set they are of."""
+    """Return the rows of a task. All pairs have the same weight."""
     return [row for dataset in datasets for row in of_dataset(results, dataset)]
 
 
 def shown_metrics(results: Results, table: Means) -> list[Metric]:
-    """Return the metrics that a table has values of."""
+    """Return the metrics with values in a table."""
     return [m for m in results.metrics if any(m.name in values for values in table.values())]
 
 
@@ -68,14 +68,14 @@ def best(table: Means, metric: Metric) -> float | None:
 
 
 def judged(metric: Metric) -> bool:
-    """Return whether a value can be called best: not of the fused image alone, where noise wins."""
+    """Return whether a value can be best. Noise raises metrics of the fused image alone."""
     return bool(metric.needs)
 
 
 def ranks(table: Means, metrics: Sequence[Metric]) -> Means:
-    """Return each method's rank by each metric, 1 the best, ties shared, and their "mean".
+    """Return each method's ranks by metric, and their "mean". 1 is best; equal means share a rank.
 
-    Metrics that not every method has are left out; without any the result is empty.
+    Metrics that a method does not have are left out. Without any metric the result is empty.
     """
     methods = list(table)
     used = [m for m in metrics if methods and all(m.name in table[name] for name in methods)]
@@ -94,7 +94,7 @@ def ranks(table: Means, metrics: Sequence[Metric]) -> Means:
 
 
 def number(value: float) -> str:
-    """Return a score with three decimals, fewer where it is large."""
+    """Return a score with three decimals, or fewer if it is large."""
     if not math.isfinite(value):
         return str(value)
     size = abs(value)
@@ -102,7 +102,7 @@ def number(value: float) -> str:
 
 
 def rank_text(value: float) -> str:
-    """Return a rank: whole, or with one decimal where it is shared."""
+    """Return a rank: whole, or with one decimal if it is shared."""
     return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
 
 
@@ -116,7 +116,7 @@ def markdown(results: Results, ranked: Sequence[Metric]) -> str:
         if order := ranks(means(rows), ranked):
             names = list(next(iter(order.values())))
             pairs = len({(row.dataset, row.pair) for row in rows})
-            lines += [f"Ranks of the means over {pairs} pairs, 1 the best.", ""]
+            lines += [f"Ranks of the means over {pairs} pairs; 1 is best.", ""]
             lines += _table(["method", *names[:-1], "mean rank"])
             for method, values in order.items():
                 cells = [rank_text(values[name]) for name in names[:-1]]
@@ -127,7 +127,7 @@ def markdown(results: Results, ranked: Sequence[Metric]) -> str:
     unmarked = ", ".join(m.name for m in results.metrics if not judged(m))
     exception = f", except for {unmarked}, which noise and halos raise as well" if unmarked else ""
     lines += [
-        f"Best values in bold{exception}. docs/metrics.md has the conventions.",
+        f"Best values are bold{exception}. docs/metrics.md has the conventions.",
         "",
     ]
     return "\n".join(lines)
@@ -151,7 +151,7 @@ def _scores(results: Results, dataset: Dataset, titles: dict[str, str]) -> list[
 
 
 def arrow(metric: Metric) -> str:
-    """Return an arrow to the better side, nothing for metrics of the fused image alone."""
+    """Return an arrow to the better side, or nothing for metrics of the fused image alone."""
     if not judged(metric):
         return ""
     return "↑" if metric.higher_is_better else "↓"
@@ -166,7 +166,7 @@ def _table(names: Sequence[str]) -> list[str]:
 
 
 def as_csv(results: Results) -> str:
-    """Return one line a pair and method, every score in full."""
+    """Return one line per pair and method, with all digits of the scores."""
     names = [m.name for m in results.metrics]
     tasks_of = {dataset.name: dataset.task for dataset in results.datasets}
     file = io.StringIO()

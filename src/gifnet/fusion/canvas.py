@@ -1,4 +1,4 @@
-"""One plane of a request, read and written by parts."""
+"""One plane of a request, read and written in parts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .request import Request
 
 @dataclass(frozen=True)
 class PlanePair:
-    """Both luminance planes at an index of a request, without holes.
+    """Both luminance planes at an index of a request, without missing pixels.
 
     Attributes
     ----------
     held : Region, optional
-        The region of the plane that the request's sources hold; all of it if left out.
+        The region of the plane that the request's sources contain; by default all of it.
     correction : ChromaCorrection, optional
-        Of the plane's chroma, where a network decides about it.
+        The network's correction of the plane's chroma, if there is one.
     """
 
     request: Request
@@ -47,7 +47,7 @@ class PlanePair:
         first, second = self._planes(region)
         if both_missing(first.valid, second.valid) is None:
             return fill_pair(first.luminance, second.luminance, first.valid, second.valid)
-        # Missing pixels are filled from those around: read more of them.
+        # Missing pixels are filled from their surroundings, so read a margin.
         wide = region.expand_within(FILL_REACH, self.held or Region.of(*self.request.shape[-2:]))
         first, second = self._planes(wide)
         filled = fill_pair(first.luminance, second.luminance, first.valid, second.valid)
@@ -61,7 +61,7 @@ class PlanePair:
     def finish(
         self, region: Region, fused: Plane, share: Plane | None
     ) -> tuple[npt.NDArray[np.generic], Plane | None, npt.NDArray[np.bool_] | None]:
-        """Return a region of the result, its share, and where neither source has data."""
+        """Return a region of the result, its share, and the pixels missing in both sources."""
         first, second = self._planes(region)
         correction = None if self.correction is None else self.correction.part(region)
         image = finish_plane(self.request, fused, first, second, correction)
@@ -81,9 +81,9 @@ class Canvas:
     ----------
     image : array
     share : float32 array or None
-        The first source's share, if it is wanted.
+        The first source's share, if it is requested.
     missing : bool array or None
-        Where neither source has data, if the result is masked.
+        The pixels missing in both sources, if the result is masked.
     """
 
     request: Request
@@ -98,7 +98,7 @@ class Canvas:
         Raises
         ------
         InvalidInputError
-            If `out` does not suit the result.
+            If `out` has another shape or type than the result.
         """
         for_image, for_share = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
         shape = request.shape + request.channels
@@ -123,7 +123,7 @@ class Canvas:
 def _place(
     out: Any, shape: tuple[int, ...], dtype: np.dtype[np.generic], what: str
 ) -> WritablePixels:
-    """Return an array to write into: a new one, the caller's, or of the caller's making."""
+    """Return an array to write into: a new one, or one from the caller."""
     if out is None:
         return np.empty(shape, dtype)
     if callable(out):
@@ -152,7 +152,7 @@ def without_data(
 
 @dataclass(frozen=True)
 class CanvasPlane:
-    """One plane of a canvas, as the engine writes it."""
+    """One plane of a canvas, to which the engine writes."""
 
     canvas: Canvas
     pair: PlanePair

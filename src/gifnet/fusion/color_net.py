@@ -1,4 +1,4 @@
-"""The colour of two coloured sources as a network decides it."""
+"""The colour of two coloured sources by a network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.floating]
 #: Larger planes are halved repeatedly: the correction is smooth, and the features take about 3 kB
 #: per pixel.
 MAX_PIXELS = 1 << 20
-#: Pixels that are read at once.
+#: Number of pixels to read at once.
 _STRIP = 1 << 22
 
 
@@ -82,7 +82,7 @@ class ColorNetChroma:
 
 
 def _factor(shape: tuple[int, int]) -> int:
-    """Return by how much a plane is reduced, a power of 2."""
+    """Return the factor by which a plane is reduced, a power of 2."""
     factor = 1
     while -(-shape[0] // factor) * -(-shape[1] // factor) > MAX_PIXELS:
         factor *= 2

@@ -1,7 +1,7 @@
 """Lazy in, lazy out: dask sources give a dask result, computed tile by tile.
 
-The graph holds a task for every tile and pass, so any dask scheduler can run it, also over
-several machines; a pass waits for the moments that the one before it has measured.
+The graph contains one task per tile and pass, so any dask scheduler can run it, also on several
+machines. A pass waits for the moments of the previous pass.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _TileTask:
         return PlanePair(request, (), self.reads, correction)
 
     def survey_chroma(self, first: Pixels, second: Pixels | None) -> Floats:
-        """Return a strip's input to the network that decides about colour."""
+        """Return a strip's input to the network for colour."""
         assert self.request.chroma_model is not None
         return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
 
@@ -98,7 +98,7 @@ class _TileTask:
 
 
 def _join(engine: Engine, known: KnownMoments, parts: Sequence[Sequence[PlaneSum]]) -> KnownMoments:
-    """Add what a pass found, summed over its tiles, to what is known."""
+    """Add the results of a pass, summed over its tiles, to the known ones."""
     totals = new_sums(engine.pipeline, measured_stages(engine.pipeline)[len(known)])
     for part in parts:
         join_sums(totals, part)
@@ -112,23 +112,23 @@ def _has_data(source: Source, values: Pixels) -> bool:
 def _require_data(
     source: Source, place: tuple[int, ...], known: KnownMoments, found: Sequence[bool]
 ) -> KnownMoments:
-    """Refuse a plane of which no part has data; return what is known."""
+    """Refuse a plane without valid pixels; return the known moments."""
     if not any(found):
         raise source.no_data(place)
     return known
 
 
 def _may_have_missing(source: Source) -> bool:
-    """Whether pixels may be missing; decided without computing a lazy array."""
+    """Return whether pixels may be missing, without computing a lazy array."""
     meta = getattr(source.data, "_meta", None)
     return source.may_have_missing if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
 
 
 def _checked(source: Source, place: tuple[int, ...], known: Known, *, apart: bool) -> Delayed:
-    """Return what is known, as a task that refuses a plane without data.
+    """Return the known moments, as a task that refuses a plane without valid pixels.
 
-    The plane is read `apart` where tiles need no others: it would stay in memory till the last
-    tile is made.
+    The plane is read `apart` if tiles do not need the whole plane. Otherwise it would stay in
+    memory until the last tile is computed.
     """
     from dask.delayed import delayed
     from dask.graph_manipulation import clone
@@ -149,19 +149,19 @@ def _bare(source: Source) -> Source:
 
 
 def _unread(source: Source) -> Source:
-    """Wrap an array in a file, whose parts would be read while the graph is built."""
+    """Wrap a stored array, so that it is not read while the graph is built."""
     return replace(source, data=lazy(source.data))
 
 
 def fuse_lazily(
     request: Request, want_share: bool, engine: Engine
 ) -> tuple[da.Array, da.Array | None]:
-    """Return the fused image and, if wanted, the share, as dask arrays of one tile a chunk.
+    """Return the fused image and, if requested, the share, as dask arrays with one tile per chunk.
 
-    Nothing is computed but the value ranges, which the request already holds. A pixel that
-    neither source covers is NaN in floats, and the first source's least value otherwise:
-    dask has no masked results of its own. Planes of floats, and masked ones, are first searched
-    for data, and computing any part of one that has none raises `InvalidInputError`.
+    Nothing is computed except the value ranges, which the request already contains. Pixels missing
+    in both sources are NaN in floats, and the minimum of the first source's range in integers,
+    because these dask results are not masked. Planes of floats and masked planes are first
+    searched for valid pixels. A plane without any raises `InvalidInputError` on computation.
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -194,7 +194,7 @@ def fuse_lazily(
         return _TileTask(bare, tile, reads, image), first, second
 
     def correction_of(index: tuple[int, ...]) -> Delayed | None:
-        """Return the correction of a plane's chroma, None where no network decides about it."""
+        """Return the network's correction of a plane's chroma, None without a network."""
         if request.chroma_model is None:
             return None
         seen = []
@@ -206,7 +206,7 @@ def fuse_lazily(
         return correction
 
     def checked(index: tuple[int, ...]) -> Known:
-        """Return moments of no stage yet, once both planes are known to have data."""
+        """Return an empty list of moments, after a check that both planes have valid pixels."""
         known: Known = ()
         pairs = zip((request.first, request.second), request.places(index), strict=True)
         for source, place in list(pairs)[: 1 if same else 2]:

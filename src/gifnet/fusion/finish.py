@@ -22,8 +22,8 @@ def finish_plane(
 ) -> Array:
     """Put colour, alpha, range and type back onto a fused luminance plane.
 
-    `correction` is what a network adds to the mean of both sources' chroma, (H, W, 2), where
-    colour is blended so.
+    `correction` is a network's correction of the mean of both sources' chroma, (H, W, 2), if a
+    network blends the colour.
     """
     dtype, limits = request.first.dtype, request.output_limits
     y = np.clip(fused, 0, 1)
@@ -49,7 +49,7 @@ def _chroma(
     if request.colour_from == "blend" and correction is not None:
         one, two = chroma_pair(first, second)
         return (one + two) / 2 + correction
-    # Where a source has no data it has no colour either.
+    # Missing pixels have no colour.
     planes = [_known_chroma(plane) for plane in (first, second)]
     if request.colour_from == "blend":
         assert planes[0] is not None
@@ -69,7 +69,7 @@ def _known_chroma(plane: SourcePlane) -> npt.NDArray[np.float32] | None:
 def chroma_pair(
     first: SourcePlane, second: SourcePlane
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return both sources' chroma, one's for the other's where that has no data."""
+    """Return both sources' chroma. Pixels missing in one source get the other's."""
     one, two = _known_chroma(first), _known_chroma(second)
     assert one is not None
     assert two is not None

@@ -1,4 +1,4 @@
-"""The story of one fusion: two images in, one better image out.
+"""`Fuser`: one fusion from call to result.
 
 arrays -> sources with axes, colour and value range -> luminance planes in [0, 1], chroma
 kept aside -> network -> fused luminance -> colour, range and missing pixels back -> an
@@ -37,15 +37,15 @@ Plane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Fusion:
-    """A result with the record of how it was made.
+    """A result with its record.
 
     Attributes
     ----------
     image : array
     share : float32 array or None
-        The first source's share of every pixel, where it was wanted.
+        The first source's share per pixel, if it was requested.
     record : dict
-        JSON-able, as `Fuser.provenance` returns it.
+        JSON values, as in `Fuser.provenance`.
     """
 
     # NumPy, masked, dask, or what the caller passes as `out`: it depends on the images.
@@ -55,7 +55,7 @@ class Fusion:
 
 
 class Planes(NamedTuple):
-    """A fused (H, W) plane, and the first source's share of it where the model has one."""
+    """A fused (H, W) plane and, if the model has shares, the first source's share."""
 
     fused: Plane
     share: Plane | None
@@ -112,7 +112,7 @@ class Fuser:
         return self._network.weights
 
     def with_options(self, options: FuseOptions | None = None, **overrides: Any) -> Fuser:
-        """Return a fuser with other options. It shares the loaded network if that is the same."""
+        """Return a fuser with other options. It shares the loaded network if possible."""
         other = Fuser(options or self._options, **overrides)
         if other._network.key == self._network.key:
             other._network = self._network
@@ -123,7 +123,7 @@ class Fuser:
         return self._network is other._network
 
     def load(self) -> None:
-        """Load the model now rather than in the first call."""
+        """Load the model now, instead of in the first call."""
         _ = self._network.module
 
     def release(self) -> None:
@@ -309,7 +309,7 @@ class Fuser:
         return dataclasses.replace(request, chroma_model=self._network.colornet())
 
     def _pair(self, request: Request, index: tuple[int, ...]) -> PlanePair:
-        """Return a plane of a request, its colour decided."""
+        """Return a plane of a request, with its chroma correction."""
         pair, mixer = PlanePair(request, index), request.chroma_model
         if mixer is None:
             return pair

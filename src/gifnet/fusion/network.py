@@ -59,7 +59,7 @@ class Network:
 
     @property
     def spec(self) -> ModelSpec:
-        """The model's descriptor; weights whose model is not named are loaded for it."""
+        """The model's descriptor. If only weights are given, they are loaded to identify it."""
         return model_spec(self._options.model or self.weights.model)
 
     @property
@@ -72,7 +72,7 @@ class Network:
     def pipeline(
         self, device: torch.device, dtype: torch.dtype, overshoot: float | None
     ) -> Pipeline:
-        """Return the network ready to run, made once per device and number format."""
+        """Return the network ready to run. It is made once per device and number format."""
         with self._lock:
             if (device, dtype) not in self._pipelines:
                 self._pipelines[device, dtype] = self.spec.pipeline(self.module, device, dtype)
@@ -93,7 +93,7 @@ class Network:
 
 
 def _file(options: FuseOptions) -> tuple[object, ...]:
-    """Tell one weights file, and one state of it, from another."""
+    """Return a key that identifies a weights file and its state."""
     if options.weights is None:
         return (model_spec(options.model or "").bundled_name(options.task),)
     try:

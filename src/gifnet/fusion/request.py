@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ChromaModel(Protocol):
-    """A network that decides the colour of two coloured sources; see `ColorNetChroma`."""
+    """A network for the colour of two coloured sources; see `ColorNetChroma`."""
 
     def strips(self, shape: tuple[int, int], /) -> list[Region]: ...
     def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int], /) -> Floats: ...
@@ -31,12 +31,12 @@ class ChromaModel(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One validated fusion: two sources on one grid, and what their values mean."""
+    """One validated fusion: two sources on one grid, with their value ranges and colour."""
 
     first: Source
     second: Source
     limits: tuple[Range, Range]
-    #: the range and type that the result goes back to
+    #: the range and type of the result
     output_limits: Range
     colour_from: Literal["first", "second", "blend", "none"]
     #: Blends the chroma in place of the usual rule.
@@ -57,14 +57,14 @@ class Request:
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """What colour adds to the shape: (), (3,) or (4,)."""
+        """The channels of the result: (), (3,) or (4,)."""
         if not self.coloured:
             return ()
         return (4,) if self.keeps_alpha else (3,)
 
     @property
     def is_lazy(self) -> bool:
-        """Whether a source is a dask array, and so the result."""
+        """Whether a source, and hence the result, is a dask array."""
         return any(is_dask(source.data) for source in (self.first, self.second))
 
     @property
@@ -126,7 +126,7 @@ def make_request(
     Raises
     ------
     InvalidInputError
-        Naming the image or option that cannot be used, and what to do.
+        With the image or option that cannot be used, and the remedy.
     """
     specs = split_range_spec(value_range)
     if second is first and specs[0] == specs[1]:
@@ -150,7 +150,7 @@ def make_request(
 
 
 def _output_limits(sources: tuple[Source, Source], limits: tuple[Range, Range]) -> Range:
-    """Return the first image's range, or one to go back to if that image is constant."""
+    """Return the first image's range, or another one if that image is constant."""
     (low, high), second = limits
     if low < high or second[0] == second[1]:
         return low, high

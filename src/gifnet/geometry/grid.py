@@ -116,7 +116,7 @@ class Grid:
         if max(mixed) > 1e-9 * np.abs(linear).max():
             raise InvalidInputError(
                 f"A {self.ndim}-D image is rotated or sheared out of its planes, so a {ndim}-D "
-                "image cannot be laid on every one of them. Remove that rotation, or use images "
+                "image cannot be placed on each of them. Remove that rotation, or use images "
                 "of the same number of axes."
             )
         return Grid(self.shape[lead:], self.matrix[lead:, lead:])
@@ -130,7 +130,7 @@ class Grid:
         return np.asarray(np.linalg.solve(other.matrix, self.matrix))
 
     def coincides(self, other: Grid) -> bool:
-        """Tell whether both grids have the same pixels, within a hundredth of one."""
+        """Return whether both grids have the same pixels, within a hundredth of a pixel."""
         if self.shape != other.shape:
             return False
         drift = self.to_indices_of(other) - np.eye(self.ndim + 1)

@@ -44,7 +44,7 @@ class Region:
         )
 
     def __or__(self, other: Region) -> Region:
-        """Return the smallest region that holds both."""
+        """Return the smallest region that contains both."""
         return Region(
             min(self.top, other.top),
             min(self.left, other.left),
@@ -77,7 +77,7 @@ class Region:
         return Region(self.top, self.left, _up(self.bottom, multiple), _up(self.right, multiple))
 
     def align_to_windows(self, window: int, shift: int) -> Region:
-        """Return the smallest region of whole windows that holds this one.
+        """Return the smallest region of whole windows that contains this one.
 
         The grid starts `shift` pixels above and left of the image.
         """

@@ -31,7 +31,7 @@ def resample(
     """Sample an image at the pixel centres of a reference grid, linearly or by splines.
 
     An image whose pixels are smaller than the reference's is smoothed by a Gaussian first, so
-    that fine texture does not alias. Missing pixels (NaN) take no part in sums.
+    that fine texture does not alias. Missing pixels (NaN) are excluded from sums.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def resample(
     order : int
         Of the spline: 1 is linear, 3 cubic, which keeps more detail and may overshoot.
     tick : callable, optional
-        Called between steps of about a million pixels; may raise to stop.
+        Called after every million pixels or so; may raise an exception to stop.
 
     Returns
     -------
     array of float32, or float64 where `data` needs it
-        Of the reference's (last) shape, NaN where the moving image has no data.
+        Has the reference's (last) shape, and is NaN where the moving image is missing.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def resample(
     """
     if moving.ndim > reference.ndim:
         raise InvalidInputError(
-            f"An image of {moving.ndim} axes cannot be brought onto one of {reference.ndim}; take "
+            f"An image of {moving.ndim} axes cannot be resampled onto one of {reference.ndim}; use "
             "the one with more axes as reference, or select a plane of it."
         )
     reference = reference.trailing(moving.ndim)
@@ -86,7 +86,7 @@ def resample(
 
 
 def working_type(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
-    """Return the float type that holds an image's values, float32 if it does."""
+    """Return the float type for an image's values, float32 if it is precise enough."""
     wide = dtype.itemsize > (2 if dtype.kind in "iu" else 4)
     return np.dtype(np.float64 if wide else np.float32)
 
@@ -121,7 +121,7 @@ def _overlaps(plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int
 def _steps(
     plane_map: Matrix, shape: tuple[int, ...], source_shape: tuple[int, ...]
 ) -> Iterator[tuple[slice, Mask]]:
-    """Yield row ranges of the output, and which of their pixels are within the source."""
+    """Yield row ranges of the output, and their pixels within the source."""
     rows = max(1, _STEP_PIXELS // max(1, int(np.prod(shape[1:]))))
     for start in range(0, shape[0], rows):
         stop = min(start + rows, shape[0])
@@ -145,7 +145,7 @@ def _inside(
     ]
     inside: Mask = np.ones((1,) * n, bool)
     for row, side in zip(plane_map[:n], source_shape, strict=True):
-        # Axes that do not matter stay of length 1, which keeps separable maps cheap.
+        # Axes without influence keep length 1, so separable maps stay cheap.
         position = np.full((1,) * n, row[n])
         for weight, index in zip(row[:n], indices, strict=True):
             if weight:
@@ -161,7 +161,7 @@ def _resample_block(
     order: int,
     tick: Callable[[], object] | None,
 ) -> None:
-    """Fill `out` with samples of `source`, leaving NaN where there is none."""
+    """Fill `out` with samples of `source`; pixels without a sample stay NaN."""
     from scipy.ndimage import affine_transform
 
     missing = np.isnan(source)
@@ -184,7 +184,7 @@ def _resample_block(
             "output_shape": inside.shape,
             "mode": "nearest",
         }
-        # Splines carry no weights: their missing pixels were filled instead.
+        # Splines have no weights, so missing pixels are filled first.
         values = affine_transform(source, order=order, prefilter=False, **arguments)
         keep = inside
         if weights is not None:
@@ -196,7 +196,7 @@ def _resample_block(
 
 
 def _coefficients(source: Floats, weights: Floats | None, order: int) -> Floats:
-    """Return the coefficients of a spline, missing pixels taking their nearest neighbours."""
+    """Return the coefficients of a spline; missing pixels get their nearest neighbours' values."""
     from scipy.ndimage import distance_transform_edt, spline_filter
 
     if weights is not None:

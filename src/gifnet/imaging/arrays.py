@@ -1,4 +1,4 @@
-"""Arrays of every kind that images come as: NumPy, masked, dask, and stored in files."""
+"""Arrays of all supported kinds: NumPy, masked, dask, and stored in files."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def is_dask(array: object) -> TypeGuard[da.Array]:
 
 
 def is_stored(array: object) -> TypeGuard[Pixels]:
-    """Whether an array is stored in a file, as zarr's and HDF5's are, and read by parts."""
+    """Return whether an array is stored in a file, such as zarr and HDF5, and read in parts."""
     needed = ("shape", "dtype", "ndim", "chunks", "__getitem__")
     in_hand = isinstance(array, np.ndarray) or is_dask(array)
     return not in_hand and all(hasattr(array, name) for name in needed)
 
 
 def lazy(array: Pixels) -> Pixels:
-    """Wrap an array in a file with dask, whose slices would be read at once; others unchanged."""
+    """Wrap a stored array with dask, so that slices are not read yet; return others unchanged."""
     if not is_stored(array):
         return array
     import dask.array as da
@@ -62,7 +62,7 @@ def lazy(array: Pixels) -> Pixels:
 
 
 def compute(array: Pixels) -> npt.NDArray[np.generic]:
-    """Return an array in memory; a masked one keeps its mask."""
+    """Return an array in memory, with its mask if it has one."""
     values = array.compute() if is_dask(array) else array
     return values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
 

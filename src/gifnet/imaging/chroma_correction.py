@@ -19,7 +19,7 @@ class ChromaCorrection:
     Attributes
     ----------
     values : (h, w, 2) float32
-        On the scale of the sources' chroma; each holds at the middle of a square block.
+        On the scale of the sources' chroma, at the middle of square blocks.
     factor : int
         Sides of the blocks in pixels.
     """

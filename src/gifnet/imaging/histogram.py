@@ -1,4 +1,4 @@
-"""Histograms of images that come in parts, and what it takes to match them."""
+"""Histograms of images that are read in parts, for histogram matching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.floating]
 class Histogram:
     """A histogram of 65536 bins, filled part by part: first its range, then the counts.
 
-    An image takes another's histogram by ``other.values(own.quantiles(image))``.
+    ``other.values(own.quantiles(image))`` matches an image's histogram to another's.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Histogram:
 
     @property
     def _range(self) -> tuple[float, float]:
-        # Around a constant, bins may not be narrower than what numbers resolve.
+        # Around a constant, bins must not be narrower than the resolution of numbers.
         least = 2 * _BINS * np.spacing(max(abs(self._low), abs(self._high), 1e-290))
         return self._low, max(self._high, self._low + least)
 
@@ -51,7 +51,7 @@ class Histogram:
 
     def values(self, quantiles: Floats) -> npt.NDArray[np.float64]:
         """Return the value at each fraction of all counts."""
-        # Both edges of every bin with counts: between such bins there are none.
+        # Both edges of every bin with counts; between such bins there are no values.
         filled = np.flatnonzero(self._counts)
         knots = np.stack((filled, filled + 1), axis=1).ravel()
         return np.asarray(np.interp(quantiles, self._cumulative[knots], self._edges[knots]))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .source import Mask, Plane
 
-#: Greatest distance in pixels from which a missing pixel is filled.
+#: Maximum distance in pixels from which a missing pixel is filled.
 FILL_REACH = 64
 
 

@@ -1,4 +1,4 @@
-"""Value ranges: what maps to the network's [0, 1], and back."""
+"""Value ranges: mapping of values to the network's [0, 1], and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import InvalidInputError
 from .arrays import Pixels, is_dask
 
 Range: TypeAlias = tuple[float, float]
-#: Numbers that are read from a file at a time.
+#: Number of values to read from a file at a time.
 _SLAB = 1 << 25
 _NO_VALUE = "An image has no finite value, so it has no value range."
 RangeSpec: TypeAlias = Literal["auto", "dtype"] | Range
@@ -29,9 +29,9 @@ def dtype_range(dtype: npt.DTypeLike) -> Range:
 
 
 def finite_range(array: Pixels) -> Range:
-    """Return the least and greatest finite value of an array.
+    """Return the minimum and maximum finite value of an array.
 
-    Lazy arrays are reduced block by block, those in files slab by slab; masked values do not count.
+    Lazy arrays are reduced block by block, stored ones slab by slab. Masked values are ignored.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def finite_range(array: Pixels) -> Range:
 
 
 def range_of_parts(parts: Iterable[npt.NDArray[np.generic]]) -> Range:
-    """Return the least and greatest finite value of an array that comes in parts.
+    """Return the minimum and maximum finite value of an array that is given in parts.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def range_of_parts(parts: Iterable[npt.NDArray[np.generic]]) -> Range:
 
 
 def _parts(array: Pixels) -> Iterator[npt.NDArray[np.generic]]:
-    """Yield all of an array: as it is in memory, slab by slab from a file."""
+    """Yield an array: at once if it is in memory, slab by slab from a file."""
     if isinstance(array, np.ndarray):
         yield array
         return
@@ -153,7 +153,7 @@ def normalise(values: npt.NDArray[np.generic], limits: Range) -> npt.NDArray[np.
     """Map `limits` to [0, 1] as float32, clipped; NaN stays NaN."""
     low, high = limits
     if not np.isfinite(high - low):
-        # As wide as float64 itself: halve everything, or the difference overflows.
+        # For ranges as wide as float64, halve everything, or the difference overflows.
         values, low, high = values.astype(np.float64) / 2, low / 2, high / 2
     scale = high - low
     narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32

@@ -18,9 +18,9 @@ from .ranges import Range, normalise
 Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-#: A plane is searched for data in parts of this side.
+#: Side of the parts in which a plane is searched for valid pixels.
 _LOOK = 2048
-#: napari guesses RGB(A) from this many pixels a side on
+#: Minimum side from which napari guesses RGB(A).
 _RGB_SIDE = 30
 
 
@@ -36,7 +36,7 @@ class SourcePlane:
     alpha : (H, W) or None
         In the source's own type.
     valid : (H, W) bool or None
-        Where there is data; None where there is data everywhere.
+        True where the pixel is valid; None if all are.
     """
 
     luminance: Plane
@@ -79,23 +79,23 @@ class Source:
 
     @property
     def intensities(self) -> Pixels:
-        """What a value range is measured on: everything but alpha."""
+        """The data for the value range: everything except alpha."""
         if not self.has_alpha:
             return self.data
         return lazy(self.data)[..., :3]
 
     @property
     def may_have_missing(self) -> bool:
-        """Whether pixels may be missing: in floats, and where there is a mask."""
+        """Whether pixels may be missing: in floats, and in arrays with a mask."""
         return self.dtype.kind == "f" or self.is_masked or is_dask(self.data)
 
     @property
     def is_masked(self) -> bool:
-        # dask arrays say by their meta what their parts are.
+        # The type of a dask array's chunks is in its meta.
         return isinstance(getattr(self.data, "_meta", self.data), np.ma.MaskedArray)
 
     def array(self, index: tuple[int, ...], region: Region | None = None) -> Pixels:
-        """Return a plane or a region of it as it is stored, lazy if the source is."""
+        """Return a plane or a region of it as stored, lazy if the source is lazy."""
         return self.data[(*index, ...) if region is None else (*index, *region.slices)]
 
     def _values(
@@ -108,7 +108,7 @@ class Source:
         return values[..., :3], np.ma.getdata(values[..., 3])
 
     def has_data(self, index: tuple[int, ...] = ()) -> bool:
-        """Whether a plane has a single finite pixel."""
+        """Return whether a plane has any finite pixel."""
         if not self.may_have_missing:
             return True
         height, width = self.shape[-2:]
@@ -121,7 +121,7 @@ class Source:
         return False
 
     def no_data(self, index: tuple[int, ...]) -> InvalidInputError:
-        """Return the error for a plane without data."""
+        """Return the error for a plane without valid pixels."""
         where = f" at plane {index}" if index else ""
         return InvalidInputError(
             f"The {self.name} image has no finite pixel{where}: there is nothing to fuse. "
@@ -214,12 +214,12 @@ def read_sources(
     Parameters
     ----------
     images : dict of str to array
-        By the name that messages call them.
+        The images by their names in messages.
     channel_axis : int, None or "auto"
-        Where the RGB(A) channels are. "auto" takes a last axis of 3 or 4 for channels in uint8
+        The axis of the RGB(A) channels. "auto" takes a last axis of 3 or 4 as channels in uint8
         images whose other sides are longer than 30 pixels, as napari does. An explicit axis
-        belongs to every image that has 3 or 4 entries there; where that leaves a grey and a
-        coloured image of one plane size, the grey one has one axis fewer.
+        applies to every image with 3 or 4 entries there. If that gives a grey and a coloured
+        image of one plane size, the grey one has one axis fewer.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Image files in and out: TIFF, GeoTIFF, OME-Zarr and pictures, with place and record."""
+"""Reading and writing of images: TIFF, GeoTIFF, OME-Zarr, PNG, JPEG; with grid and record."""
 
 import lazy_loader
 

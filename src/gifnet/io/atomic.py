@@ -13,9 +13,9 @@ from ..errors import WriteError
 def write_atomically(
     path: Path, content: str | bytes | Callable[[Path], None], *, hint: str = ""
 ) -> None:
-    """Write a file or folder under a temporary name beside `path`, then rename it.
+    """Write a file or folder under a temporary name next to `path`, then rename it.
 
-    An older file or folder is replaced. It is kept as it was if anything fails.
+    An existing file or folder is replaced, and stays unchanged if anything fails.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def write_atomically(
     content : str, bytes or callable
         The text (as UTF-8) or the bytes, or a function that writes to the temporary path.
     hint : str
-        The end of an error message, such as which other format takes the data.
+        The end of error messages, such as a format that can hold the data.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def write_atomically(
     try:
         _write(temporary, content)
         if temporary.is_dir() and path.exists():
-            # A folder cannot be renamed over another: the old one steps aside.
+            # A folder cannot replace another by renaming, so the old one is renamed first.
             aside = path.with_name(f".{mark}.old.{path.name}")
             path.rename(aside)
             try:
@@ -59,12 +59,12 @@ def write_atomically(
 
 
 def require_free(path: Path, overwrite: bool) -> None:
-    """Refuse a file that exists and may not be replaced, or a folder that does not exist.
+    """Refuse a file that exists and must not be replaced, or a folder that does not exist.
 
     Raises
     ------
     WriteError
-        Naming it.
+        With its name.
     """
     if path.exists() and not overwrite:
         raise WriteError(

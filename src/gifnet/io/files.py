@@ -1,4 +1,4 @@
-"""Image files in and out, whatever their format, with place and provenance record."""
+"""Reading and writing of image files of any format, with grid and provenance record."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ T = TypeVar("T")
 
 
 def read_images(path: str | Path) -> list[Image]:
-    """Read every image of a file: one for a picture, one per series for TIFF.
+    """Read all images of a file: one of a picture, one per series of a TIFF.
 
     Parameters
     ----------
     path : str or Path
-        A file of one of `FORMATS`, or an OME-Zarr folder, whose pixels are read when they are
-        used.
+        A file of one of `FORMATS`, or an OME-Zarr folder, whose pixels are read on access.
 
     Returns
     -------
@@ -37,7 +36,7 @@ def read_images(path: str | Path) -> list[Image]:
     Raises
     ------
     ReadError
-        If the file is missing, empty, damaged or of another kind.
+        If the file is missing, empty, damaged or of an unknown format.
     """
     path = Path(path)
     found = find_format(path)
@@ -49,7 +48,9 @@ def read_images(path: str | Path) -> list[Image]:
         if not path.exists():
             raise ReadError(f"There is no file {path}.")
         known = ", ".join(READABLE)
-        raise ReadError(f"{path} is not of a kind that can be read; known suffixes are {known}.")
+        raise ReadError(
+            f"{path} has no known format; use a file with one of these suffixes: {known}."
+        )
     return found.read(path)
 
 
@@ -61,25 +62,25 @@ def read_image(path: str | Path) -> Image:
     ReadError
         If it cannot be read; see `read_images`.
     InvalidInputError
-        If the file holds several images.
+        If the file contains several images.
     """
     images = read_images(path)
     if len(images) > 1:
         shapes = ", ".join(f"{image.name} {image.data.shape}" for image in images)
         raise InvalidInputError(
-            f"{str(path)!r} holds {len(images)} images ({shapes}); save the one to use in a file "
-            "of its own."
+            f"{str(path)!r} contains {len(images)} images ({shapes}); save the one to use as a "
+            "separate file."
         )
     return images[0]
 
 
 def read_ngff(path: str | Path) -> Image:
-    """Open an OME-Zarr image of any name; its pixels are read when they are used.
+    """Open an OME-Zarr folder with any name. Its pixels are read on access.
 
     Raises
     ------
     ReadError
-        If the folder holds no such image, or zarr is not installed.
+        If the folder contains no OME-Zarr image, or zarr is not installed.
     """
     return OME_ZARR.read(Path(path))[0]
 
@@ -95,27 +96,27 @@ def write_image(
     description: Mapping[str, object] | None = None,
     nodata: NoData | None = None,
 ) -> None:
-    """Write one image, under its name only when the file is complete.
+    """Write one image. The file appears under its name only when it is complete.
 
     Parameters
     ----------
     path : str or Path
-        Its suffix chooses one of `FORMATS`: .ome.tif, .tif, .tiff or .zarr (any type; pixel sizes,
-        units and the description are kept), .png (8 bits, or grey with 16) or .jpg (8 bits).
+        The suffix selects one of `FORMATS`: .ome.tif, .tif, .tiff or .zarr (any type, with pixel
+        sizes, units and description), .png (8 bits, or grey with 16 bits) or .jpg (8 bits).
     data : Image or array
-        The image, or its pixels; OME-Zarr also takes dask and zarr, strip by strip.
+        The image, or its pixels. dask and zarr arrays are written to OME-Zarr strip by strip.
     axes : str
-        tifffile's letters, one per axis; S, RGB(A) samples, last. For an array only, like all
-        that follow.
+        tifffile's letters, one per axis; S (RGB(A) samples) is last. This and the following
+        parameters apply to arrays only.
     scale, units : sequence, optional
         Pixel sizes and their units, one per axis except S.
     translate : sequence, optional
-        World position of the first pixel's centre in `units`, one per axis except S; kept by
-        TIFF and OME-Zarr, by OME-TIFF along X, Y and Z only.
+        World position of the first pixel's centre in `units`, one per axis except S. Stored in
+        TIFF and OME-Zarr; in OME-TIFF along X, Y and Z only.
     description : mapping, optional
-        A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+        A record of JSON values. `read_images` returns it as ``metadata["gifnet"]``.
     nodata : number, optional
-        The value that pixels without data have in `data`; kept by TIFF, as GDAL has it.
+        The value of missing pixels in `data`. Stored in TIFF, in GDAL's tag.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def write_image(
 
 
 def write_ngff(path: str | Path, data: Image | Pixels | npt.ArrayLike, **place: Any) -> None:
-    """Write an image as OME-Zarr 0.4; parameters and errors are those of `write_image`."""
+    """Write an image as OME-Zarr 0.4. See `write_image` for parameters and errors."""
     if find_format(path) is not OME_ZARR:
         raise WriteError(
             f"Cannot write {path} as OME-Zarr: its name does not end in .zarr. Save it as .tif "
@@ -152,7 +153,7 @@ def write_geotiff(
     description: Mapping[str, object] | None = None,
     nodata: NoData | None = None,
 ) -> None:
-    """Write bands as a GeoTIFF, under its name only when the file is complete.
+    """Write bands as a GeoTIFF. The file appears under its name only when it is complete.
 
     Parameters
     ----------
@@ -164,14 +165,14 @@ def write_geotiff(
         Written as ModelPixelScale and ModelTiepoint, or as ModelTransformation if rotated, with
         its reference system, band names and wavelengths.
     description : mapping, optional
-        A record of JSON values, which `read_images` gives back as ``metadata["gifnet"]``.
+        A record of JSON values. `read_images` returns it as ``metadata["gifnet"]``.
     nodata : number, optional
-        The value that pixels without data have in `bands`.
+        The value of missing pixels in `bands`.
 
     Raises
     ------
     WriteError
-        If the suffix is another, or the file cannot be written.
+        If the suffix is not one of these, or the file cannot be written.
     """
     path, data = Path(path), np.asarray(bands)
     if path.suffix.lower() not in (".tif", ".tiff") or data.ndim != 3:

@@ -1,4 +1,4 @@
-"""The image formats, in one table: what they are called, what they hold, who reads and writes."""
+"""The image formats, in one table: names, suffixes, contents, readers and writers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from .image import Image
 
-#: The end of messages about images that a format does not hold.
-TIFF_HINT = ".tif takes every kind of image."
+#: The end of messages about images that a format cannot hold.
+TIFF_HINT = ".tif can hold any image."
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 _BITS = {"uint8": 8, "uint16": 16}
 
@@ -39,16 +39,16 @@ class Format:
     written : tuple of str
         The suffixes that are written, the usual one first.
     pixels : mapping or None
-        The types that are held by number of samples (1 grey, 3 RGB, 4 RGBA), of single planes
-        alone. None for any type, any axes.
+        The possible types by number of samples (1 grey, 3 RGB, 4 RGBA), for formats that hold
+        single planes only. None for any type and any axes.
     place : bool
-        Whether pixel sizes, units and positions are kept; the plugin reads such formats.
+        Whether pixel sizes, units and positions are stored. The plugin reads such formats.
     nodata : bool
-        Whether the value of missing pixels is kept.
+        Whether the value of missing pixels is stored.
     folder : bool
         Whether an image is a folder.
     package : str
-        The optional package that is needed, which is also the name of our extra.
+        The optional package that is needed. The extra has the same name.
     """
 
     name: str
@@ -82,23 +82,23 @@ class Format:
         except Exception as error:
             raise ReadError(f"Cannot read {path}: {_reason(error, kind)}") from error
         if not images or any(0 in image.data.shape for image in images):
-            raise ReadError(f"{path} holds no image.")
+            raise ReadError(f"{path} contains no image.")
         return images
 
     def write(self, path: Path, image: Image) -> None:
-        """Write an image, under its name only when the file is complete.
+        """Write an image. The file appears under its name only when it is complete.
 
         Raises
         ------
         WriteError
-            If the format does not hold the image, or the file cannot be written.
+            If the format cannot hold the image, or the file cannot be written.
         """
         self.require_package(f"Writing {path}", WriteError)
         self.require(path, image.data.dtype, image.axes, image.samples)
         _load(self.writer)(path, image)
 
     def require_package(self, what: str, error: type[ReadError | WriteError]) -> None:
-        """Refuse to read or write while an optional package is missing."""
+        """Refuse to read or write if an optional package is missing."""
         if self.package and find_spec(self.package) is None:
             raise error(
                 f"{what} needs {self.package}; install it with: pip install "
@@ -113,14 +113,14 @@ class Format:
         Raises
         ------
         WriteError
-            Naming the file, the image and what the format holds.
+            With the file, the image and the types that the format can hold.
         """
         if self.pixels is None:
             return
         if axes not in ("YX", "YXS") or dtype.name not in self.pixels.get(samples, ()):
             raise WriteError(
                 f"Cannot write {axes} data of type {dtype} with {samples} channel(s) as {path}: "
-                f"the format takes {self._pixels_in_words()}. Use a name ending in .tif."
+                f"the format can hold {self._pixels_in_words()}. Use a name ending in .tif."
             )
 
     def _pixels_in_words(self) -> str:
@@ -161,7 +161,7 @@ FORMATS = (
 def _reason(error: Exception, kind: str) -> str:
     text = str(error) or type(error).__name__
     if "decompression bomb" in text:
-        return "the picture has more pixels than are read from such files; save it as TIFF"
+        return "the picture has too many pixels for its format; save it as TIFF"
     return f"{text} (the {kind} may be damaged or cut short)"
 
 
@@ -178,25 +178,25 @@ def in_words(names: list[str] | tuple[str, ...], last: str = "or") -> str:
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
-#: All formats that are read, for help texts.
+#: Names of the readable formats, for help texts.
 NAMES = in_words([each.name for each in FORMATS])
-#: All suffixes that are read.
+#: All readable suffixes.
 READABLE = tuple(dict.fromkeys(suffix for each in FORMATS for suffix in each.suffixes))
-#: All suffixes that are written.
+#: All writable suffixes.
 WRITABLE = tuple(suffix for each in FORMATS for suffix in each.written)
-#: The usual suffix of every format that is written, for choices.
+#: The usual suffix of every writable format, for choices.
 RESULT_SUFFIXES = tuple(each.written[0] for each in FORMATS if each.written)
 
 
 def find_format(path: str | Path) -> Format | None:
-    """Return the format of a file by its name, None if it is none of `FORMATS`."""
+    """Return the format of a file by its name, or None."""
     name = Path(path).name.lower()
     fits = [(len(s), each) for each in FORMATS for s in each.suffixes if name.endswith(s)]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 
 def is_readable(path: str | Path) -> bool:
-    """Return whether `read_images` reads files of this name."""
+    """Return whether `read_images` can read a file of this name."""
     return find_format(path) is not None
 
 
@@ -206,7 +206,7 @@ def output_format(path: str | Path) -> Format:
     Raises
     ------
     WriteError
-        If no format that is written has this suffix, or a package is missing.
+        If no writable format has this suffix, or a package is missing.
     """
     found = find_format(path)
     if found is None or not str(path).lower().endswith(found.written or "/"):

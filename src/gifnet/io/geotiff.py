@@ -1,8 +1,8 @@
-"""GeoTIFF: where an image lies on Earth and what its bands are called, in and out.
+"""Georeferencing tags and band names of GeoTIFF files.
 
 The tags are those of OGC GeoTIFF 1.1: ModelPixelScale and ModelTiepoint, or
-ModelTransformation, and the keys of the coordinate reference system, which are carried over as
-they are. GDAL's metadata tag holds names, wavelengths and all else that is said of the bands.
+ModelTransformation, and the keys of the coordinate reference system, which are copied unchanged.
+GDAL's metadata tag contains names, wavelengths and other properties of the bands.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _RASTER_TYPE, _IS_POINT = 1025, 2
 
 @dataclass(frozen=True, eq=False)
 class Georeference:
-    """What a GeoTIFF says besides its pixels.
+    """The georeferencing tags of a GeoTIFF.
 
     Attributes
     ----------
     matrix : (3, 3) float64 or None
         From homogeneous (row, column, 1) indices to (y, x) of the reference system, at pixel
-        centres; None if the file does not say.
+        centres; None if the file has no position.
     tags : dict
-        The tags of the reference system and GDAL's metadata by number, as the file has them.
+        The tags of the reference system and GDAL's metadata, by number and unchanged.
     """
 
     matrix: npt.NDArray[np.float64] | None
@@ -61,11 +61,11 @@ class Georeference:
         return bool(self._key(_RASTER_TYPE) == _IS_POINT)
 
     def grid(self, shape: tuple[int, ...]) -> Grid | None:
-        """Return the grid of planes of a shape, None if the file does not place them."""
+        """Return the grid of planes of a shape, None without a position."""
         return None if self.matrix is None else Grid(shape, self.matrix)
 
     def pixel_size(self) -> tuple[tuple[float, ...], tuple[str, ...]]:
-        """Return scale and units of (C, Y, X), pixels where the file does not place them."""
+        """Return scale and units of (C, Y, X), in pixels without a position."""
         if self.matrix is None or self.system is None:
             return (1.0,) * 3, ("pixel",) * 3
         unit = _LINEAR_UNITS.get(self._key(_LINEAR), "pixel")
@@ -73,7 +73,7 @@ class Georeference:
         return (1.0, *np.linalg.norm(self.matrix[:2, :2], axis=0)), ("pixel", unit, unit)
 
     def place(self) -> dict[str, tuple[float, str, float]]:
-        """Return size, unit and origin along Y and X, Y running south; empty for rotated images."""
+        """Return size, unit and origin along Y and X, Y to the south; empty for rotated images."""
         matrix = self.matrix
         if matrix is None or self.system is None:
             return {}
@@ -93,7 +93,7 @@ class Georeference:
         return self._items(lambda item: item.get("role") == "description")
 
     def wavelengths(self) -> tuple[str, ...]:
-        """Return the bands' wavelengths from GDAL's metadata, as they are written there."""
+        """Return the bands' wavelengths from GDAL's metadata, as texts."""
         return self._items(lambda item: str(item.get("name")).lower() == "wavelength")
 
     def _items(self, wanted: Callable[[ElementTree.Element], bool]) -> tuple[str, ...]:
@@ -107,9 +107,9 @@ class Georeference:
 
 
 def read_georeference(path: str | Path) -> Georeference:
-    """Return what a TIFF file says about its place on Earth and its bands.
+    """Return the georeference of a TIFF file.
 
-    A file without such tags, or of another format, gives a `Georeference` without a matrix.
+    Without such tags, or for another format, it has no matrix.
     """
     try:
         with tifffile.TiffFile(path) as tif:
@@ -144,7 +144,7 @@ def _matrix(tags: Mapping[int, Any], half: float) -> npt.NDArray[np.float64] | N
 
 
 def geotiff_tags(place: Georeference) -> list[tuple[Any, ...]]:
-    """Return a georeference as `tifffile` writes it."""
+    """Return the tags of a georeference, for `tifffile`."""
     tags = [(code, _TYPES[code], 0 if _TYPES[code] == "s" else len(value), value, True)
             for code, value in place.tags.items()]  # fmt: skip
     if place.matrix is not None:

@@ -1,4 +1,4 @@
-"""Images with their place in the world: what every reader returns and every writer takes."""
+"""The type of images that readers return and writers take: pixels with a place in the world."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """The pixels of an image, and what its file says about them.
+    """The pixels and metadata of an image in a file.
 
     Attributes
     ----------
     data : array
         The pixels: NumPy, memory maps for large TIFF files, zarr or dask for OME-Zarr. Where a
         TIFF file has GDAL's nodata value, missing pixels are NaN in floats and masked in integers,
-        and large files with such a value are dask.
+        and large files with such a value are dask arrays.
     axes : str
         tifffile's letters, one per axis of `data`, such as "ZYX" or "YXS". S, the samples of
         RGB or RGBA, is always last.
@@ -38,7 +38,7 @@ class Image:
         World position of the first pixel's centre, one per axis except S, in `units`. The
         northing of a GeoTIFF is negated, so that rows run downwards.
     name : str
-        The file's stem, with the image's own name where the file holds several.
+        The file's stem. If the file contains several images, also the image's own name.
     channel_names : tuple of str
         Names along axis C, empty if there are none.
     record : mapping or None
@@ -46,14 +46,14 @@ class Image:
     nodata : number or None
         The value of missing pixels in the file.
     coarser : tuple of array
-        The further levels of a pyramid, each half the size of the one before.
+        The coarser levels of a pyramid. Each has half the size of the previous one.
     georeference : Georeference or None
         The tags of a GeoTIFF.
 
     Raises
     ------
     InvalidInputError
-        If axes, place and data do not fit together.
+        If axes, place and data do not match.
     """
 
     data: Pixels

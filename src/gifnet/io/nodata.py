@@ -1,4 +1,4 @@
-"""GDAL's nodata value (TIFF tag 42113): pixels that are missing in a file, in and out."""
+"""GDAL's nodata value (TIFF tag 42113), which marks missing pixels."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-#: A value that stands for missing pixels.
+#: A nodata value.
 NoData: TypeAlias = float | int
 
 _TAG = 42113
-#: Sides of the parts in which memory maps are looked at.
+#: Sides of the chunks of memory maps.
 _CHUNK = 1024
-#: Numbers that are looked at at a time.
+#: Values compared at a time.
 _SLAB = 1 << 24
 
 
 def read_nodata(page: Any, dtype: npt.DTypeLike) -> NoData | None:
-    """Return what stands for missing pixels in a page of `tifffile`, None if nothing can.
+    """Return the nodata value of a page of `tifffile`, None without one.
 
-    A value that the type does not have, such as -9999 in unsigned integers, stands for none.
+    A value that the type cannot hold, such as -9999 in unsigned integers, is ignored.
     """
     tag = page.tags.get(_TAG)
     if tag is None:
@@ -42,7 +42,7 @@ def nodata_tag(value: NoData) -> tuple[Any, ...]:
 
 
 def fitting(value: NoData, dtype: npt.DTypeLike) -> NoData | None:
-    """Return a value as a type has it, None if it does not."""
+    """Return a value in a type, None if the type cannot hold it."""
     dtype = np.dtype(dtype)
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
@@ -59,11 +59,11 @@ def without_nodata(data: npt.NDArray[np.generic], value: NoData, coloured: bool)
     Parameters
     ----------
     data : array
-        A memory map gives a dask array, in which parts are looked at when they are read.
+        A memory map gives a dask array, whose chunks are compared when they are read.
     value : number
-        What stands for missing pixels.
+        The nodata value.
     coloured : bool
-        Whether the last axis holds RGB(A): a colour is missing if all three samples are.
+        Whether the last axis is RGB(A). A colour is missing if all three samples are.
     """
     if not isinstance(data, np.memmap):
         missing = _missing(data, value, coloured)
@@ -97,22 +97,22 @@ def _without(data: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_]) -> A
 
 
 def put_nodata(data: Any, value: NoData | None) -> tuple[Any, NoData | None]:
-    """Write what stands for missing pixels into an image, in place.
+    """Write the nodata value into the missing pixels of an image, in place.
 
     Parameters
     ----------
     data : array
-        Missing pixels are NaN in floats, and masked in integers. Integers that have the value
-        and are not missing move by 1.
+        Missing pixels are NaN in floats, and masked in integers. Valid integers that equal the
+        nodata value change by 1.
     value : number or None
-        What stands for them; None leaves the image as it is.
+        The nodata value; None leaves the image unchanged.
 
     Returns
     -------
     data : array
         Without a mask.
     value : number or None
-        None if it is not needed: no pixel is missing, or the type does not have it.
+        None if it is not needed: no pixel is missing, or the type cannot hold it.
     """
     plain = np.ma.getdata(data)
     value = None if value is None else fitting(value, plain.dtype)

@@ -1,7 +1,7 @@
-"""OME-Zarr images: written as multiscale pyramids of NGFF 0.4, read in 0.4 and 0.5.
+"""OME-Zarr images: multiscale pyramids, written as NGFF 0.4, read as 0.4 and 0.5.
 
-The format is that of https://ngff.openmicroscopy.org; zarr does the storage. Pixels are written
-strip by strip, so an image may be larger than memory.
+The format is that of https://ngff.openmicroscopy.org, stored by zarr. Pixels are written strip by
+strip, so an image may be larger than memory.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _KEY = "gifnet"
 
 
 def is_ngff(path: str | Path) -> bool:
-    """Return whether a folder holds an OME-Zarr image, without reading pixels."""
+    """Return whether a folder contains an OME-Zarr image, without reading pixels."""
     path = Path(path)
     return any(
         _multiscales(_json(path / name, inner)) is not None
@@ -65,7 +65,7 @@ def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def read_zarr(path: Path) -> list[Image]:
-    """Open the one image of an OME-Zarr folder; its pixels are read when they are used."""
+    """Open the one image of an OME-Zarr folder. Its pixels are read on access."""
     import zarr
 
     return [_opened(path, zarr.open_group(path, mode="r"))]
@@ -75,7 +75,7 @@ def _opened(path: Path, group: zarr.Group) -> Image:
     attributes = dict(group.attrs)
     described = _multiscales(attributes)
     if described is None:
-        raise ReadError(f"{path} holds no OME-Zarr image: its attributes name no multiscales.")
+        raise ReadError(f"{path} contains no OME-Zarr image: its attributes have no multiscales.")
     datasets = described["datasets"]
     levels: tuple[Any, ...] = tuple(group[str(dataset["path"])] for dataset in datasets)
     axes = described["axes"]
@@ -151,7 +151,7 @@ def write_zarr(path: Path, image: Image) -> None:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How an image lies in the store: samples before the planes, as the format wants."""
+    """An image in the axis order of the store: samples before the planes."""
 
     axes: str
     shape: tuple[int, ...]
@@ -222,7 +222,7 @@ def _strip(
 
 
 def _halved(plane: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
-    """Return the mean of two by two pixels, the last ones repeated where a side is odd."""
+    """Return the mean of two by two pixels; the last ones are repeated if a side is odd."""
     odd = tuple((0, side % 2) for side in plane.shape)
     plane = np.pad(plane, odd, mode="edge") if plane.size else plane
     mean = block_means(plane.astype(np.float64), 2)
@@ -247,7 +247,7 @@ def _describe(path: Path, image: Image, layout: _Layout, levels: int) -> dict[st
         factor = np.where(plane, 2.0**level, 1.0)
         transforms = [
             {"type": "scale", "scale": (sizes * factor).tolist()},
-            # A coarse pixel's centre lies amid the fine pixels that it covers.
+            # A coarse pixel's centre is the centre of the fine pixels that it covers.
             {"type": "translation", "translation": (origin + sizes * (factor - 1) / 2).tolist()},
         ]
         datasets.append({"path": str(level), "coordinateTransformations": transforms})

@@ -1,4 +1,4 @@
-"""Which image files belong together: by equal names, by patterns, or by words for their roles."""
+"""Pairs of image files in folders, by equal names, by patterns, or by words for their roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .formats import is_readable
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return a folder's own image files, hidden ones left out, sorted by name."""
+    """Return a folder's own image files, except hidden ones, sorted by name."""
     try:
         files = [file for file in folder.iterdir() if is_readable(file) and file.is_file()]
     except OSError:
@@ -27,14 +27,14 @@ def folders_below(root: Path) -> list[Path]:
 def match_folders(
     folder: Path, roles: Sequence[str], noun: str = "pairs"
 ) -> dict[str, tuple[Path, ...]]:
-    """Return the images of equal stems in sub-folders, in the order of these, by their stems.
+    """Return the images with equal stems in sub-folders, by stem, in the order of sub-folders.
 
-    The noun names what belongs together, in error messages.
+    Error messages use the noun for such a group.
 
     Raises
     ------
     ReadError
-        If a sub-folder lacks an image that another one has.
+        If an image of one sub-folder is missing in another.
     """
     found = [{path.stem: path for path in images_in(folder / role)} for role in roles]
     names = sorted(set[str]().union(*found))
@@ -48,9 +48,10 @@ def match_folders(
 
 
 def match_patterns(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
-    """Return the images that two patterns give one name, by their names, sorted.
+    """Return the images with the same name in two patterns, by name, sorted.
 
-    A pattern is a folder, whose images are named by their stems, or a path with one ``*``.
+    A pattern is a folder or a path with one ``*``. The name of an image is its stem, or the text
+    in place of the star.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def match_patterns(first: Path, second: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _matches(pattern: Path) -> dict[str, Path]:
-    """Return files by the part of their names in place of the star."""
+    """Return files by the text in their names in place of the star."""
     if pattern.is_dir():
         pattern = pattern / "*"
     if pattern.name.count("*") != 1 or not pattern.parent.is_dir():
@@ -84,24 +85,24 @@ def _matches(pattern: Path) -> dict[str, Path]:
         name = path.name[len(head) : len(path.name) - len(tail)] if tail else path.stem[len(head) :]
         if name in found:
             raise InvalidInputError(
-                f"{found[name].name!r} and {path.name!r} both stand for {name!r}; name the suffix "
-                "in the pattern."
+                f"{found[name].name!r} and {path.name!r} both match {name!r}; add the suffix to "
+                "the pattern."
             )
         found[name] = path
     return found
 
 
 def find_pair(folder: str | Path) -> tuple[Path, Path]:
-    """Return the first and the second source's file of a folder.
+    """Return the files of the first and the second source in a folder.
 
-    They are the only two images in it, or the only one named after each role of a task, or
-    the only image of each of two sub-folders named after them. Where names give roles, the
-    first source comes first; else the files are in the order of their names.
+    They are the only two images in it, or the only one named after each role of a task, or the
+    only image in each of two sub-folders named after the roles. The roles give the order.
+    Without roles the files are in the order of their names.
 
     Raises
     ------
     ReadError
-        If no pair, or more than one, can be made out.
+        If there is no pair, or more than one.
     """
     folder = Path(folder)
     files = images_in(folder)
@@ -117,9 +118,9 @@ def find_pair(folder: str | Path) -> tuple[Path, Path]:
         first, second = single
         return first, second
     raise ReadError(
-        f"{folder} holds {len(files)} images and {len(children)} folders, in which no pair can "
-        "be made out. Keep two images in it, or name one after each role, such as infrared and "
-        "visible, pet and mri, near and far, over and under, ms and pan; or open the two files."
+        f"{folder} contains {len(files)} images and {len(children)} folders, but no clear pair. "
+        "Keep two images in it, or name one after each role, such as infrared and visible, pet "
+        "and mri, near and far, over and under, ms and pan; or open the two files."
     )
 
 

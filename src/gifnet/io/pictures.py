@@ -1,4 +1,4 @@
-"""PNG, JPEG and BMP, in and out through Pillow."""
+"""Reading and writing of PNG, JPEG and BMP through Pillow."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _read(path: Path) -> tuple[Array, Any]:
         file.seek(0)
         with PIL.Image.open(file) as opened:
             record = _json(opened.info.get("gifnet"))
-            # Pillow would reduce 16-bit colour to 8 bits without a word.
+            # Pillow would silently reduce 16-bit colour to 8 bits.
             if header.startswith(b"\x89PNG") and header[24:25] == b"\x10" and header[25:] != b"\0":
                 return _deep_png(path), record
             return np.asarray(_still(PIL.ImageOps.exif_transpose(opened))), record
@@ -61,7 +61,7 @@ def _write(path: Path, image: Image, **options: Any) -> None:
 
 
 def _deep_png(path: Path) -> Array:
-    """Return the pixels of a PNG with 16 bits and several samples a pixel."""
+    """Return the pixels of a PNG with 16 bits and several samples per pixel."""
     data: Array = imagecodecs.png_decode(path.read_bytes())
     return data[..., 0] if data.shape[-1] == 2 else data  # grey with alpha
 

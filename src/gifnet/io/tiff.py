@@ -1,4 +1,4 @@
-"""TIFF, in and out through tifffile: OME, ImageJ, GeoTIFF and plain pages."""
+"""Reading and writing of TIFF through tifffile: OME, ImageJ, GeoTIFF and plain pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEMORY_MAP_BYTES = 64 * 2**20
 #: Compressed data above this size are decoded into a temporary file.
 DECODE_TO_DISK_BYTES = 256 * 2**20
 _IMAGEJ_BYTES = 2 * 2**30
-#: ImageJ's byte order needs a copy in memory of all but single bytes.
+#: ImageJ's byte order needs a copy in memory, except for single bytes.
 _IMAGEJ_COPY_BYTES = 2**29
 
 
@@ -34,7 +34,9 @@ def read_tiff(path: Path) -> list[Image]:
     with tifffile.TiffFile(path) as tif:
         images = [_read_series(path, tif, index) for index in range(len(tif.series))]
         if not tif.is_ome and _pages_are_missing(tif):
-            raise ReadError(f"Cannot read {path}: the file is cut short, its last pages are lost.")
+            raise ReadError(
+                f"Cannot read {path}: the file is truncated, and its last pages are missing."
+            )
     return images
 
 
@@ -42,7 +44,7 @@ def _read_series(path: Path, tif: tifffile.TiffFile, index: int) -> Image:
     series = tif.series[index]
     page = series.keyframe
     data, axes = _pixels(path, index, series)
-    # The nodata value of a palette is one of its indices, which are no longer there.
+    # The nodata value of a palette is an index, and colours have replaced the indices.
     palette = page.photometric == tifffile.PHOTOMETRIC.PALETTE
     nodata = None if palette else read_nodata(page, data.dtype)
     if nodata is not None:
@@ -78,7 +80,7 @@ def _pixels(path: Path, index: int, series: Any) -> tuple[Array, str]:
         data = series.asarray()
     axes: str = series.axes
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE and not page.parent.is_imagej:
-        # ImageJ's palettes are display look-up tables; elsewhere they are the picture itself.
+        # In ImageJ a palette is a display look-up table, in other files it is part of the image.
         data, axes = np.moveaxis(page.colormap[:, data] >> 8, 0, -1).astype(np.uint8), axes + "S"
     if "S" in axes:
         position = axes.index("S")
@@ -101,14 +103,14 @@ def _is_colour(page: Any, samples: int) -> bool:
 
 
 def _pages_are_missing(tif: Any) -> bool:
-    """Tell whether the last page points to a further one, which the file does not hold."""
+    """Return whether the last page points to a page beyond the end of the file."""
     handle = tif.filehandle
     handle.seek(tif.pages.next_page_offset)
     return any(handle.read(tif.tiff.offsetsize))
 
 
 def write_tiff(path: Path, image: Image) -> None:
-    """Write an image as TIFF, in the dialect that keeps the most of it."""
+    """Write an image as TIFF, in the dialect that stores most of its metadata."""
     data = np.asarray(image.data)
     tags = [] if image.georeference is None else geotiff_tags(image.georeference)
     coloured = image.channel_axis is not None

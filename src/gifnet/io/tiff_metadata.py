@@ -1,8 +1,8 @@
 """Pixel sizes, units, names and the provenance record in the dialects of TIFF.
 
-OME-TIFF keeps them in XML, ImageJ in its description and the resolution tags, GeoTIFF in its
-model tags; other files have the resolution tags at most. Resolution per inch is ignored,
-being about print and not about the scene.
+OME-TIFF stores them in XML, ImageJ in its description and the resolution tags, GeoTIFF in its
+model tags. Other files have at most the resolution tags. Resolution per inch is ignored, because
+it describes prints, not scenes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Found:
 def describe(
     tif: tifffile.TiffFile, index: int, data: Pixels, axes: str, georeference: Georeference
 ) -> Image:
-    """Return the pixels of a series with what its file says about them."""
+    """Return the pixels of a series with the metadata of its file."""
     series = tif.series[index]
     if tif.is_ome:
         found = _read_ome(str(tif.ome_metadata), index)
@@ -104,7 +104,7 @@ def _read_ome(xml: str, index: int) -> _Found:
     found.keep("T", pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
     if (plane := pixels.find("{*}Plane")) is not None:
         for axis in "XYZ":
-            # Stages without a known unit count in "reference frames", which place nothing.
+            # Positions without a known unit are in "reference frames", which have no place.
             given = KNOWN_UNITS.get(str(plane.get(f"Position{axis}Unit")).lower())
             position = _number(plane.get(f"Position{axis}"))
             if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
@@ -162,7 +162,7 @@ def _resolution(page: Any) -> dict[str, float]:
 
 def ome(image: Image) -> dict[str, object]:
     """Return tifffile's OME metadata for an image's place and record."""
-    # OME has no word for a plain sequence of pages; Q stands for any other axis.
+    # OME has no letter for a plain sequence of pages. Q means any other axis.
     metadata: dict[str, object] = {"axes": image.axes.replace("I", "Q")}
     for axis, (size, unit, _) in image.place.items():
         if axis in "XYZ" and (unit != "pixel" or size != 1):
@@ -179,7 +179,7 @@ def ome(image: Image) -> dict[str, object]:
 
 
 def _positions(image: Image) -> dict[str, list[float | str]]:
-    """Return the stage positions of every plane, the last leading axis running fastest."""
+    """Return the positions of every plane; the last leading axis changes fastest."""
     leading = [axis for axis in image.placed_axes if axis not in "YX"]
     shape = tuple(image.data.shape[image.axes.index(axis)] for axis in leading)
     planes = list(np.ndindex(shape))
@@ -194,7 +194,7 @@ def _positions(image: Image) -> dict[str, list[float | str]]:
 
 
 def imagej_suits(image: Image) -> bool:
-    """Return whether ImageJ's dialect keeps the type and the place of an image."""
+    """Return whether ImageJ's dialect can store the type and the place of an image."""
     axes, dtype = image.axes, image.data.dtype
     if dtype.name not in _IMAGEJ_TYPES or [a for a in _IMAGEJ_ORDER if a in axes] != list(axes):
         return False

@@ -1,8 +1,8 @@
-"""Names of units, as image files spell them."""
+"""The units of pixel sizes, and their names in image files."""
 
 from __future__ import annotations
 
-#: Spellings by our name of a unit, the one of OME-Zarr first.
+#: Spellings by gifnet's name of a unit. The spelling of OME-Zarr is first.
 _ALIASES = {
     "nm": ("nanometer", "nanometre", "nanometers"),
     "um": ("micrometer", "µm", "μm", "\\u00b5m", "micron", "microns", "micrometre", "micrometers"),
@@ -28,5 +28,5 @@ KNOWN_UNITS = {alias.lower(): unit for unit, names in _ALIASES.items() for alias
 
 
 def unit_name(text: str | None) -> str:
-    """Return the name that gifnet uses for a unit, "pixel" if it is unknown."""
+    """Return gifnet's name of a unit, "pixel" if it is unknown."""
     return KNOWN_UNITS.get(str(text or "").strip().lower(), "pixel")

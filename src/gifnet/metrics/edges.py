@@ -20,7 +20,7 @@ class EdgeModel:
     strength, orientation : tuple of float
         (gain, slope, middle) of the two sigmoids gain / (1 + exp(-slope (x - middle))).
     exponent : float
-        Power of a source's gradient that weights a pixel.
+        Power of a source's gradient that is the weight of its pixels.
     least_gradient, least_weight : float
         Gradients below the first get the second as weight, on the scale 0 to 255.
     rooted : bool
@@ -73,7 +73,7 @@ def _sigmoid(values: Floats, constants: tuple[float, float, float]) -> Floats:
 
 
 def _preserved(source: _Edges, fused: _Edges, model: EdgeModel) -> Floats:
-    """Return how much of a source's edge information every pixel of the fused plane has."""
+    """Return the part of a source's edge information that each fused pixel has."""
     larger = np.maximum(source.strength, fused.strength)
     smaller = np.minimum(source.strength, fused.strength)
     strength = np.divide(smaller, larger, out=np.zeros_like(larger), where=larger > 0)

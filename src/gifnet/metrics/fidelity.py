@@ -25,7 +25,7 @@ def vif(
     Parameters
     ----------
     fused, reference : (H, W) arrays
-        At least 41 pixels a side.
+        At least 41 pixels per side.
     noise_variance : float
         Of the model of the eye, on the scale 0 to 255: 2.0 in the authors' code.
     data_range : float

@@ -1,4 +1,4 @@
-"""The metrics as data: what each is called, which way is better, and what it needs."""
+"""The metrics as data: name, title, better direction, and needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models there are, with their weights and cards."""
+"""The list of models, with their weights and cards."""
 
 from __future__ import annotations
 

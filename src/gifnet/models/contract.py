@@ -22,7 +22,7 @@ BYTES_AT_ONCE = 3 << 18
 
 
 class Fused(NamedTuple):
-    """A fused plane and, where the head has one, the first source's share of every pixel.
+    """A fused plane and, if the head has it, the first source's share per pixel.
 
     Both are (B, 1, H, W); `share` is in [0, 1].
     """
@@ -31,7 +31,7 @@ class Fused(NamedTuple):
     share: Tensor | None
 
 
-#: What is added to the variance of every activation.
+#: The constant that is added to the variance of every activation.
 EPSILON = 1e-5
 
 
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, x: Tensor, eps: float = EPSILON) -> Moments:
         """Measure `x`, a (B, C, H, W) tensor; `eps` is added to the variance."""
-        # bfloat16 has 8 bits of mantissa: its sums over a megapixel are worthless.
+        # bfloat16 has 8 bits of mantissa, too few for sums over a megapixel.
         x = x.float()
         mean = x.mean(dim=(1, 2, 3), keepdim=True)
         variance = (x - mean).square().mean(dim=(1, 2, 3), keepdim=True)
@@ -56,7 +56,7 @@ class Moments(NamedTuple):
 
 
 class PlaneSum(Protocol):
-    """What a measured stage finds on the parts of a plane, put together."""
+    """The sum of a measured stage's results over the parts of a plane."""
 
     def add(self, x: Tensor, at: Region, /) -> None:
         """Add the (1, C, H, W) map of a region."""
@@ -65,7 +65,7 @@ class PlaneSum(Protocol):
         """Add what another sum holds."""
 
     def result(self) -> Any:
-        """Return what the stages after it are given."""
+        """Return the input of later stages."""
 
 
 #: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
@@ -76,17 +76,17 @@ KnownMoments: TypeAlias = Sequence[Sequence[Moments]]
 
 @dataclass(frozen=True)
 class StageTask:
-    """What a stage is to compute.
+    """The task of a stage.
 
     Attributes
     ----------
     to : Region
-        Of its output.
+        The region of its output.
     image : Region
         The whole image.
     planes : callable
     into : tuple of (1, C, H, W) tensors, optional
-        Where the outputs may be written; they are returned either way.
+        Memory for the outputs. They are also returned.
     """
 
     to: Region
@@ -110,11 +110,11 @@ class Stage(Protocol):
         Channels of every map of its output; empty for the last stage, and for stages whose output
         is used for statistics only.
     measured : tuple of int
-        For every output map, of how many channels the moments are wanted; empty for none.
+        For every output map, the number of channels whose moments are needed; empty for none.
     shift : int
         Its windows' grid begins this many pixels above and left of the image.
     block_factor : int
-        Side of its steps in usual sides; larger if margins are expensive.
+        Factor of the usual block side; larger if margins are expensive.
     """
 
     name: str
@@ -145,16 +145,15 @@ class Pipeline:
         Sides of tiles are multiples of this.
     device : torch.device
     dtype : torch.dtype
-        Of the maps.
+        The type of the maps.
     at_once : bool
-        Whether a tile is computed in one step by all threads rather than in small steps, one a
-        thread.
+        Whether a tile is computed at once by all threads, rather than in blocks, one per thread.
     whole : Pipeline, optional
-        What runs in place of this one where a plane is a single tile.
+        The pipeline for planes of a single tile, if it is another one.
     collect : callable, optional
         Makes the `PlaneSum` of a measured map; by default of its moments.
     conclude : callable, optional
-        Makes what later stages are given from the results of a measured stage, once per plane.
+        Makes the input of later stages from the results of a measured stage, once per plane.
     """
 
     stages: tuple[Stage, ...]

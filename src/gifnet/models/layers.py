@@ -16,11 +16,11 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
 
 class WindowGrid:
-    """Cuts a map into windows and puts windows back together into a map.
+    """Divides a map into windows, and joins windows into a map.
 
-    The grid of the unshifted block starts at the image's corner, that of the shifted
-    block `shift` pixels above and left of it. What the grid needs beyond the border is
-    reflected, not rolled around, and cut off again afterwards.
+    The grid of the unshifted block starts at the image's corner, that of the shifted block `shift`
+    pixels above and left of it. Beyond the border the map is reflected, not rolled around, and
+    cropped afterwards.
     """
 
     def __init__(self, height: int, width: int, window: int, shift: int):

@@ -1,4 +1,4 @@
-"""Maps that are known on a region of an image: cropping, reflection and convolution."""
+"""Maps of a region of an image: cropping, reflection and convolution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def crop(x: Tensor, at: Region, to: Region) -> Tensor:
 def reflect(x: Tensor, at: Region, to: Region, bounds: Region) -> Tensor:
     """Turn a map of the region `at` into one of `to`, reflecting beyond the bounds.
 
-    `at` lies within the bounds and holds ``to.reflection_source(bounds)``.
+    `at` is within the bounds and contains ``to.reflection_source(bounds)``.
     """
     left, right = max(0, bounds.left - to.left), max(0, to.right - bounds.right)
     top, bottom = max(0, bounds.top - to.top), max(0, to.bottom - bounds.bottom)
@@ -36,7 +36,7 @@ def _pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
     """Reflect a (1, C, H, W) map beyond its sides."""
     if x.device.type != "cpu":
         return F.pad(x, (left, right, top, bottom), mode="reflect")
-    # PyTorch's CPU kernel is many times slower than copying: margins here are a few pixels.
+    # For margins of a few pixels, copying is many times faster than PyTorch's CPU kernel.
     height, width = x.shape[-2:]
     padded = torch.empty(
         (*x.shape[:2], top + height + bottom, left + width + right),

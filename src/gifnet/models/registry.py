@@ -1,4 +1,4 @@
-"""The registry of networks: one line per folder. The engine and the API know none by name."""
+"""The registry of networks: one line per folder. The engine and the API use no names of models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 from ..errors import InvalidInputError
 from .spec import ModelSpec
 
-#: The folders here, each of which has its descriptors as `SPECS`.
+#: The folders of networks. Each has its descriptors as `SPECS`.
 _FOLDERS = (
     "gifnet",
     "frufn",

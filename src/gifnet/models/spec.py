@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(Protocol):
-    """How the authors' checkpoints of a network are read; a module of two functions."""
+    """A reader of the authors' checkpoints of a network; a module with two functions."""
 
     def is_published(self, state: Mapping[str, Tensor], /) -> bool:
         """Return whether a state dict has the authors' names."""
@@ -29,33 +29,33 @@ class Checkpoint(Protocol):
 class ModelSpec:
     """A network's descriptor.
 
-    References such as "gifnet.network:GIFNet" name a module below `gifnet.models` and something in
-    it; they are imported on first use, and torch with them.
+    References such as "gifnet.network:GIFNet" name a module below `gifnet.models` and an object in
+    it. They are imported on first use, and torch with them.
 
     Attributes
     ----------
     name : str
         The registry name, as in ``fuse(..., model=name)``.
     title : str
-        One line for people.
+        One line for tables.
     paper : str
-        Where it was published.
+        The publication.
     network : str
         Reference to the module's class.
     arguments : dict
-        What the class is called with.
+        The arguments of the class.
     fuses : bool
         Whether it fuses two planes. The others support a model that does.
     has_share : bool
-        Whether it returns the first source's share of each pixel.
+        Whether it returns the first source's share per pixel.
     window : int
-        Grid in pixels on which tiles must start, so that attention windows agree with
-        those of the whole image; 1 if there are none.
+        Grid in pixels on which tiles must start, so that attention windows equal those of the
+        whole image; 1 without windows.
     halo : int
-        Context in pixels, a multiple of `window`, around a tile's core that makes the core
-        independent of pixels further away; in unfolded networks, except for a decaying influence.
+        Margin around a tile in pixels, a multiple of `window`. Pixels beyond it have no influence
+        on the tile, or, in unfolded networks, a decaying one.
     minimum_side : int
-        Smallest side in pixels that the network takes; smaller planes are padded.
+        Minimum side in pixels for the network. Smaller planes are padded.
     pipeline_factory : str
         Reference to a function of (module, device, dtype) that returns the `Pipeline` that runs
         it in tiles. Without one the module runs on whole planes.
@@ -70,8 +70,8 @@ class ModelSpec:
     checkpoint : Checkpoint, optional
         Reads the authors' checkpoints.
     wrappers : mapping of str to str
-        By an entry that a model card may have, references to what wraps the module for inference
-        where that entry is true.
+        References to wrappers of the module for inference, by the entry of the model card that
+        selects them.
     """
 
     name: str
@@ -98,7 +98,7 @@ class ModelSpec:
         return module
 
     def for_inference(self, module: nn.Module, card: Mapping[str, object]) -> nn.Module:
-        """Return a trained module as its weights' model card has it fuse."""
+        """Return a trained module, wrapped as its model card requires."""
         for entry, wrapper in self.wrappers.items():
             if card.get(entry):
                 module = _resolve(wrapper)(module).eval()
@@ -128,7 +128,7 @@ class ModelSpec:
         return self.bundled.get(task) or self.bundled.get(None, "")
 
     def bundled_weights(self, task: str | None = None) -> Traversable | None:
-        """Return the bundled weights file, or None where the installation has none."""
+        """Return the bundled weights file, or None if it is not installed."""
         if not (name := self.bundled_name(task)):
             return None
         path = resources.files("gifnet") / "weights" / name

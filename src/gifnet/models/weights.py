@@ -1,7 +1,7 @@
-"""Weights in and out: safetensors of our own, pickled state dicts of the authors.
+"""Reading and writing of weights: safetensors, and pickled state dicts of the authors.
 
-A safetensors file carries its model card as JSON in its header, so weights never part from
-what is known about them.
+The header of a safetensors file contains the model card as JSON, so weights and card stay
+together.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .spec import ModelSpec
 
 @dataclass(frozen=True)
 class Weights:
-    """A state dict with where it came from.
+    """A state dict with its origin.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Weights:
     source : str
         The file's path, or "bundled:NAME".
     sha256 : str
-        Of the file's bytes.
+        The hash of the file's bytes.
     card : dict
         The model card; empty for files without one.
     """
@@ -52,7 +52,7 @@ class Weights:
 
 
 def recognise(state: Mapping[str, Tensor]) -> str:
-    """Return the registry name that a state dict's keys and shapes belong to.
+    """Return the registry name of the model with a state dict's keys and shapes.
 
     Raises
     ------
@@ -70,28 +70,28 @@ def recognise(state: Mapping[str, Tensor]) -> str:
     unexpected = sorted(set(shapes) - set(nearest))
     wrong = sorted(k for k in set(nearest) & set(shapes) if nearest[k] != shapes[k])
     raise WeightsError(
-        f"The weights belong to no known model ({', '.join(MODELS)}). Beside the nearest one "
-        f"they lack {_some(missing)}, add {_some(unexpected)} and differ in the shape of "
-        f"{_some(wrong)}."
+        f"The weights belong to no known model ({', '.join(MODELS)}). Compared with the "
+        f"nearest one: missing {_some(missing)}; unexpected {_some(unexpected)}; of another shape "
+        f"{_some(wrong)}. Use weights of one of these models."
     )
 
 
 def _some(names: list[str], limit: int = 3) -> str:
     if not names:
-        return "nothing"
+        return "none"
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + rest
 
 
 def _build(name: str) -> nn.Module:
-    """Return a network with random weights, which are not the caller's random numbers."""
+    """Return a network with random weights, without a change of the caller's random state."""
     with torch.random.fork_rng(devices=[]):
         return SPECS[name].build()
 
 
 @lru_cache
 def _expected_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    # On the CPU: initialising on the meta device imports PyTorch's compiler, which takes seconds.
+    # On the CPU, because the meta device imports PyTorch's compiler, which takes seconds.
     state = _build(name).state_dict()
     return {key: tuple(value.shape) for key, value in state.items()}
 
@@ -107,10 +107,10 @@ def load_weights(
         None for the bundled weights, or a path to a safetensors file or to an authors'
         checkpoint (a pickled state dict, loaded without running any code in it).
     model : str, optional
-        The registry name. If left out, the model is recognised from the file; the default model
-        for bundled weights.
+        The registry name. By default the model is recognised from the file, and bundled weights
+        are those of the default model.
     task : str, optional
-        Which of a model's bundled weights, where it has some for every task.
+        The task, for models with bundled weights per task.
 
     Raises
     ------
@@ -164,8 +164,8 @@ def _bundled(spec: ModelSpec, task: str | None) -> tuple[bytes, str]:
 
 
 def _parse(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, object]]:
-    # A safetensors file begins with its header's length, which may happen to look like the
-    # first bytes of a pickle or a zip archive; its ninth byte is always the header's brace.
+    # A safetensors file begins with its header's length, which may equal the first bytes of a
+    # pickle or a zip archive. Its ninth byte is always the header's brace.
     if data[8:9] != b"{" and (data[:2] == b"PK" or data[:1] == b"\x80"):
         return _parse_pickle(data, source), {}
     try:
@@ -185,12 +185,12 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle raises nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"The checkpoint {source!r} is damaged or holds more than tensors: {reason}"
+            f"The checkpoint {source!r} is damaged or contains more than tensors: {reason}"
         ) from error
     if not isinstance(state, dict) or not all(
         isinstance(key, str) and torch.is_tensor(value) for key, value in state.items()
     ):
-        raise WeightsError(f"The checkpoint {source!r} holds no state dict of tensors.")
+        raise WeightsError(f"The checkpoint {source!r} contains no state dict of tensors.")
     for spec in SPECS.values():
         if spec.checkpoint is not None and spec.checkpoint.is_published(state):
             return spec.checkpoint.translate(state)
@@ -198,14 +198,14 @@ def _parse_pickle(data: bytes, source: str) -> dict[str, Tensor]:
 
 
 def build_model(weights: Weights) -> nn.Module:
-    """Return the model with the weights in it, in evaluation mode on the CPU."""
+    """Return the model with its weights, in evaluation mode on the CPU."""
     module = _build(weights.model)
     module.load_state_dict(weights.state)
     return module.eval().requires_grad_(False)
 
 
 def load_for_inference(weights: Weights) -> nn.Module:
-    """Return the model with the weights in it, as its descriptor has it fuse."""
+    """Return the model with its weights, wrapped as its model card requires."""
     return SPECS[weights.model].for_inference(build_model(weights), weights.card)
 
 
@@ -226,7 +226,7 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, object]
         recognise(state)
     except WeightsError as error:
         raise InvalidInputError(f"Only registered models can be saved: {error}") from error
-    # One entry alone: safetensors writes several in random order, and equal weights should
+    # A single entry, because safetensors writes several in random order, and equal weights should
     # have equal hashes.
     data = save(state, {"card": json.dumps(dict(card))})
 

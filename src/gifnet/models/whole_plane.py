@@ -11,7 +11,7 @@ from .maps import crop
 
 
 class WholePlane:
-    """A module as a stage that computes the whole plane, whatever region is asked for."""
+    """A module as a stage that computes the whole plane for any requested region."""
 
     name = "whole plane"
     maps: tuple[int, ...] = ()
@@ -35,7 +35,7 @@ class WholePlane:
     def __call__(self, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
         first, second = task.planes(task.image).split(1, dim=1)
         with autocast(self._device, self._dtype):
-            # Moved here: other pipelines of the same module may be on other devices.
+            # Moved on each use, because other pipelines of the module may be on other devices.
             fused: Fused = self._module.to(self._device)(first, second)
         maps = (fused.image, fused.share)
         return Fused(*(None if x is None else crop(x, task.image, task.to) for x in maps))  # type: ignore[arg-type]

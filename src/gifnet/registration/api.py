@@ -22,7 +22,8 @@ from .transform import Transform
 ChannelAxis = int | Literal["auto"] | None
 Floats = npt.NDArray[np.floating]
 
-#: Pairs closer than this part of their longer side count as aligned, and than so many pixels.
+#: A pair is aligned if the displacement is below this part of the longer side, or below so many
+#: pixels.
 _CLOSE_PART = 0.006
 _CLOSE_PIXELS = 1.5
 
@@ -265,7 +266,7 @@ def misalignment(
         )
     try:
         found, helps = glance(planes[1], planes[0])
-    except InvalidInputError:  # too small or too empty to say anything
+    except InvalidInputError:  # too small or too empty for a decision
         return Misalignment(False, 0.0, 0.0, 0.0)
     moved = found.mean_displacement
     limit = max(_CLOSE_PIXELS, _CLOSE_PART * max(planes[0].shape))
@@ -273,7 +274,7 @@ def misalignment(
 
 
 def _counted(reporter: Reporter) -> Callable[[], None]:
-    """Return a tick that never reports more work than was expected."""
+    """Return a tick that never reports more work than expected."""
     return lambda: reporter.advance(int(reporter.done < reporter.total - 1))
 
 
@@ -283,7 +284,7 @@ def _source(image: Any, name: str, channel_axis: ChannelAxis) -> Source:
 
 
 def _own_axis(image: Any, channel_axis: ChannelAxis) -> ChannelAxis:
-    """Return the channel axis of a pair if an image has one there, else None."""
+    """Return the channel axis of a pair if either image has it, else None."""
     if not isinstance(channel_axis, int):
         return channel_axis
     shape = np.shape(image)
@@ -309,7 +310,7 @@ def _values(values: Pixels) -> Floats:
 
 
 def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
-    """Return the mean luminance over the leading axes, NaN where no plane has data."""
+    """Return the mean luminance over the leading axes, NaN where all planes are missing."""
     total = np.zeros(source.shape[-2:], np.float64)
     count = np.zeros(total.shape, np.int64)
     for index in np.ndindex(source.shape[:-2]):
@@ -323,7 +324,7 @@ def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
             f"The {source.name} image has no finite pixel, so it cannot be registered."
         )
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    # Only contrast counts, and float32 holds it best around 0.
+    # Only contrast matters, and float32 is most precise around 0.
     mean -= np.nanmean(mean)
     return np.asarray(mean, np.float32)
 
@@ -347,7 +348,7 @@ def _resampled(
         )
         unknown = np.isnan(found)
         if source.dtype.kind in "iub":
-            # Splines overshoot, and a type would wrap around.
+            # Splines overshoot, and integers would wrap around.
             found = to_type(np.where(unknown, 0, found), source.dtype)
         result[index] = found
         missing[index] = unknown

@@ -2,8 +2,8 @@
 
 The refinement is the forward additive algorithm of Evangelidis and Psarakis, "Parametric
 Image Alignment Using Enhanced Correlation Coefficient Maximization", IEEE TPAMI 30 (2008),
-Sec. 3: Gauss-Newton steps on the correlation of the reference and the warped image,
-which no change of brightness or contrast disturbs.
+Sec. 3: Gauss-Newton steps on the correlation of the reference and the warped image, which is
+invariant to brightness and contrast.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .transform import shifts
 _MAX_STEPS = 60
 _FEWEST_PIXELS = 50
 _LEVELS = 32
-#: The least part of the smaller image that a shift must leave overlapping.
+#: Minimum overlap after a shift, as a part of the smaller image.
 _MIN_OVERLAP = 0.5
 
 
 class Maps(NamedTuple):
-    """Two planes to be aligned, and where they have data."""
+    """Two planes to be aligned, and their valid pixels."""
 
     reference: Plane
     reference_valid: Mask
@@ -35,7 +35,7 @@ class Maps(NamedTuple):
 
 
 def warp(plane: Plane, matrix: Matrix, shape: tuple[int, int]) -> Plane:
-    """Return a plane at the places that a map of indices leads to; 0 beyond it."""
+    """Return a plane sampled at the mapped indices; 0 beyond its border."""
     from scipy.ndimage import affine_transform
 
     result: Plane = affine_transform(
@@ -45,7 +45,7 @@ def warp(plane: Plane, matrix: Matrix, shape: tuple[int, int]) -> Plane:
 
 
 def correlate(maps: Maps, matrix: Matrix) -> float:
-    """Return the correlation of both planes under a map, -1 where they hardly overlap."""
+    """Return the correlation of both planes under a map, -1 if they hardly overlap."""
     inside = _overlap(maps, matrix)
     if inside.sum() < _FEWEST_PIXELS:
         return -1.0
@@ -56,8 +56,8 @@ def correlate(maps: Maps, matrix: Matrix) -> float:
 def shared_information(maps: Maps, matrices: Sequence[Matrix]) -> list[float]:
     """Return the mutual information of both planes, in nats, under each of several maps.
 
-    All are measured on the pixels that every map leaves with data, on 32 levels of equal
-    frequency a plane.
+    All are measured on the pixels that are valid under every map, on 32 levels of equal frequency
+    per plane.
     """
     inside: Mask = np.logical_and.reduce([_overlap(maps, matrix) for matrix in matrices])
     if inside.sum() < _FEWEST_PIXELS:
@@ -74,7 +74,7 @@ def shared_information(maps: Maps, matrices: Sequence[Matrix]) -> list[float]:
 
 
 def _ranked(values: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    """Return every value's level, of levels that hold equally many values."""
+    """Return the level of every value. All levels have the same number of values."""
     steps = np.unique(np.quantile(values, np.linspace(0, 1, _LEVELS + 1)[1:-1]))
     return np.searchsorted(steps, values)
 
@@ -97,9 +97,9 @@ def _correlation(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -
 def best_shift(maps: Maps, limit: float) -> tuple[Matrix, float]:
     """Return the whole shift of highest correlation over the overlap, and that correlation.
 
-    The correlation of every shift is that of the pixels that both planes have data at, found
-    by Fourier transforms (Padfield, "Masked Object Registration in the Fourier Domain",
-    IEEE TIP 21 (2012), Eq. 7).
+    The correlation of a shift is that of the pixels valid in both planes, computed by Fourier
+    transforms (Padfield, "Masked Object Registration in the Fourier Domain", IEEE TIP 21 (2012),
+    Eq. 7).
 
     Parameters
     ----------
@@ -137,15 +137,15 @@ def best_shift(maps: Maps, limit: float) -> tuple[Matrix, float]:
 
 
 def refine(maps: Maps, matrix: Matrix, kind: str, tolerance: float = 2e-3) -> tuple[Matrix, float]:
-    """Return the map of a kind that is nearest to `matrix` and correlates both planes best.
+    """Return the map of a kind near `matrix` with the highest correlation of both planes.
 
     Parameters
     ----------
     matrix : (3, 3) float64
-        Where to start; of the kind itself, or of one with less freedom.
+        The start; of the same kind, or of one with fewer parameters.
     kind : {"translation", "rigid", "affine"}
     tolerance : float
-        Steps that move no pixel by more end the refinement.
+        The refinement ends if a step moves no pixel by more.
 
     Returns
     -------
@@ -184,7 +184,7 @@ Columns = list[npt.NDArray[np.float32]]
 
 
 def _jacobian(kind: str, matrix: Matrix, slope: Columns, place: Columns) -> npt.NDArray[np.float32]:
-    """Return how the warped pixels change with every parameter, (pixels, parameters)."""
+    """Return the derivatives of the warped pixels, (pixels, parameters)."""
     linear = matrix[:2, :2].astype(np.float32)
     if kind == "translation":
         columns = slope
@@ -206,7 +206,7 @@ def _step(
     size = np.trace(hessian) / len(hessian)
     if not size > 0:
         return None
-    # Planes whose edges all run one way leave a direction undetermined.
+    # If all edges have one direction, the shift along them is undetermined.
     hessian += np.eye(len(hessian)) * 1e-6 * size
     sides = np.stack((jacobian.T @ moved, jacobian.T @ fixed), axis=1).astype(np.float64)
     by_moved, by_fixed = np.linalg.solve(hessian, sides).T
@@ -222,7 +222,7 @@ def _step(
 def _moved(
     kind: str, matrix: Matrix, step: npt.NDArray[np.float64], centre: Matrix, reach: float
 ) -> Matrix:
-    """Return a map changed by a step of its parameters, which turn around the centre."""
+    """Return a map changed by a step of its parameters, which rotate around the centre."""
     linear = matrix[:2, :2]
     offset = linear @ centre + matrix[:2, 2] - centre + step[-2:]
     if kind == "rigid":

@@ -1,9 +1,8 @@
-"""Edge maps: what images of different modalities of one scene have in common.
+"""Edge maps: the common content of images of different modalities.
 
-Infrared and visible light, or PET and MRI, agree about where things end and not about how
-bright they are. An edge map is the square root of the gradient's magnitude of the locally
-normalised image, so that edges in shadow count as much as edges in light, whatever side
-of them is brighter.
+Infrared and visible light, or PET and MRI, have common edges but not common brightness. An edge
+map is the square root of the gradient magnitude of the locally normalised image. So edges in
+shadow weigh as much as edges in light, and the brighter side does not matter.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ Mask = npt.NDArray[np.bool_]
 #: Sides of the neighbourhood that is normalised and of the derivative, as sigmas in pixels.
 _NEIGHBOURHOOD = 20.0
 _DERIVATIVE = 2.0
-#: Contrast below this part of the image's own counts as noise.
+#: Contrast below this part of the image's contrast is noise.
 _NOISE = 0.5
 #: A constant area at the border that is larger than this part of the image is missing data.
 _MISSING_PART = 5e-4
 
 
 def covered(plane: npt.NDArray[np.generic]) -> Mask:
-    """Return where a plane has data: finite, and not part of a constant border.
+    """Return the valid pixels of a plane: finite, and not part of a constant border.
 
-    An image that was warped before has borders of one value, the least one; their edges
-    belong to the frame and not to the scene.
+    An image that was warped before has borders of one value, the minimum. Their edges are not part
+    of the scene.
     """
     from scipy.ndimage import label
 
@@ -48,14 +47,14 @@ def covered(plane: npt.NDArray[np.generic]) -> Mask:
 
 
 def edge_map(plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
-    """Return a plane's edge map and where it is free of the influence of missing pixels.
+    """Return a plane's edge map, and the pixels that missing ones do not influence.
 
     Parameters
     ----------
     plane : (H, W) float32
-        Luminance, of any range; what is not valid may be anything, also NaN.
+        Luminance of any range. Missing pixels may have any value, also NaN.
     valid : (H, W) bool
-        Where there is data.
+        True where the plane is valid.
     """
     from scipy.ndimage import binary_erosion, gaussian_filter
 
@@ -74,7 +73,7 @@ def edge_map(plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
 
 
 def halve(plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
-    """Return every second pixel of a plane, smoothed before; pixel 0 stays where it is."""
+    """Return every second pixel of a smoothed plane, from pixel 0 on."""
     from scipy.ndimage import gaussian_filter
 
     weight = gaussian_filter(valid.astype(np.float32), 0.8)

@@ -1,9 +1,9 @@
-"""Registration of two planes: which transform lays one onto the other.
+"""Registration of two planes: the search for the transform of one onto the other.
 
 Both planes become edge maps, which agree across modalities. On a coarse level the shift is
-searched by masked correlation at several rotations; then the transform is refined from level
-to level down to full size. Functional images without edges are better served by mutual
-information, which starts where the edges lead, and where the images lie.
+searched by masked correlation at several rotations. Then the transform is refined from level to
+level up to full size. For functional images without edges, mutual information is better. It starts
+from the result of the edges, and from the given positions.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from .transform import Transform
 _COARSE_SIDE = 120
 _MAX_PIXELS = 2**21
 _MIN_SIDE = 16
-#: Steps smaller than this many pixels of a coarse level matter only on the next finer one.
+#: The refinement of a coarse level ends at steps below this many pixels.
 _COARSE_TOLERANCE = 0.02
-#: Transforms that stretch by more, or lead further, are no corrections but accidents.
+#: Transforms with a larger scale or displacement are rejected as wrong.
 _MAX_STRETCH = 1.25
 _MAX_SLACK = 1.5
-#: Planes whose intensities correlate by more are of one modality.
+#: Planes whose intensities correlate by more have the same modality.
 _ALIKE = 0.9
 
 
 @dataclass(frozen=True)
 class Search:
-    """How far the coarse search for a start reaches.
+    """The range of the coarse search for a start.
 
     Attributes
     ----------
     shift : float
         The longest shift, as a part of either side.
     turns : tuple of float
-        The rotations that are tried, in degrees.
+        The tested rotations, in degrees.
     """
 
     shift: float = 0.2
     turns: tuple[float, ...] = (-12, -9, -6, -3, 0, 3, 6, 9, 12)
 
 
-#: `glance` looks at planes of at most this many pixels, and no further than this.
+#: `glance` searches planes of at most this many pixels, in this range.
 _GLANCE_PIXELS = 400 * 400
 _GLANCE = Search(shift=0.1, turns=(-3, 0, 3))
-#: How much better edges must agree for a displacement to be believed.
+#: Minimum improvement of the edges' correlation for a credible displacement.
 _MIN_GAIN = 0.06
 
 
@@ -67,23 +67,23 @@ def find_transform(
     most_pixels: int = _MAX_PIXELS,
     tick: Callable[[], object] | None = None,
 ) -> Transform:
-    """Find the transform under which a plane lies on a reference of the same grid.
+    """Find the transform of a plane onto a reference with the same grid.
 
     Parameters
     ----------
     moving, reference : (H, W) float32
-        Luminance of any range; NaN, and constant borders, take no part. Of one size.
+        Luminance of any range, of one size. NaN and constant borders are ignored.
     kind : {"none", "translation", "rigid", "affine"}
-        What the transform may be made of.
+        The class of transforms.
     measure : {"edges", "mutual-information"}
-        What is maximised: the correlation of edge maps, or Mattes' mutual information of the
+        The quantity to maximise: the correlation of edge maps, or Mattes' mutual information of the
         intensities, which needs SimpleITK.
     search : Search, optional
-        How far to look for a start.
+        The range of the search for a start.
     most_pixels : int
         Larger planes are halved until they have no more pixels.
     tick : callable, optional
-        Called now and then; may raise to stop.
+        Called repeatedly; may raise an exception to stop.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def find_transform(
     Raises
     ------
     InvalidInputError
-        If a name is unknown, or the planes are too small or hold too little to be registered.
+        If a name is unknown, or the planes are too small or have too little structure.
     """
     check_registration(kind, measure)
     if moving.shape != reference.shape or min(reference.shape) < _MIN_SIDE:
@@ -121,12 +121,12 @@ def find_transform(
 
 
 def glance(moving: Plane, reference: Plane) -> tuple[Transform, bool]:
-    """Return a rough rigid transform, and whether edges and intensities agree that it helps.
+    """Return a rough rigid transform, and whether it improves both edges and intensities.
 
     Raises
     ------
     InvalidInputError
-        If the planes are too small or hold too little to say anything.
+        If the planes are too small or have too little structure.
     """
     found = find_transform(moving, reference, "rigid", search=_GLANCE, most_pixels=_GLANCE_PIXELS)
     maps = _shrunk(moving, reference, _steps(reference.shape, _GLANCE_PIXELS))
@@ -142,21 +142,21 @@ def check_registration(kind: str, measure: str) -> None:
     Raises
     ------
     InvalidInputError
-        With the known ones.
+        With the known names.
     """
     require_choice("The kind of a registration", kind, REGISTRATION_CHOICES)
     require_choice("The measure of a registration", measure, MEASURE_CHOICES)
 
 
 def _finer(matrix: Matrix) -> Matrix:
-    """Return a map of a halved plane's indices as one of the plane before."""
+    """Convert a map of a halved plane's indices to one of the larger plane."""
     finer = matrix.copy()
     finer[:2, 2] *= 2
     return finer
 
 
 def _steps(shape: tuple[int, ...], most_pixels: int) -> int:
-    """Return how often a plane must be halved to have so many pixels at most."""
+    """Return the number of halvings to at most this many pixels."""
     steps = 0
     while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * _MIN_SIDE:
         steps += 1
@@ -175,7 +175,7 @@ def _shrunk(moving: Plane, reference: Plane, steps: int) -> Maps:
 def _levels(
     moving: Plane, reference: Plane, most_pixels: int, tick: Callable[[], object]
 ) -> tuple[list[Maps], int]:
-    """Return the edge maps from fine to coarse, and how often the planes were halved before."""
+    """Return the edge maps from fine to coarse, and the number of halvings before them."""
     steps = _steps(reference.shape, most_pixels)
     maps = _shrunk(moving, reference, steps)
     tick()
@@ -197,7 +197,7 @@ def _edges(name: str, plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
 
 
 def _by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
-    """Return the transform that correlates the edges best, no transform if none helps."""
+    """Return the transform with the highest correlation of edges; "none" if none improves it."""
     matrix = _start(levels[-1], kind, search, tick)
     for level in reversed(levels):
         tick()
@@ -211,9 +211,9 @@ def _by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], 
 
 
 def _polished(maps: Maps, matrix: Matrix, kind: str) -> Matrix:
-    """Return the transform refined on the intensities themselves, if these are alike.
+    """Return the transform refined on the intensities, if these correlate.
 
-    Intensities of one modality tell more exactly than edges where things are.
+    Within one modality, intensities locate structures more exactly than edges.
     """
     if correlate(maps, matrix) < _ALIKE:
         return matrix
@@ -221,7 +221,7 @@ def _polished(maps: Maps, matrix: Matrix, kind: str) -> Matrix:
 
 
 def _start(maps: Maps, kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
-    """Return the best of several starts, refined as far as rigid motion goes."""
+    """Return the best of several starts after rigid refinement."""
     turns = [0.0] if kind == "translation" else [np.deg2rad(angle) for angle in search.turns]
     shape = maps.reference.shape
     centre = (np.array(shape) - 1) / 2
@@ -243,7 +243,7 @@ def _start(maps: Maps, kind: str, search: Search, tick: Callable[[], object]) ->
 
 
 def _is_plausible(matrix: Matrix, shape: tuple[int, ...], search: Search) -> bool:
-    """Tell whether a transform stays near the range of the search."""
+    """Return whether a transform stays near the range of the search."""
     stretches = np.linalg.svd(matrix[:2, :2], compute_uv=False)
     centre = (np.array(shape) - 1) / 2
     shift = np.abs(matrix[:2, :2] @ centre + matrix[:2, 2] - centre)

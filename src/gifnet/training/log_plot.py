@@ -1,4 +1,4 @@
-"""The picture of a training run."""
+"""The plot of a training log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def plot_log(rows: Sequence[Mapping[str, float]], path: Path, losses: Sequence[str]) -> None:
-    """Draw the named losses, GIFNet's gates (supplement, Fig. 4) and scores of a run's log."""
+    """Plot the named losses, GIFNet's gates (supplement, Fig. 4) and the scores of a log."""
     from matplotlib.figure import Figure
 
     def series(name: str) -> tuple[np.ndarray, np.ndarray]:

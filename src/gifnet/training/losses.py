@@ -22,9 +22,9 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def log_error(fused: Tensor, target: Tensor) -> Tensor:
-    """Return the mean logarithm of every sample's squared error, which PSNR is made of."""
+    """Return the mean logarithm of each sample's squared error, as in PSNR."""
     errors = (fused - target).square().mean(dim=(1, 2, 3))
-    # The constant, 50 dB, keeps flat crops that are right anyway from deciding anything.
+    # The constant, 50 dB, limits the weight of flat crops, which are nearly exact.
     return torch.log1p(errors / 1e-5).mean()
 
 

@@ -1,7 +1,7 @@
-"""Differentiable forms of what fusion metrics reward, for pairs without ground truth.
+"""Differentiable forms of fusion metrics, for pairs without ground truth.
 
 All take (B, 1, H, W) tensors in [0, 1] and return one value per sample, (B,); larger is better.
-The metrics that they stand for are in `gifnet.metrics`, with their sources.
+The metrics themselves are in `gifnet.metrics`, with their references.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _taps(size: int, sigma: float) -> Tensor:
 
 
 def gaussian(planes: Tensor, size: int, sigma: float, *, pad: bool = False) -> Tensor:
-    """Return (B, C, H, W) planes smoothed by a Gaussian, their valid part alone unless `pad`."""
+    """Return (B, C, H, W) planes smoothed by a Gaussian; only their valid part unless `pad`."""
     channels = planes.shape[1]
     taps = _taps(size, sigma).to(planes.device).expand(channels, 1, 1, size)
     half = size // 2
@@ -78,7 +78,7 @@ def visual_information(fused: Tensor, source: Tensor) -> Tensor:
                 gaussian(plane, size, size / 5)[:, :, ::2, ::2] for plane in (fused, source)
             )
         _, _, var_s, var_f, cov = _moments(source, fused, size, size / 5)
-        # Contrast beyond the source's earns nothing here: VIF would pay for harshness.
+        # More contrast than in the source gives no reward. VIF itself rewards excess contrast.
         gain = (cov / (var_s + 1e-3)).clamp(0, 1)
         noise = (var_f - gain * cov).clamp_min(0)
         carried.append(torch.log1p(gain.square() * var_s / (noise + 2)).sum(dim=(1, 2, 3)))
@@ -89,7 +89,7 @@ def visual_information(fused: Tensor, source: Tensor) -> Tensor:
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
     a = a - a.mean(dim=(1, 2, 3), keepdim=True)
     b = b - b.mean(dim=(1, 2, 3), keepdim=True)
-    # The constant, a hundredth of the range squared, keeps flat crops from deciding anything.
+    # The constant, a hundredth of the range squared, limits the weight of flat crops.
     return _per_sample(a * b) / torch.sqrt(
         (_per_sample(a.square()) + 1e-4) * (_per_sample(b.square()) + 1e-4)
     )
@@ -105,8 +105,8 @@ def edge_preservation(
 ) -> Tensor:
     """Return Qabf with gradients and orientations that are smooth near zero.
 
-    `slopes` are those of its sigmoids over strength and orientation. With the metric's own, an
-    edge that is missing gives hardly a gradient; training takes gentler ones.
+    `slopes` are those of its sigmoids over strength and orientation. With the metric's own slopes
+    a missing edge gives almost no gradient, so training uses gentler ones.
     """
     gradient = sobel(fused)
     size = torch.sqrt(gradient.square().sum(dim=1) + 1e-8)
@@ -129,8 +129,8 @@ def edge_preservation(
 def signed_gradient_error(fused: Tensor, *sources: Tensor) -> Tensor:
     """Return the mean error to each derivative of the source where the gradient is strongest.
 
-    The choice follows the gradients' size in a small neighbourhood, so that the noise of one
-    source does not win pixel by pixel against the weak texture of the other.
+    The choice depends on the gradients in a small neighbourhood, so that noise of one source does
+    not replace weak texture of the other.
     """
     gradients = [sobel(source) for source in sources]
     energies = [gaussian(g.square().sum(dim=1, keepdim=True), 5, 1.0, pad=True) for g in gradients]
@@ -149,7 +149,7 @@ def _smooth_gradient(planes: Tensor) -> Tensor:
 
 
 def edges_lost(fused: Tensor, *sources: Tensor) -> Tensor:
-    """Return how much of each source's own edges is lost, (B,): 1 - `gifnet.metrics.kept`.
+    """Return the lost part of each source's own edges, (B,): 1 - `gifnet.metrics.kept`.
 
     It is the mean over the sources and half the largest. An edge is a source's own where its
     gradient is the strongest. Edges that are more than a tenth stronger than in the source cost
@@ -173,7 +173,7 @@ def edges_lost(fused: Tensor, *sources: Tensor) -> Tensor:
 
 
 def outside_sources(fused: Tensor, planes: Tensor) -> Tensor:
-    """Return how far fused (B, 1, H, W) planes leave the range of the sources nearby, (B,).
+    """Return the overshoot of fused (B, 1, H, W) planes beyond their sources' local range, (B,).
 
     The range is that of all sources, (B, N, H, W), in 5 x 5 pixels.
     """
@@ -199,8 +199,8 @@ def mutual_information(fused: Tensor, source: Tensor, bins: int = 24) -> Tensor:
 def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Tensor:
     """Return the loss of contrast of warm objects in fused (B, 1, H, W) planes, (B,).
 
-    A warm object is brighter than the mean of the square around it. There the result should
-    stand out from its own surroundings as much; the mean is over what is warm.
+    A warm object is brighter than the mean of the square around it. The result should have the
+    same contrast to its surroundings there. The mean is over warm pixels.
     """
 
     def contrast(x: Tensor) -> Tensor:
@@ -210,5 +210,5 @@ def warmth_lost(fused: Tensor, infrared: Tensor, size: int = WARM_SQUARE) -> Ten
     standing_out = contrast(infrared)
     weight = ((standing_out - WARM_FROM) / (WARM_FULL - WARM_FROM)).clamp(0, 1)
     lost = weight * F.relu(standing_out - contrast(fused))
-    # A crop with next to nothing warm in it decides little.
+    # Crops with few warm pixels have little weight.
     return lost.sum(dim=(1, 2, 3)) / (weight.sum(dim=(1, 2, 3)) + 0.01 * weight[0].numel())

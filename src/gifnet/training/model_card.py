@@ -21,14 +21,14 @@ SCORES = ("psnr", "ssim", "held_back_loss")
 
 
 def make_card(trainer: Trainer[Any, Any]) -> dict[str, object]:
-    """Return the facts of a run: data, recipe, time, machine, measured quality."""
+    """Return the model card of a run: data, recipe, time, machine, measured quality."""
     import torch
 
     device = trainer.fabric.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "model": trainer.config.model,
-        # Paths belong to the machine and not to the recipe.
+        # Paths are properties of the machine, not of the recipe.
         "recipe": dataclasses.asdict(trainer.config)
         | {
             name: Path(getattr(trainer.config, name)).name
@@ -53,7 +53,7 @@ def make_card(trainer: Trainer[Any, Any]) -> dict[str, object]:
 def curves(
     rows: Sequence[Mapping[str, float]], names: Sequence[str], points: int = 40
 ) -> dict[str, list[list[float]]]:
-    """Return a log's columns as [step, mean] of about so many stretches of the run."""
+    """Return a log's columns as [step, mean] over about `points` intervals of the run."""
     found: dict[str, list[list[float]]] = {}
     for name in names:
         logged = [

@@ -1,4 +1,4 @@
-"""The loss of a result: its error to a ground truth, or what it lacks of its sources."""
+"""The loss of a result: its error to a ground truth, or its losses to its sources."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fidelity_loss(fused: Tensor, target: Tensor, settings: FidelitySettings) -> 
 
 
 def sources_loss(fused: Tensor, first: Tensor, second: Tensor, settings: SourceSettings) -> Tensor:
-    """Return what fused (B, 1, H, W) planes lack of pairs of sources, (B,)."""
+    """Return the loss of fused (B, 1, H, W) planes to pairs of sources, (B,)."""
     sources = (first, second)
     # Both slopes in the metric's own proportion.
     slopes = (settings.edge_slope, settings.edge_slope * 22 / 15)
@@ -59,7 +59,7 @@ def sources_loss(fused: Tensor, first: Tensor, second: Tensor, settings: SourceS
 
 
 def gradients_loss(fused: Tensor, sources: tuple[Tensor, ...], settings: SourceSettings) -> Tensor:
-    """Return what fused (B, 1, H, W) planes lack of the gradients of all sources, (B,)."""
+    """Return the gradients of all sources missing in fused (B, 1, H, W) planes, (B,)."""
     missing = settings.keep_gradient * metric_losses.signed_gradient_error(fused, *sources)
     if settings.keep_stronger:
         missing = missing + settings.keep_stronger * metric_losses.edges_lost(fused, *sources)

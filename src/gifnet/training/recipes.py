@@ -1,4 +1,4 @@
-"""Recipes: the settings of a training run as TOML files, in a folder beside each trainer."""
+"""Recipes: the settings of training runs as TOML files, in a folder next to each trainer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_recipe(network: str, name: str) -> dict[str, Any]:
     Raises
     ------
     TrainingError
-        If there is no recipe of that name.
+        If the recipe is unknown.
     """
     recipes = _recipes(network)
     if name not in recipes:

@@ -1,4 +1,4 @@
-"""The settings that every training run has, whichever network it trains."""
+"""The settings that training runs of all networks share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import ClassVar, Self, TypeAlias
 
 from ..errors import TrainingError
 
-#: What a setting may be.
+#: The types of settings.
 Value: TypeAlias = str | bool | int | float
 
 
@@ -40,13 +40,13 @@ def fraction(default: float = 0.0) -> float:
 class RunSettings:
     """Steps, optimiser, validation, device: the settings of all recipes.
 
-    Each trainer's configuration derives from this and adds its losses and data. So a setting
-    that does not apply to a trainer is unknown there.
+    The configuration of each trainer is a subclass with its losses and data. A setting that does
+    not apply to a trainer is unknown there.
     """
 
-    #: names of models that a configuration's trainer trains
+    #: names of the models that the trainer can train
     TRAINABLE: ClassVar[tuple[str, ...]] = ()
-    #: what is trained, for error messages
+    #: name of the training, for error messages
     TITLE: ClassVar[str] = ""
 
     model: str = ""
@@ -54,9 +54,9 @@ class RunSettings:
     learning_rate: float = 1e-3
     #: "constant", or "cosine" down to a hundredth after a linear warm-up of 2 % of the steps
     schedule: str = "constant"
-    #: largest gradient norm; 0 leaves gradients alone
+    #: maximum gradient norm; 0 for no limit
     clip_norm: float = weight()
-    #: decay of the exponential moving average of the weights that is saved; 0 turns it off
+    #: decay of the exponential moving average of the saved weights; 0 turns it off
     ema: float = 0.0
     #: multi-focus triplets kept out of training, for validation; 0 keeps no scenes out
     hold_out: int = whole(60)
@@ -98,7 +98,7 @@ class RunSettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Value], source: str = "configuration") -> Self:
-        """Return a configuration, refusing names that do not exist."""
+        """Return a configuration. Unknown names are an error."""
         known = {each.name for each in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
             raise TrainingError(f"The {source} has unknown settings {unknown} for {cls.TITLE}.")
@@ -142,7 +142,7 @@ class FidelitySettings:
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """Weights of what a result lacks of its sources, see `gifnet.training.metric_losses`."""
+    """Weights of the losses to the sources, see `gifnet.training.metric_losses`."""
 
     #: Qabf
     keep_edges: float = weight()

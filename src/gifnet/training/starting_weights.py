@@ -1,4 +1,4 @@
-"""Weights to start from, those of a smaller network included."""
+"""Starting weights, also from a smaller network."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def read_start(start: str, model: str) -> Weights:
 def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor]:
     """Return the state dict of a weights file, or `BUNDLED`, for a model to start from.
 
-    It is the file's own; EFRUFN's weights start a FRUFN as well, see `untied`.
+    It is the file's own state dict. EFRUFN's weights can also start a FRUFN, see `untied`.
 
     Raises
     ------
     WeightsError
-        If the file cannot be read or belongs to a model that cannot start this one.
+        If the file cannot be read, or its model cannot start this one.
     """
     found = read_start(path, model)
     if found.model == model:
@@ -40,15 +40,15 @@ def starting_state(path: str, model: str, module: nn.Module) -> dict[str, Tensor
 
 
 def untied(state: dict[str, Tensor], units: int) -> dict[str, Tensor]:
-    """Return the state of a FRUFN whose units are copies of an EFRUFN's one.
+    """Return the state of a FRUFN whose units are copies of the one unit of an EFRUFN.
 
-    The transformation of all units but the last ends in zeros. The features are then F2 until
-    the last unit, and the units do what `units` steps of plain iteration from a mask of zeros
-    do: M = G(F1 - F2, last M).
+    The last layer of the transformation is zero in all units except the last. So the features are
+    F2 until the last unit, and the units equal `units` steps of plain iteration from a mask of
+    zeros: M = G(F1 - F2, last M).
     """
     changed = {}
     for name, value in state.items():
-        if name.startswith("unread."):  # EFRUFN's published form alone has it
+        if name.startswith("unread."):  # only EFRUFN's published form has it
             continue
         if (inside := _UNIT.fullmatch(name)) is None:
             changed[name] = value

@@ -1,7 +1,7 @@
-"""The machinery of a training run, whichever network it trains.
+"""The base class of all trainers.
 
-A trainer of a network derives from `Trainer` and defines one step; the folder, checkpoints,
-the averaged weights, validation, the log and the end are here.
+The trainer of a network is a subclass of `Trainer` and defines one step. `Trainer` has the output
+folder, checkpoints, averaged weights, validation, log and model card.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound=RunSettings)
 Network = TypeVar("Network", bound=nn.Module)
-#: Called with (steps done, steps in all, the latest log row) after every step.
+#: Called with (steps done, total steps, latest log row) after every step.
 OnStep = Callable[[int, int, dict[str, float]], None]
 
 WEIGHTS_FILE = "weights.safetensors"
-#: Settings of where and how often; they do not change the result.
+#: Settings that do not change the result.
 FREE = {"checkpoint_every", "validate_every", "device", "devices"}
 
 
 class Trainer(ABC, Generic[Network, Config]):
-    """Trains a network and leaves everything that happened in a folder.
+    """Trains a network, and writes weights, log and checkpoints to a folder.
 
     Parameters
     ----------
     out : path
-        Where `config.json`, `log.csv`, `loss.png`, `checkpoint.ckpt` and, at the end,
-        `weights.safetensors` go.
+        The folder of `config.json`, `log.csv`, `loss.png`, `checkpoint.ckpt` and, at the end,
+        `weights.safetensors`.
     config : RunSettings
     resume : bool
-        Go on from the checkpoint in `out`, which must stem from the same configuration.
+        Continue from the checkpoint in `out`, which must have the same configuration.
     on_step : callable, optional
     """
 
@@ -85,7 +85,7 @@ class Trainer(ABC, Generic[Network, Config]):
             self.average.to(self.fabric.device)
         self._prepare_folder(resume)
 
-    # -- what a network's trainer defines ----------------------------------------------
+    # -- for subclasses ----------------------------------------------------------------
 
     @abstractmethod
     def make_network(self, resume: bool) -> Network:
@@ -105,10 +105,10 @@ class Trainer(ABC, Generic[Network, Config]):
 
     @abstractmethod
     def held_back(self) -> list[str]:
-        """Return the names of the scenes that are never trained on."""
+        """Return the names of the held-back scenes."""
 
     def card_details(self) -> dict[str, object]:
-        """Return the model card's entries that only this network has."""
+        """Return the entries of the model card that are specific to the network."""
         return {}
 
     def save_result(self, path: Path) -> None:
@@ -127,7 +127,7 @@ class Trainer(ABC, Generic[Network, Config]):
             self._load_checkpoint()
         elif self.checkpoint_path.exists():
             raise TrainingError(
-                f"{str(self.out)!r} already holds a run: pass resume to continue it, or "
+                f"{str(self.out)!r} already contains a run: pass resume to continue it, or "
                 "choose another folder."
             )
         (self.out / "config.json").write_text(self.config.to_json() + "\n", encoding="utf-8")
@@ -138,7 +138,7 @@ class Trainer(ABC, Generic[Network, Config]):
             raise TrainingError(f"There is no checkpoint {str(path)!r} to resume from.")
         try:
             state = torch.load(path, map_location=self.fabric.device, weights_only=True)
-            # A setting that came later had its default's effect.
+            # Settings that are newer than the checkpoint have their defaults.
             saved = dataclasses.asdict(type(self.config)()) | state["config"]
             current = dataclasses.asdict(self.config)
         except Exception as error:  # a damaged pickle raises nearly anything
@@ -199,7 +199,7 @@ class Trainer(ABC, Generic[Network, Config]):
     def _average_weights(self) -> None:
         if self.average is None:
             return
-        # A young average follows faster, so the random start is soon forgotten.
+        # At the start the average follows faster, so the random weights lose their influence.
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(
@@ -207,7 +207,7 @@ class Trainer(ABC, Generic[Network, Config]):
             )
 
     def advance(self) -> dict[str, float]:
-        """Take one whole step: rate, updates, average."""
+        """Do one step: learning rate, updates, average."""
         rate = self.config.learning_rate * learning_rate_factor(self.step, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -219,11 +219,11 @@ class Trainer(ABC, Generic[Network, Config]):
 
     @property
     def result(self) -> Network:
-        """The module to deploy: the averaged one where there is an average."""
+        """The trained module: the averaged one if there is an average."""
         return self.module if self.average is None else self.average
 
     def run(self) -> Path:
-        """Train to the last step and return the path of the weights."""
+        """Train to the last step, and return the path of the weights."""
         config = self.config
         weights = self.out / WEIGHTS_FILE
         if self.step >= config.steps and weights.exists():
@@ -317,7 +317,7 @@ def make_fabric(config: RunSettings) -> Fabric:
         raise TrainingError(
             "Training needs extra packages: pip install 'napari-gifnet[training]'."
         ) from error
-    # A frozen part takes no part in an update; DDP must expect that.
+    # Frozen parameters get no gradient; DDP must expect that.
     strategy: Any = DDPStrategy(find_unused_parameters=True) if config.devices > 1 else "auto"
     try:
         fabric = Fabric(

@@ -1,4 +1,4 @@
-"""What is made of single fusions: stacks, pansharpening, files and batches of files."""
+"""Workflows of several fusions: stacks, pansharpening, files and batches of files."""
 
 import lazy_loader
 

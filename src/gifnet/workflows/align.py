@@ -1,4 +1,4 @@
-"""One image registered to another before they are fused, both with their place."""
+"""Registration of one file's image to another's before their fusion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..io.image import Image
 from ..progress import Progress
 from ..registration.api import misalignment, register
 
-#: Larger images are not examined unasked: they may not fit in memory.
+#: Larger images are checked only on request, because they may not fit in memory.
 _MAX_EXAMINED_BYTES = 256 * 2**20
 
 
@@ -58,12 +58,12 @@ def _channel_axis(*images: Image) -> int | None:
 
 
 def _grids(*images: Image) -> list[Grid | None]:
-    """Return the planes' grids in their files' common unit, or None where there is none."""
+    """Return the planes' grids in the common unit of both files, or None if there is none."""
     units = {unit for image in images for unit in image.units[-2:]}
     if len(units) != 1 or units == {"pixel"}:
         return [None] * len(images)
     if not any(any(image.translate[-2:]) for image in images):
-        # Files without an origin are taken to share a corner.
+        # Files without an origin are assumed to share a corner.
         halves = [tuple(size / 2 for size in image.scale) for image in images]
         images = tuple(
             dataclasses.replace(image, translate=half)

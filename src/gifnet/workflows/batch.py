@@ -19,14 +19,14 @@ from .files import fuse_files
 
 Status = Literal["done", "skipped", "failed"]
 
-#: Called before every item with (item's number from 0, how many there are, the item); what it
-#: returns takes that item's progress.
+#: Called before every item with (number of the item from 0, number of items, item). Its result
+#: receives the progress of that item.
 OnItem = Callable[[int, int, "BatchItem"], Progress]
 
 
 @dataclass(frozen=True)
 class BatchItem:
-    """A pair of files and where their fusion goes."""
+    """A pair of files, and the file of their fusion."""
 
     name: str
     first: Path
@@ -36,14 +36,14 @@ class BatchItem:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a pair.
+    """The outcome of a pair.
 
     Attributes
     ----------
     item : BatchItem
     status : {"done", "skipped", "failed"}
     message : str
-        Why it failed, or why it was skipped.
+        The reason for a failure or a skip.
     seconds : float
     """
 
@@ -61,12 +61,12 @@ def match_pairs(
     Parameters
     ----------
     first, second : str or Path
-        Each a folder, whose images are named by their stems, or a path with one ``*``, such as
-        ``scans/*_pet.tif``; what stands for the star is the name. Files of one name are a pair.
+        Folders, or paths with one ``*`` in the file name, such as ``scans/*_pet.tif``. The name
+        of an image is its stem, or the text in place of the star. Files of one name are a pair.
     output : str or Path
         The folder of the results.
     suffix : str
-        Of the results' names.
+        The suffix of the results.
 
     Returns
     -------
@@ -92,33 +92,33 @@ def run_batch(
     on_item: OnItem | None = None,
     scheduler: str | None = None,
 ) -> Iterator[BatchResult]:
-    """Fuse pairs of files, and yield what became of each as soon as it is known.
+    """Fuse pairs of files, and yield the outcome of each pair when it is done.
 
-    The folders of the results are made if they are not there.
-    A pair whose result exists is skipped, one that fails does not stop the others. Files appear
-    when they are complete, so an interrupted batch goes on where it was.
+    Missing folders for the results are created. A pair is skipped if its result exists. A pair
+    that fails does not stop the others. Only complete files appear, so an interrupted batch can
+    continue.
 
     Parameters
     ----------
     items : sequence of BatchItem
         As `match_pairs` returns them.
     options : FuseOptions, optional
-        For every pair; files tell where colour channels are unless `channel_axis` is given.
+        For every pair. `channel_axis` comes from the files unless it is given.
     overwrite : bool
         Replace results that exist.
     on_item : callable, optional
-        Takes (number, count, item) before an item and returns what takes its progress. Not called
-        with a scheduler.
+        Called with (number, count, item) before every item. Returns a receiver of its progress, or
+        None. Not called with a scheduler.
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers see the same files, or "local" for
-        a cluster of processes on this machine. Results come as they are finished.
+        a cluster of processes on this machine. Outcomes come in the order of completion.
 
     Raises
     ------
     InvalidInputError
-        If dask.distributed is wanted and not installed.
+        If dask.distributed is needed and not installed.
     WriteError
-        If the folder of the results cannot be made.
+        If the folder of the results cannot be created.
     Cancelled
         If a progress callback returned False.
     """
@@ -128,7 +128,7 @@ def run_batch(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WriteError(
-                f"Cannot make the folder {str(folder)!r}: {error.strerror}. Choose another."
+                f"Cannot create the folder {str(folder)!r}: {error.strerror}. Choose another."
             ) from error
     if scheduler is not None:
         yield from _distributed(items, options, overwrite, scheduler)
@@ -179,7 +179,7 @@ def _distributed(
             "A distributed batch needs dask.distributed; install it with: pip install "
             "'napari-gifnet[distributed]'."
         ) from None
-    # Threads of one worker would share PyTorch's own.
+    # Several threads of one worker would compete for PyTorch's threads.
     cluster = (
         LocalCluster(n_workers=max(1, (os.cpu_count() or 2) // 2), threads_per_worker=1,
                      dashboard_address=None)

@@ -1,8 +1,8 @@
 """Classical pansharpening by component substitution: the baselines of the field.
 
 Formulae as in Vivone et al., "A Critical Comparison Among Pansharpening Algorithms", IEEE TGRS
-53 (2015), Sec. II-A. Bands are already on PAN's grid; the intensity is their mean. What the
-methods need of the whole image are means and covariances, so images can come in parts.
+53 (2015), Sec. II-A. Bands are already on PAN's grid; the intensity is their mean. The methods
+need only means and covariances of the whole image, so images can be processed in parts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Statistics:
     comoments: Bands | None = None
 
     def add(self, bands: Bands, pan: Bands) -> None:
-        """Add the pixels of a part, (B, H, W) and (H, W), that have data in all of them."""
+        """Add the pixels of a part, (B, H, W) and (H, W), that are valid in all planes."""
         valid = np.isfinite(pan) & np.isfinite(bands).all(axis=0)
         count = int(valid.sum())
         if not count:

@@ -1,7 +1,7 @@
-"""Files in, files out: what the commands and batches do between arguments and results.
+"""Fusion of files, for the commands, batches and the plugin.
 
-Large files are never in memory as a whole: sources are read by parts where their format
-allows it, and a large result is put together in a scratch file in its own folder.
+Large files are never in memory as a whole: sources are read in parts if their format allows it,
+and a large result is assembled in a scratch file in its own folder.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from .pansharpen import pansharpen
 from .scratch import Scratch
 from .stack import StackFuser
 
-#: Shows the progress of a part of the work, of which it takes the name.
+#: Makes a progress bar for a part of the work, from the name of that part.
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
-#: Takes lines for a person who watches.
+#: Receives messages for the user, one line each.
 Note: TypeAlias = Callable[[str], object]
 
 
@@ -69,17 +69,17 @@ def fuse_files(
     output : Path
         The result, on the first source's grid, with its nodata value and the record.
     options : FuseOptions, optional
-        Files tell where colour channels are unless `channel_axis` is given.
+        `channel_axis` comes from the files unless it is given.
     mask : Path, optional
-        Where to write the first source's share of every pixel, of 8 bits in pictures.
+        The file for the first source's share per pixel, with 8 bits in pictures.
     registration, measure : str
-        Register the second source to the first one before; see `gifnet.register`.
+        Register the second source to the first one first; see `gifnet.register`.
     overwrite : bool
-        Replace files that exist.
+        Replace existing files.
     fuser : Fuser, optional
-        A network that is loaded already, whose options count instead of `options`.
+        A loaded network. Its options replace `options`.
     bar, note : callable, optional
-        For a person who watches. With `note`, misaligned sources are warned of.
+        Show progress and messages. With `note`, misaligned sources cause a warning.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def enhance_file(
     bar: Bar = no_bar,
     note: Note | None = None,
 ) -> None:
-    """Enhance the image of a file; parameters and errors are those of `fuse_files`."""
+    """Enhance the image of a file. See `fuse_files` for parameters and errors."""
     options = _options(options)
     _require_outputs(output, None, overwrite)
     images = [read_image(image)]
@@ -152,9 +152,9 @@ def stack_files(
 ) -> None:
     """Fuse the slices of a focus stack or exposure bracket into one file.
 
-    They are files of one plane each, or one file with a further axis. `depth` gets the number of
-    the slice that each pixel is taken from. Other parameters are those of `gifnet.fuse_stack`
-    and, like the errors, of `fuse_files`.
+    The slices are files of one plane each, or one file with a stack axis. `depth` is the file for
+    the number of the slice with the greatest share per pixel. See `gifnet.fuse_stack` and
+    `fuse_files` for other parameters and errors.
     """
     options = _options(options)
     _require_outputs(output, depth, overwrite)
@@ -201,13 +201,13 @@ def pansharpen_files(
 ) -> None:
     """Sharpen the bands of one file with the panchromatic image of another, into a TIFF.
 
-    GeoTIFFs of one reference system are placed by their tags; other files cover the same area.
-    Other parameters are those of `gifnet.pansharpen` and, like the errors, of `fuse_files`.
+    GeoTIFFs in the same reference system are placed by their tags. Other files must cover the same
+    area. See `gifnet.pansharpen` and `fuse_files` for other parameters and errors.
     """
     options = dataclasses.replace(_options(options), task="pansharpen")
     _require_outputs(output, None, overwrite)
     if output.suffix.lower() not in (".tif", ".tiff"):
-        raise WriteError(f"{str(output)!r} needs a name ending in .tif, which holds any bands.")
+        raise WriteError(f"{str(output)!r} needs a name ending in .tif, which can hold any bands.")
     images = [read_image(pan), read_image(ms)]
     plane, bands = images[0].data, images[1].data
     plane = plane.squeeze() if hasattr(plane, "squeeze") else plane  # zarr has none
@@ -256,7 +256,7 @@ def pansharpen_files(
 def _common_grids(
     places: Sequence[Georeference], sharp: tuple[int, ...], coarse: tuple[int, ...]
 ) -> tuple[Grid | None, Grid | None]:
-    """Return both grids if both files have them in one reference system, else none."""
+    """Return both grids if both files have them in the same reference system, else none."""
     systems = [place.system for place in places]
     grids = places[0].grid(sharp), places[1].grid(coarse)
     placed = systems[0] is not None and systems[0] == systems[1] and None not in grids
@@ -271,7 +271,7 @@ def _options(options: FuseOptions | None, fuser: fusion.Fuser | None = None) -> 
 def _fusing(
     options: FuseOptions, fuser: fusion.Fuser | None, images: Sequence[Image]
 ) -> Iterator[fusion.Fuser]:
-    """Lend a fuser whose options say where the files have their colour channels."""
+    """Lend a fuser whose options include the files' channel axis."""
     axis = options.channel_axis
     if axis == "auto":
         axis = -1 if any(image.channel_axis is not None for image in images) else None
@@ -286,7 +286,7 @@ def _report(note: Note | None, output: Path, computed: str, began: float) -> Non
 
 
 def _require_outputs(output: Path, extra: Path | None, overwrite: bool) -> None:
-    """Refuse results of one name, files that exist, and unknown formats, before the work."""
+    """Refuse equal names, existing files and unknown formats before the work."""
     if extra is not None and extra.resolve() == output.resolve():
         raise WriteError(f"The result and the mask are both {str(output)!r}; name them apart.")
     for path in (output, extra):
@@ -296,7 +296,7 @@ def _require_outputs(output: Path, extra: Path | None, overwrite: bool) -> None:
 
 
 def _require_formats(output: Path, mask: Path | None, images: Sequence[Image], chroma: str) -> None:
-    """Refuse formats that could not hold the results, before the work."""
+    """Refuse formats that cannot hold the results before the work."""
     axes = max((image.placed_axes for image in images), key=len)
     coloured = [image for image in images if image.channel_axis is not None and chroma != "none"]
     samples = max((image.samples for image in coloured), default=1)
@@ -307,7 +307,7 @@ def _require_formats(output: Path, mask: Path | None, images: Sequence[Image], c
 
 
 def _fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.generic]:
-    """Return a mask as it is for formats of any type, as 8-bit values for the others."""
+    """Return a mask unchanged for formats that hold any type, and in 8 bits for the others."""
     if output_format(path).pixels is None:
         return share
     return (share * 255).round().astype(np.uint8)
@@ -318,7 +318,7 @@ def save_result(
 ) -> None:
     """Write a result on the first source's grid, with its record.
 
-    Missing pixels get the first source's nodata value, if that has one; OME-Zarr keeps NaN.
+    Missing pixels get the first source's nodata value, if it has one. OME-Zarr keeps NaN.
 
     Raises
     ------
@@ -328,7 +328,7 @@ def save_result(
     # A plane fused with a stack gives a stack.
     rank = max(len(image.placed_axes) for image in images)
     full = [image for image in images if len(image.placed_axes) == rank]
-    # The sources share one grid: where the first has no pixel size, the second's holds.
+    # The sources share one grid. If the first has no pixel size, the second's is used.
     placed = (image for image in full if set(image.units) != {"pixel"})
     like = next(placed, full[0])
     lossless = not output_format(path).nodata and data.dtype.kind == "f"

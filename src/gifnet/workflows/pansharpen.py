@@ -1,7 +1,7 @@
 """Pansharpening: a sharp panchromatic image and coarse bands make sharp bands.
 
-Images are worked on in strips of rows, and planes of full size are made where the caller wants
-them, so that scenes may be larger than memory.
+Images are processed in strips of rows, and the caller decides where planes of full size are
+stored. So scenes may be larger than memory.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _CLASSICAL = {"brovey": brovey, "gram-schmidt": gram_schmidt}
 #: Standard deviation in pixels of the 3 x 3 Gaussian that separates base and detail.
 _SIGMA = 0.5
 
-#: Coarse pixels around a part that its cubic spline is found on: the rest counts below 1e-9.
+#: Margin of coarse pixels for the cubic spline of a part. Pixels beyond weigh less than 1e-9.
 _SPLINE_REACH = 16
-#: Pixels at once, of all bands together.
+#: Number of pixels per strip, of all bands together.
 _STRIP_PIXELS = 2**23
 
 Floats = npt.NDArray[np.floating]
@@ -211,7 +211,7 @@ class _Bands:
         return _filled(self.data[tuple(place)])
 
     def limits(self, index: int, spec: RangeSpec) -> Range:
-        """Return the values of a band that map to the network's 0 and 1."""
+        """Return the values of a band that map to 0 and 1 in the network."""
         measured = isinstance(spec, str) and spec == "auto"
         if not measured or self.dtype in (np.uint8, np.bool_):
             return resolve_range(self.data, spec)
@@ -221,7 +221,7 @@ class _Bands:
 
 @dataclass(frozen=True, eq=False)
 class _Scene:
-    """PAN, the bands on its grid, the pixels that either is missing, and the result."""
+    """PAN, the bands on its grid, the pixels missing in either, and the result."""
 
     sharp: Pixels
     fine: Floats
@@ -245,7 +245,7 @@ class _Scene:
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Yield rows of (B, H, W) arrays, few enough to be worked on at once."""
+    """Yield strips of rows of (B, H, W) arrays."""
     at_once = max(1, _STRIP_PIXELS // (shape[0] * shape[2]))
     for start in range(0, shape[1], at_once):
         yield slice(start, min(shape[1], start + at_once))
@@ -275,12 +275,12 @@ def _bring(
             reporter.check()
         reporter.advance()
     if all(missing[rows].all() for rows in _strips(fine.shape)):
-        raise apart or InvalidInputError("PAN and MS have no pixel in common where both have data.")
+        raise apart or InvalidInputError("PAN and MS have no pixel that is valid in both.")
     return missing
 
 
 def _resampled(bands: _Bands, index: int, grids: tuple[Grid, Grid], rows: slice) -> Floats:
-    """Return rows of a band on PAN's grid, from the part of the band that matters."""
+    """Return rows of a band on PAN's grid, from the needed part of the band."""
     target, source = _rows_of(grids[0], rows), grids[1]
     corners = np.array(
         [[y, x, 1] for y in (0, target.shape[0] - 1) for x in (0, target.shape[1] - 1)]
@@ -309,7 +309,7 @@ def _rows_of(grid: Grid, rows: slice) -> Grid:
 
 
 def _finish_band(scene: _Scene, index: int, fused: Floats, match_histograms: bool) -> None:
-    """Write a fused band into the result, its coarse part with the histogram of the band."""
+    """Write a fused band into the result, with the band's histogram in its base."""
     if not match_histograms:
         for rows in scene.strips():
             scene.finish(rows, fused[rows], index)
@@ -327,7 +327,7 @@ def _finish_band(scene: _Scene, index: int, fused: Floats, match_histograms: boo
 
 
 def _base(fused: Floats, missing: npt.NDArray[np.bool_], rows: slice) -> npt.NDArray[np.float64]:
-    """Return rows of the coarse part of a plane, in which pixels without data take no part."""
+    """Return rows of the base of a plane, without the influence of missing pixels."""
     from scipy.ndimage import gaussian_filter
 
     around = slice(max(0, rows.start - 1), rows.stop + 1)
@@ -352,12 +352,12 @@ def _plane(pan: object) -> Pixels:
 
 
 def _or_auto(limits: Range) -> Range | str:
-    """Return limits, or of a constant image what the network makes of such."""
+    """Return limits, or "auto" for a constant image."""
     return limits if limits[0] < limits[1] else "auto"
 
 
 def _filled(values: Pixels) -> npt.NDArray[np.float64]:
-    """Return floats, NaN where there is no data."""
+    """Return floats, NaN where pixels are missing."""
     filled = as_float_with_nan(values)
     return np.where(np.isfinite(filled), filled, np.nan)
 
@@ -372,7 +372,7 @@ def _grids(
         )
     if pan_grid is None or ms_grid is None:
         ratios = [a / b for a, b in zip(sharp, coarse, strict=True)]
-        # Corners coincide, and pixel centres lie half a pixel inside.
+        # Corners coincide, and pixel centres are half a pixel inside.
         offsets = [(ratio - 1) / 2 for ratio in ratios]
         return Grid(sharp, np.eye(3)), Grid.from_parts(coarse, scale=ratios, translate=offsets)
     grids = pan_grid.trailing(2), ms_grid.trailing(2)
@@ -387,7 +387,7 @@ def _grids(
 def _as_given(
     image: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_], single: bool, axis: int
 ) -> npt.NDArray[np.generic]:
-    """Return bands as the caller has them; masked where integers have no data."""
+    """Return bands in the caller's layout; missing integers are masked."""
     if image.dtype.kind != "f":
         image = with_missing(image, missing)
     return image[0] if single else np.moveaxis(image, 0, axis)

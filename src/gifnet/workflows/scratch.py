@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import WriteError
 
-#: Results above this size are put together on disk.
+#: Results above this size are assembled on disk.
 SCRATCH_BYTES = 256 * 2**20
 
 
@@ -23,12 +23,12 @@ class Scratch:
 
     Parameters
     ----------
-    beside : Path
-        The file that the result goes to; its folder has to have room for it twice.
+    output : Path
+        The file of the result. Its folder needs free space for twice the result.
     """
 
-    def __init__(self, beside: str | Path):
-        self._folder = Path(beside).absolute().parent
+    def __init__(self, output: str | Path):
+        self._folder = Path(output).absolute().parent
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Scratch:
@@ -48,18 +48,18 @@ class Scratch:
         Raises
         ------
         WriteError
-            If there is no room for it.
+            If the disk is full.
         """
         dtype = np.dtype(dtype)
         if math.prod(shape) * dtype.itemsize <= SCRATCH_BYTES:
             return np.empty(shape, dtype)
         try:
-            # Without a name: nothing is left behind, whatever happens.
+            # A file without a name vanishes with the process.
             file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
             self._stack.callback(file.close)
             return np.memmap(file, dtype, "w+", shape=shape)
         except OSError as error:
             raise WriteError(
-                f"There is no room for the result in {str(self._folder)!r}: {error.strerror}. "
+                f"No space left for the result in {str(self._folder)!r}: {error.strerror}. "
                 "Write to another folder."
             ) from error

@@ -40,13 +40,13 @@ class FusedStack:
     ----------
     image : array
         In the slices' type and value range; (H, W), or (H, W, C). NaN in floats, and masked in
-        integers, where no slice has data.
+        integers, where all slices are missing.
     depth : (H, W) uint16 array
-        Index of the slice that has the greatest share of each pixel.
+        Index of the slice with the greatest share per pixel.
     transforms : tuple of Transform
-        One a slice, as `gifnet.register` finds them; empty if nothing was aligned.
+        One per slice, as `gifnet.register` finds them; empty without alignment.
     provenance : dict
-        How the result was made.
+        The record of the run.
     """
 
     image: npt.NDArray[np.generic]
@@ -136,7 +136,7 @@ class StackFuser:
     def __init__(self, fuser: Fuser):
         require_share(fuser.model, "by which stacks are fused")
         self._fuser = fuser
-        # Only shares are used: there is nothing to limit.
+        # Only shares are used, so there is no overshoot to limit.
         self._compared = fuser.with_options(overshoot=None)
 
     def fuse(
@@ -203,7 +203,7 @@ class StackFuser:
     def _shares(
         self, planes: Sequence[Plane], valid: npt.NDArray[np.bool_], reporter: Reporter
     ) -> npt.NDArray[np.float32]:
-        """Return every slice's share of each pixel, (slices, H, W), which add up to 1."""
+        """Return every slice's share per pixel, (slices, H, W), which add up to 1."""
         shares = np.ones((len(planes), *planes[0].shape), np.float32)
         nodes = [
             _Node(plane, has, (index,))
@@ -214,8 +214,8 @@ class StackFuser:
             return self._join(pair[0], pair[1], shares, reporter)
 
         while len(nodes) > 1:
-            # Neighbours meet, and the tree is the same from either end: where the number is odd,
-            # the middle one waits or, between two that are left over, joins these.
+            # The tree is the same from both ends. If the number is odd, the middle node waits, or
+            # joins the two remaining nodes.
             half = len(nodes) // 2
             if len(nodes) % 2 == 0:
                 nodes = [join(pair) for pair in _pairs(nodes)]
@@ -240,7 +240,7 @@ class StackFuser:
         return _Node(plane, first.valid | second.valid, first.slices + second.slices)
 
     def _share(self, first: _Node, second: _Node, reporter: Reporter) -> Plane:
-        """Return the first one's share; missing pixels of one come from the other."""
+        """Return the first one's share; pixels missing in one come from the other."""
         share = self._compared.fuse_planes(
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
@@ -262,7 +262,7 @@ class StackFuser:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A plane of the tree, where it has data, and the slices that it is made of."""
+    """A plane of the tree, its valid pixels, and the slices that it is made of."""
 
     plane: Plane
     valid: npt.NDArray[np.bool_]

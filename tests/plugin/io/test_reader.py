@@ -157,7 +157,7 @@ def test_no_pair_is_one_clear_error(tmp_path: Path, names: list[str]) -> None:
         write(tmp_path / name)
     reader = get_reader(str(tmp_path))
     assert reader is not None
-    with pytest.raises(ReadError, match="no pair can be made out"):
+    with pytest.raises(ReadError, match="no clear pair"):
         reader(str(tmp_path))
 
 

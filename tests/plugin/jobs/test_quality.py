@@ -83,7 +83,7 @@ def test_what_is_too_small_is_left_out(planes: list[Any]) -> None:
     images = [Image(plane[:8, :8]) for plane in planes]
     found = make(images, ViewRegion((0, 0), (7, 7), 1), "meif").run(RangeCache(), silent)
     assert math.isnan(found.values["MEF-SSIM"][0])
-    assert found.values["EN"][0] > 0
+    assert found.values["kept"][0] > 0
 
 
 def test_it_stops_and_it_refuses(planes: list[Any]) -> None:

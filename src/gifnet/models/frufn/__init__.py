@@ -12,8 +12,8 @@ _PAPER = (
     'Wang, Deng, Cao, Vivone, "A General Image Fusion Approach Exploiting Gradient Transfer '
     'Learning and Fusion Rule Unfolding"'
 )
-#: Receptive field of one unit in pixels. The influence of the mask that it begins with decays
-#: beyond it (docs/performance.md).
+#: Receptive field of one unit in pixels. The influence of the initial mask decays beyond it
+#: (docs/performance.md).
 HALO = 64
 _unfolding = partial(
     ModelSpec,

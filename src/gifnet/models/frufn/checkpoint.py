@@ -1,7 +1,7 @@
-"""From the tensor names of the authors' EFRUFN checkpoint to those of this package.
+"""Conversion of the tensor names of the authors' EFRUFN checkpoint.
 
-Their first image is the one that the fusion starts from; here, as in the paper's equations,
-that is the second.
+In their code the fusion starts from the first image. Here, as in the paper's equations, it starts
+from the second.
 """
 
 from __future__ import annotations

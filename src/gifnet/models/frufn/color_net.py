@@ -32,7 +32,7 @@ class ColorNet(nn.Module):
         first, second : (B, 2, H, W) tensor
             Cb and Cr of the over- and the under-exposed image, centred at 0.
         """
-        # The mean of both sources is what there is to correct.
+        # The network corrects the mean of both sources.
         return (first + second) / 2 + self.correction(luminance, first, second)
 
     def correction(self, luminance: Tensor, first: Tensor, second: Tensor) -> Tensor:

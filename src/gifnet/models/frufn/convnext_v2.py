@@ -19,10 +19,10 @@ class GlobalResponseNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, known: Tensor | None = None) -> Tensor:
-        """Normalise a (B, H, W, C) map, in a part of an image with what is `known` of it all.
+        """Normalise a (B, H, W, C) map; for a part of an image, with statistics of the whole.
 
-        `known` is the channels' root mean square over the whole image, (1, 1, 1, C), which is as
-        good as their norm: only what the channels have to each other counts.
+        `known` is the channels' root mean square over the whole image, (1, 1, 1, C). It replaces
+        their norm, because only the ratio between channels matters.
         """
         # Sums of squares over a megapixel need float32.
         norm = known

@@ -19,7 +19,7 @@ from .frufn import UnfoldingUnit
 from .head import ResidualBlend, zero_last_layer
 from .unit import CHANNELS, Responses, conv, make_decoder, make_encoder
 
-#: Tiles settle to this share of the tolerance: neighbours have to agree where they meet.
+#: Tiles converge to this fraction of the tolerance, so that neighbours agree at their border.
 TILE_SHARE = 0.1
 
 
@@ -28,7 +28,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class Settled(NamedTuple):
-    """A fused plane, the share it was made with, and how the mask settled.
+    """A fused plane, the share that was used, and the convergence of the mask.
 
     `image` and `share` are (B, 1, H, W).
     """
@@ -42,30 +42,29 @@ class EFRUFN(nn.Module):
     """The network on pairs of luminance planes: one unit, whose mask is a fixed point.
 
     With d = ReLU(F1 - F2), the mask solves M = G(d, M), and the features are
-    F2 + M * T(d). This is how the authors' checkpoint works, as far as can be found out: of the
-    readings of Eq. 16 to 18 that its tensors allow, it has the least training loss on training
-    pairs under this one (`docs/architecture.md`). T is then needed once, and the state of the
-    equilibrium is the mask alone.
+    F2 + M * T(d). The authors' checkpoint presumably works in this way: of the interpretations of
+    Eq. 16 to 18 that its tensors allow, this one has the lowest loss on training pairs
+    (`docs/models/frufn.md`). T is then needed once, and the state of the equilibrium is the mask.
 
     Parameters
     ----------
     steps : int
-        Evaluations of the mask generator at most.
+        Maximum number of evaluations of the mask generator.
     tolerance : float
-        Relative residual at which the mask counts as settled; in bfloat16 at least 4e-3.
+        Relative residual at which the mask has converged; in bfloat16 at least 4e-3.
     head : {"blend", "published"}
         Whether the decoded features are a correction of the sources blended by the mask
         (`ResidualBlend`), or, as published, the image itself.
 
     Notes
     -----
-    Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
-    bottom and right and cut back. The paper's I1 and I2 are the first and second plane.
-    If the mask does not settle in evaluation mode, a `ConvergenceWarning` is issued.
+    Sides must be at least 8 pixels. Sizes other than multiples of 8 are reflected at the bottom
+    and right, and cropped afterwards. The paper's I1 and I2 are the first and second plane. If the
+    mask does not converge in evaluation mode, a `ConvergenceWarning` is issued.
     """
 
     size_multiple = 8
-    #: Surveys of the whole image before a part of it can be fused.
+    #: Number of surveys of the whole image before a part can be fused.
     surveys = 1
 
     def __init__(
@@ -91,14 +90,14 @@ class EFRUFN(nn.Module):
         known: Sequence[Responses] = (),
         share: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor, Convergence]:
-        """Return F2, d, the mask and how it settled, sides padded.
+        """Return F2, d, the mask and its convergence, sides padded.
 
-        The search goes on to this share of the tolerance; to the tolerance is enough.
+        The search continues to this fraction of the tolerance. Reaching the tolerance is enough.
         """
         encoded = self.encode_first(pad_to_multiple(first, self.size_multiple))
         features = self.encode_second(pad_to_multiple(second, self.size_multiple))
         difference = torch.relu(encoded - features)
-        # No mask settles further than the number format resolves: bfloat16, 4e-3.
+        # The number format limits convergence; for bfloat16 to 4e-3.
         finest = torch.finfo(difference.dtype).eps / 2
         mask, convergence = equilibrium(
             lambda mask: self.unit.mask(difference, mask, known[-1] if known else None),
@@ -127,7 +126,7 @@ class EFRUFN(nn.Module):
     ) -> list[Tensor]:
         """Return the inputs of the GRNs at the fixed point, (B, C, h, w) for every scale.
 
-        `known` is what earlier surveys of the whole image found of it, if there were any.
+        `known` are the statistics of earlier surveys of the whole image, if any.
         """
         _, difference, mask, _ = self._settle(first, second, known)
         return self.unit.mask.responses(difference, mask)
@@ -153,9 +152,9 @@ class EFRUFN(nn.Module):
         return Settled(image, mask, convergence)
 
     def shares(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the mask alone, for the warm-up; sides are multiples of 8."""
+        """Return only the mask, for the warm-up; sides are multiples of 8."""
         return self._settle(first, second)[2]
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode and decode either plane by itself, for the warm-up; sides are as they are."""
+        """Encode and decode each plane separately, for the warm-up, without padding."""
         return self.decode(self.encode_first(first)), self.decode(self.encode_second(second))

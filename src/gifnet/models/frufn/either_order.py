@@ -30,7 +30,7 @@ class EitherOrder(nn.Module):
 
     @property
     def surveys(self) -> int:
-        """How many surveys of the whole image there are: those of one order, then the other's."""
+        """Number of surveys of the whole image: those of one order, then of the other."""
         return 2 * self.network.surveys
 
     def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:

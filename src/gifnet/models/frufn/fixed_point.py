@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Convergence(NamedTuple):
-    """How the search for a fixed point of f ended.
+    """The end of the search for a fixed point of f.
 
     `residual` is |f(z) - z| / |f(z)| (Euclidean, the worst sample of the batch), `steps` the
     number of evaluations of f, `converged` whether the residual fell to the tolerance.
@@ -26,7 +26,7 @@ class Convergence(NamedTuple):
 
 
 class Equilibrium(NamedTuple):
-    """A fixed point and how it was found."""
+    """A fixed point and the convergence of its search."""
 
     point: Tensor
     convergence: Convergence
@@ -40,7 +40,7 @@ def _mix(points: list[Tensor], values: list[Tensor], regularisation: float) -> T
     stacked = torch.stack(values, dim=1)
     residuals = stacked - torch.stack(points, dim=1)
     products = residuals @ residuals.transpose(1, 2)
-    # Relative to the residuals' own size, so that the scale of the features does not matter.
+    # Relative to the size of the residuals, so that the scale of the features does not matter.
     size = products.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None].clamp_min(1e-30)
     eye = torch.eye(products.shape[-1], device=products.device, dtype=products.dtype)
     weights = torch.linalg.solve(products / size + regularisation * eye, torch.ones_like(eye[0]))
@@ -59,7 +59,7 @@ def anderson(
     memory: int = 5,
     regularisation: float = 1e-6,
 ) -> Equilibrium:
-    """Find z with f(z) = z, each sample of the batch by itself.
+    """Find z with f(z) = z, for each sample of the batch separately.
 
     Parameters
     ----------
@@ -67,18 +67,18 @@ def anderson(
         f, from and to tensors of `start`'s shape.
     start : (B, ...) tensor
     steps : int
-        Evaluations of f at most, at least 1.
+        Maximum number of evaluations of f, at least 1.
     tolerance : float
         The relative residual at which to stop.
     memory : int
-        How many earlier points are mixed.
+        Number of earlier points that are mixed.
     regularisation : float
-        Keeps the mixing weights small where residuals are nearly parallel.
+        Keeps the mixing weights small if residuals are nearly parallel.
 
     Returns
     -------
     Equilibrium
-        f(z) of the z with the smallest residual met.
+        f(z) of the z with the smallest residual.
     """
     shape = start.shape
     point = start.flatten(1)
@@ -102,11 +102,11 @@ def anderson(
 def equilibrium(
     function: Callable[[Tensor], Tensor], start: Tensor, *, steps: int, tolerance: float
 ) -> Equilibrium:
-    """Return a fixed point of `function` that gradients flow through.
+    """Return a differentiable fixed point of `function`.
 
-    The search remembers nothing; gradients are those of one more application of f at the
-    fixed point, with the inverse Jacobian of Eq. 19 taken for the identity (Wang et al.,
-    Eq. 20). Memory therefore does not grow with the number of steps.
+    The search is not recorded for gradients. They are those of one more application of f at the
+    fixed point, with the identity for the inverse Jacobian of Eq. 19 (Wang et al., Eq. 20). So
+    memory does not grow with the number of steps.
     """
     found = anderson(function, start, steps=steps, tolerance=tolerance)
     if not torch.is_grad_enabled():

@@ -26,7 +26,7 @@ from .unit import (
 
 
 class Unfolded(NamedTuple):
-    """The features after a unit, and the mask that they were made with."""
+    """The features after a unit, and the mask that was used."""
 
     features: Tensor
     mask: Tensor
@@ -41,7 +41,7 @@ class UnfoldingUnit(nn.Module):
         self.mask = MultiScaleMaskGenerator(channels)
 
     def difference(self, features: Tensor, first: Tensor) -> Tensor:
-        """Return F1 - F as the released unit has it: only what the first source has more of."""
+        """Return F1 - F as in the released unit: positive parts only."""
         return torch.relu(first - features)
 
     def forward(
@@ -59,16 +59,16 @@ class FRUFN(nn.Module):
     Parameters
     ----------
     units : int
-        How many steps are unfolded (paper: 5).
+        Number of unfolded steps (paper: 5).
     head : {"blend", "published"}
         Whether the decoded features are a correction of the sources blended by the mask
         (`ResidualBlend`), or, as published, the image itself.
 
     Notes
     -----
-    Sides must be at least 8 pixels; other sizes than multiples of 8 are reflected at the
-    bottom and right and cut back. The paper's I1 and I2 are the first and second plane. The
-    mask is M of the last unit: how much of the first source that unit lets in.
+    Sides must be at least 8 pixels. Sizes other than multiples of 8 are reflected at the bottom
+    and right, and cropped afterwards. The paper's I1 and I2 are the first and second plane. The
+    mask is M of the last unit.
     """
 
     size_multiple = 8
@@ -92,7 +92,7 @@ class FRUFN(nn.Module):
         known: Sequence[Responses] = (),
         units: int | None = None,
     ) -> Unfolded:
-        """Take F1 and F2 through the units, or through so many of them."""
+        """Apply the units to F1 and F2, or the first ones of them."""
         mask = torch.zeros_like(encoded[:, :1])
         for index, unit in enumerate(self.units[:units]):
             features, mask = unit(features, encoded, mask, known[index] if known else None)
@@ -100,7 +100,7 @@ class FRUFN(nn.Module):
 
     @property
     def surveys(self) -> int:
-        """How many surveys of the whole image there are before a part of it can be fused."""
+        """Number of surveys of the whole image before a part can be fused."""
         return len(self.units)
 
     def forward(self, first: Tensor, second: Tensor) -> Fused:
@@ -110,7 +110,7 @@ class FRUFN(nn.Module):
     def statistics(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> list[Tensor]:
         """Return the inputs of a unit's GRNs, (B, C, h, w) for every scale.
 
-        `known` is what surveys of the whole image found of the units before that one.
+        `known` are the statistics of the whole image for the units before that one.
         """
         encoded, features = self._encode(first, second)
         features, mask = self._unfold(encoded, features, known, len(known))
@@ -118,7 +118,7 @@ class FRUFN(nn.Module):
         return unit.mask.responses(unit.difference(features, encoded), mask)
 
     def render(self, first: Tensor, second: Tensor, known: Sequence[Responses]) -> Fused:
-        """Fuse two planes, or a part of them if surveys have found what is `known` of the whole."""
+        """Fuse two planes, or a part of them with the `known` statistics of the whole."""
         features, mask = self._unfold(*self._encode(first, second), known)
         crop = (..., slice(first.shape[-2]), slice(first.shape[-1]))
         image, mask = self.decode(features)[crop], mask[crop]
@@ -127,9 +127,9 @@ class FRUFN(nn.Module):
         return Fused(image, mask)
 
     def shares(self, first: Tensor, second: Tensor) -> Tensor:
-        """Return the mask alone, for the warm-up; sides are multiples of 8."""
+        """Return only the mask, for the warm-up; sides are multiples of 8."""
         return self._unfold(*self._encode(first, second)).mask
 
     def reconstruct(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode and decode either plane by itself, for the warm-up; sides are as they are."""
+        """Encode and decode each plane separately, for the warm-up, without padding."""
         return self.decode(self.encode_first(first)), self.decode(self.encode_second(second))

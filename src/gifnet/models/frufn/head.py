@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class ResidualBlend(nn.Module):
-    """A mask that is there already, and a correction of it: m first + (1 - m) second + g r.
+    """A blend by a given mask, and a correction: m first + (1 - m) second + g r.
 
-    The layers that make r should start at 0 (see `zero_last_layer`), so that training begins with
-    the mask alone.
+    The layers of r should start at 0 (see `zero_last_layer`), so that training begins with the
+    blend alone.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Swin-V2 blocks: cosine attention in windows, on maps with channels last.
 
 Liu et al., "Swin Transformer V2: Scaling Up Capacity and Resolution", CVPR 2022. GIFNet's
-attention (`swin.py`) is another one: plain dot products, reflected borders, no residual
-normalisation. Both cut maps into windows by `WindowGrid`.
+attention differs: plain dot products, reflected borders, no residual normalisation. Both divide
+maps into windows by `WindowGrid`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..layers import WindowGrid
 
-#: Attention logits of pairs that the cyclic shift has brought together from opposite borders.
+#: Attention logits of pairs from opposite borders, which the cyclic shift makes neighbours.
 _APART = -100.0
 #: The largest factor on a cosine, 1 / 0.01 (Liu et al., Sec. 3.2).
 _LARGEST_SCALE = math.log(100.0)
@@ -34,13 +34,13 @@ def log_offsets(window: int) -> Tensor:
 
 
 def shift_mask(height: int, width: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """Return a mask against attention between pixels that the cyclic shift has brought together.
+    """Return a mask against attention across borders that the cyclic shift joins.
 
     A (windows, 1, window^2, window^2) float32 tensor, to be added to the logits.
     """
 
     def strips(length: int) -> Tensor:
-        # 0 inside; the last window holds the last rows (1) and those wrapped around (2).
+        # 0 inside; the last window contains the last rows (1) and those wrapped around (2).
         labels = torch.zeros(length, device=device)
         labels[length - window : length - shift] = 1
         labels[length - shift :] = 2
@@ -53,7 +53,7 @@ def shift_mask(height: int, width: int, window: int, shift: int, device: torch.d
 
 
 class CosineAttention(nn.Module):
-    """Attention by the angle between query and key, times a learnt factor a head."""
+    """Attention by the angle between query and key, times a learnt factor per head."""
 
     offsets: Tensor
 
@@ -62,7 +62,7 @@ class CosineAttention(nn.Module):
         self.heads, self.window = heads, window
         self.scale = nn.Parameter(torch.full((heads, 1, 1), math.log(10.0)))
         self.query_key_value = nn.Linear(channels, 3 * channels, bias=False)
-        # The key has no bias: it would change nothing but the norm.
+        # The key has no bias: it would only change the norm.
         self.query_bias = nn.Parameter(torch.zeros(channels))
         self.value_bias = nn.Parameter(torch.zeros(channels))
         self.position = nn.Sequential(
@@ -92,7 +92,7 @@ class CosineAttention(nn.Module):
         scale = self.scale.clamp(max=_LARGEST_SCALE).exp()
         query, key = F.normalize(query, dim=-1) * scale.to(query.dtype), F.normalize(key, dim=-1)
         places = self.position_bias() if apart is None else self.position_bias() + apart
-        # Spelt out: the fused function is slower here, on windows and heads so small.
+        # Written out, because the fused function is slower for such small windows and heads.
         logits = query @ key.transpose(-1, -2) + places.to(query.dtype)
         attended = torch.softmax(logits, dim=-1).to(value.dtype) @ value
         attended = attended.view(batch, rows, columns, heads, n, n, depth)

@@ -55,7 +55,7 @@ class _TileStage:
         return [_root_mean_squares(moments, self.device) for moments in known]
 
     def read(self, task: StageTask) -> tuple[Region, Tensor, Tensor]:
-        """Return a part with its margin, and both planes of it; the network goes to the device."""
+        """Return a part with its margin, and both planes of it. Moves the network to the device."""
         self.network.to(self.device)
         at = task.to.expand_within(HALO, task.image)
         first, second = task.planes(at).split(1, dim=1)
@@ -119,11 +119,11 @@ class _BoundRendering:
         return Fused(crop(fused.image, at, task.to), crop(fused.share, at, task.to))
 
     def _require_settled(self, fused: Settled) -> None:
-        """Warn of a tile whose mask did not settle, once an image."""
+        """Warn about masks of tiles that did not converge, once per image."""
         if fused.convergence.converged or self.warned:
             return
         self.warned = True
-        # Without the residual, so that Python shows it once where tiles run by themselves (dask).
+        # Without the residual, so that Python shows it once if tiles are separate tasks (dask).
         warnings.warn(
             f"EFRUFN's mask did not settle in every tile: after {fused.convergence.steps} steps it "
             "still changes. Tiles may differ at their borders.",
@@ -146,7 +146,7 @@ def _reduced(region: Region, scale: int) -> Region:
 
 
 def unfolding_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    """Return FRUFN or EFRUFN ready to run in tiles, and as it is on planes that fit the memory.
+    """Return FRUFN or EFRUFN ready to run in tiles, or whole on planes that fit the memory.
 
     Parameters
     ----------

@@ -18,11 +18,11 @@ from .swin_v2 import SwinV2Pair
 
 #: Feature maps of every part (paper, Sec. 4.1.1).
 CHANNELS = 32
-#: Scales below full size, each with a GRN.
+#: Number of scales below full size, each with a GRN.
 SCALES = 3
-#: Widening of the perceptrons around GRN.
+#: Expansion factor of the perceptrons around GRN.
 _RATIO = 4
-#: How many channels the GRN of every scale normalises.
+#: Number of channels that the GRN of every scale normalises.
 RESPONSES = (_RATIO * CHANNELS,) * SCALES
 
 #: For every scale the whole-image statistics that `GlobalResponseNorm` takes.
@@ -58,7 +58,7 @@ def make_decoder(channels: int = CHANNELS) -> nn.Sequential:
 
 
 class GlobalLocalTransformation(nn.Module):
-    """GLT, the T of Eq. 14: convolutions for what is local, attention for what is not."""
+    """GLT, the T of Eq. 14: convolutions for local features, attention for global ones."""
 
     def __init__(self, channels: int = CHANNELS, window: int = 2):
         super().__init__()
@@ -73,8 +73,8 @@ class GlobalLocalTransformation(nn.Module):
 class MultiScaleMaskGenerator(nn.Module):
     """MSMG, the G of Eq. 14: the next mask from the difference and the last mask.
 
-    Features at full, half, quarter and eighth size meet in an attention layer, and a softmax
-    over two channels gives the mask.
+    An attention layer joins features at full, half, quarter and eighth size, and a softmax over
+    two channels gives the mask.
     """
 
     def __init__(self, channels: int = CHANNELS, window: int = 4):

@@ -27,7 +27,7 @@ SPECS = (
     ),
     _gifnet(
         name="gifnet-blend",
-        title="GIFNet with a blend head: one share a pixel plus a residual",
+        title="GIFNet with a blend head: one share per pixel plus a residual",
         arguments={"head": "blend"},
     ),
     _gifnet(

@@ -1,4 +1,4 @@
-"""Window attention and rescaled layer normalisation, as GIFNet uses them."""
+"""GIFNet's window attention and rescaled layer normalisation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .blocks import ReflectConv, pointwise
 
 
 class RescaledLayerNorm(nn.Module):
-    """RLN: normalise over the whole image, and give the scale back after the block.
+    """RLN: normalise over the whole image, and restore the scale after the block.
 
-    Besides the normalised activation it returns `rescale` and `rebias`, two affine
-    functions of the removed standard deviation and mean, for use on the block's output.
+    It returns the normalised activation, and `rescale` and `rebias`. These are affine functions of
+    the removed standard deviation and mean, and are applied to the block's output.
     """
 
     def __init__(self, channels: int):
@@ -38,10 +38,9 @@ class RescaledLayerNorm(nn.Module):
 
 
 class LogPositionBias(nn.Module):
-    """The attention bias between any two places of a window, from their log-spaced offset.
+    """The attention bias of two pixels of a window, from their log-spaced offset.
 
-    A small network maps sign(d) log(1 + |d|) of the row and column offsets to one bias a
-    head.
+    A small network maps sign(d) log(1 + |d|) of the row and column offsets to one bias per head.
     """
 
     offsets: Tensor
@@ -64,7 +63,7 @@ class LogPositionBias(nn.Module):
 
 
 class QueryKeyValue(NamedTuple):
-    """What attention needs of one branch, as (B, C, H, W) maps."""
+    """The inputs of attention of one branch, as (B, C, H, W) maps."""
 
     query: Tensor
     key: Tensor

@@ -28,8 +28,8 @@ class ReflectConv(nn.Conv2d):
     def reset_parameters(self) -> None:
         """Initialise for the ReLU that mostly follows (He et al., 2015).
 
-        PyTorch's default shrinks the signal threefold a layer; five layers on, the biases
-        drown it, and the decoder's ReLUs die before it has grown.
+        PyTorch's default reduces the signal to a third per layer. After five layers the biases
+        dominate it, and the decoder's ReLUs become inactive.
         """
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
         if self.bias is not None:
@@ -61,9 +61,9 @@ class ConvStack(nn.Sequential):
 class DenseEncoder(nn.Module):
     """GIFNet's shared encoder S-Enc: three densely connected 3 x 3 convolutions.
 
-    The two luminance planes are stacked, first source first, and every convolution sees
-    all that came before it. The planes themselves stay among the features, so the later
-    stages always have the original signal at hand (paper, Sec. 3.3).
+    The two luminance planes are stacked, first source first. Every convolution takes all previous
+    maps as input. The planes themselves are among the features, so later stages have the original
+    signal (paper, Sec. 3.3).
 
     Parameters
     ----------

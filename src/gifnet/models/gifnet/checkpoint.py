@@ -1,4 +1,4 @@
-"""From the tensor names of the authors' GIFNet checkpoint to those of this package."""
+"""Conversion of the tensor names of the authors' GIFNet checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _TRUNK = "extractor_multask.SwinTransformerSpecific"
 
-# One rule a row: the authors' key as a pattern, then ours. In their names "ivif" or no
+# One rule per row: the authors' key as a pattern, then ours. In their names "ivif" or no
 # suffix is the MM branch and "mfif" the DP branch.
 _BLOCK_PARTS = {
     "norm1{b}.weight": "norm.weight",

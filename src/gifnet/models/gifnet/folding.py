@@ -1,6 +1,6 @@
 """Folded convolutions: weights rearranged, in float64, for inference.
 
-Channels can be padded with zeros where the hardware likes multiples.
+Channels can be padded with zeros for hardware that is faster with multiples.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ConvolutionFolding:
         )
 
     def layer(self, conv: nn.Conv2d, inputs: Layout, outputs: Layout) -> Convolution:
-        """Return a module's convolution as it is, padded."""
+        """Return a module's convolution unchanged, except for padding."""
         bias = None if conv.bias is None else to_float64(conv.bias)
         return self.convolution(to_float64(conv.weight), bias, inputs, outputs)
 
@@ -103,6 +103,6 @@ class ConvolutionFolding:
 
 
 def to_float64(x: Tensor | None) -> Tensor:
-    """Return a parameter in float64, in which folding loses nothing."""
+    """Return a parameter in float64, for folding without loss."""
     assert x is not None
     return x.detach().double().cpu()

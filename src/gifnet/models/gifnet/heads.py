@@ -1,4 +1,4 @@
-"""Heads: from the global decoder's last convolution to a fused luminance plane."""
+"""Heads: the last layers, which make a fused luminance plane."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BlendHead(Head):
     channels = 2
 
     def combine(self, raw: Tensor, first: Tensor, second: Tensor) -> Fused:
-        # Blending two nearly equal numbers in bfloat16 would cost the low bits of 8-bit data.
+        # A blend in bfloat16 would lose the low bits of 8-bit data.
         share, residual = raw.float().chunk(2, dim=1)
         share = torch.sigmoid(4 * share)
         image = second + share * (first - second) + 0.5 * torch.tanh(residual)
@@ -91,9 +91,9 @@ class BandHead(Head):
 
 
 def _detail(x: Tensor, band: int, bands: int) -> tuple[Tensor, Tensor]:
-    """Return a band of detail, cut to the result's size, and the smooth rest of a plane.
+    """Return a band of detail, cropped to the result's size, and the smooth rest of a plane.
 
-    The rest is smaller by 2 x 2**band pixels on every side than `x`, which for band 0 reaches
+    The rest is smaller than `x` by 2 x 2**band pixels on every side. For band 0, `x` extends
     2 x (2**bands - 1) pixels beyond the result.
     """
     step = 2**band

@@ -34,7 +34,7 @@ def other_branch(branch: Branch) -> Branch:
 
 
 class TrainingOutput(NamedTuple):
-    """What one training step looks at."""
+    """The outputs of one training step."""
 
     fused: Fused
     reconstruction: Tensor
@@ -57,7 +57,7 @@ class InteractionBlock(nn.Module):
         return window_attention(query, key, value, bias, window=self.window, shift=self.shift)
 
     def forward(self, x: Tensor, branch: Branch) -> Tensor:
-        """Run one branch by itself."""
+        """Run one branch alone."""
         task = self.task(branch)
         y, rescale, rebias = task.norm(x)
         q, k, v = task.attention_inputs(y)
@@ -176,8 +176,8 @@ class GIFNet(nn.Module):
     ) -> TrainingOutput:
         """Fuse `pair` with `main`, gated by the frozen other branch's view of `auxiliary_pair`.
 
-        No gradient reaches the auxiliary branch's input; whoever trains freezes that
-        branch's own parameters (paper, Fig. 3c).
+        No gradient reaches the auxiliary branch's input. The trainer freezes that branch's own
+        parameters (paper, Fig. 3c).
         """
         features = self.encode(*pair)
         with torch.no_grad():
@@ -189,7 +189,7 @@ class GIFNet(nn.Module):
         )
 
     def branch_parameters(self, branch: Branch) -> list[nn.Parameter]:
-        """Return the parameters that belong to one branch alone."""
+        """Return the parameters of one branch that the other does not share."""
         tasks = [block.task(branch) for block in self.blocks]  # type: ignore[operator]
         modules = [self.embed[branch], *tasks]
         return [p for module in modules for p in module.parameters()] + [self.gate[branch]]

@@ -1,6 +1,6 @@
 """GIFNet folded for inference, as four stages.
 
-The same function as `GIFNet.forward` with DP as the main branch, with less to compute:
+The same function as `GIFNet.forward` with DP as the main branch, in fewer operations:
 
 - the auxiliary branch ends after block 0, and there has no queries of its own;
 - a normalisation whose two scalars are known goes into the 1 x 1 convolution after it, and
@@ -268,8 +268,8 @@ def gifnet_pipeline(
     model : GIFNet
         Not changed; with either head.
     multiple : int, optional
-        Pad channels to multiples of this. Left out, 8 for tensor cores and 1 elsewhere: the CPU
-        loses more to the padding than it gains.
+        Pad channels to multiples of this. By default 8 for tensor cores and 1 otherwise, because
+        padding slows the CPU down.
     """
     assert isinstance(model, GIFNet)
     multiple = multiple or (8 if device.type == "cuda" else 1)

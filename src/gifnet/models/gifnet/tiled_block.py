@@ -35,7 +35,7 @@ class BlockWeights:
     with_query : bool
         Whether queries are projected; an auxiliary branch gets them from the main one.
     gate : float
-        What the block's output is multiplied with.
+        Factor of the block's output.
     bias : (heads, window^2, window^2) tensor
         Added to the logits.
     """
@@ -64,7 +64,7 @@ class BlockWeights:
 
     @property
     def reach(self) -> int:
-        """How far the depthwise path sees."""
+        """Radius of the depthwise path."""
         return self.task.local.kernel_size[0] // 2
 
     def reads(self, to: Region, bounds: Region) -> Region:
@@ -159,7 +159,7 @@ class ReadyBlock:
         x, values : (1, C, H, W) tensors on `at`
             The block's input, and its values.
         auxiliary : (block, x, values), optional
-            Another branch, which this one's queries look at as well.
+            Another branch, to which this one's queries also attend.
         """
         window = self.weights.window
         cover = to.align_to_windows(window, self.weights.shift)
@@ -210,7 +210,7 @@ class ReadyBlock:
         bias = self.weights.bias
         heads, tokens = bias.shape[:2]
         if query.device.type == "cpu":
-            # Twice as fast here as the fused kernel, which is made for long sequences.
+            # Twice as fast here as the fused kernel, which is optimised for long sequences.
             logits = torch.bmm(query, key.transpose(1, 2))
             logits.view(-1, heads * tokens * tokens).add_(bias.view(-1))
             return torch.bmm(torch.softmax(logits, dim=-1), value)

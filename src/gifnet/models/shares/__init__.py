@@ -1,4 +1,4 @@
-"""Shares: any number of images in any order, decided in bands and applied to the images."""
+"""Shares: a network for any number of images in any order, with shares per band."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Shares: one network for any number of images of a scene, in any order.
 
-Every image is split into details of four sizes and a base (`pyramid`). The network gives every
-image a share of each band at each place, and the band a gain; the result is the sum of the
-shared bands. One encoder and one decoder serve all images. Images meet where their features are
-joined with the maximum and the mean over all of them, and in the softmax that makes shares of
-logits. So neither the order nor the number of images is built in.
+Every image is split into details of four sizes and a base (`pyramid`). For every band and pixel the
+network computes a share per image, and a gain. The result is the weighted sum of the bands. One
+encoder and one decoder serve all images. Images influence each other in two places: features are
+joined with the maximum and the mean over all images, and a softmax turns logits into shares. So
+neither the order nor the number of images is fixed.
 
-Decisions of the coarse bands see the whole plane, as a copy reduced to an eighth together with the
-mean strength of the details that the copy misses. Decisions of the fine bands see `MARGIN` pixels.
+Decisions on the coarse bands use the whole plane: a copy reduced to an eighth, and the mean
+strength of the details missing in that copy. Decisions on the fine bands use `MARGIN` pixels.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .pyramid import BlockPyramid
 
 #: Sides of planes are multiples of this.
 MULTIPLE = 64
-#: Reduction of the copy that the coarse decisions see.
+#: Reduction of the copy for the coarse decisions.
 REDUCTION = 8
 _SLOPE = 0.1
-#: Brings details to about the size of the planes.
+#: Scales details to about the size of the planes.
 _DETAIL_GAIN = 4.0
 
 
@@ -92,7 +92,7 @@ class Head(nn.Module):
     def __init__(self, channels: int, gain: bool = True):
         super().__init__()
         self.out = nn.Conv2d(channels, 8 if gain else 4, 3, 1, 1)
-        #: Logarithms of the softmax's temperature for two images, and what doubling them adds.
+        #: Logarithms of the softmax's temperature for two images, and their change per doubling.
         self.heat = nn.Parameter(torch.tensor([1.4, 0.4]))
         nn.init.normal_(self.out.weight, std=1e-3)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
@@ -169,7 +169,7 @@ class SharesNet(nn.Module):
         return fused, tuple(band.shares for band in (*bands, coarse.detail, coarse.base))
 
     def reduce(self, planes: Tensor) -> Reduced:
-        """Return (B N, 1, H, W) planes at an eighth. Local: sees 14 pixels around."""
+        """Return (B N, 1, H, W) planes at an eighth. It reads a margin of 14 pixels."""
         strengths = []
         for factor in (4, 2, 1):
             _, detail, planes = self.pyramid.split(planes)
@@ -192,7 +192,7 @@ class SharesNet(nn.Module):
     def compose_coarse(self, planes: Tensor, coarse: Coarse) -> Tensor:
         """Apply the decisions on the coarse bands to (B N, 1, h, w) planes at an eighth.
 
-        The planes are those that the decisions came from, or other channels of the images.
+        The planes are those of the decisions, or other channels of the images.
         """
         _, detail, smaller = self.pyramid.split(planes)
         base = F.pixel_shuffle(_weighted(F.pixel_unshuffle(smaller, 2), coarse.base), 2)
@@ -249,6 +249,6 @@ def _doubled(x: Tensor) -> Tensor:
 
 
 def _weighted(x: Tensor, band: Band) -> Tensor:
-    """Return the sum of (B N, 4, h, w) blocks of all images, as a band's decision weights them."""
+    """Return the sum of (B N, 4, h, w) blocks of all images, weighted by a band's decision."""
     total: Tensor = (band.shares * _by_image(x, band.shares.shape[1])).sum(dim=1)
     return total if band.gain is None else band.gain * total

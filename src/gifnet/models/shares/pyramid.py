@@ -29,7 +29,7 @@ def _expand_kernel() -> Tensor:
 
 
 class BlockPyramid(nn.Module):
-    """Splits planes into details and a base; makes planes from them."""
+    """Splits planes into details and a base, and makes planes from them."""
 
     reduce_kernel: Tensor
     expand_kernel: Tensor
@@ -45,7 +45,7 @@ class BlockPyramid(nn.Module):
         Returns
         -------
         blocks, detail : (B, 4, H / 2, W / 2) tensors
-            The planes, and what the reduced planes miss of them.
+            The planes, and their details that are missing in the reduced planes.
         reduced : (B, 1, H / 2, W / 2) tensor
         """
         blocks = F.pixel_unshuffle(planes, 2)
@@ -57,7 +57,7 @@ class BlockPyramid(nn.Module):
         return F.conv2d(_replicated(reduced), self.expand_kernel)
 
     def join(self, reduced: Tensor, detail: Tensor) -> Tensor:
-        """Return the (B, 1, 2 h, 2 w) plane of a reduced plane and the detail it misses."""
+        """Return the (B, 1, 2 h, 2 w) plane of a reduced plane and its missing detail."""
         return F.pixel_shuffle(self.expand(reduced) + detail, 2)
 
 

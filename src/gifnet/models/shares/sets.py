@@ -16,7 +16,7 @@ from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet
 from .tiled import MARGIN
 
 Planes = npt.NDArray[np.float32]
-#: Bytes that the features of a tile may take, and what a pixel of one image takes.
+#: Maximum bytes of the features of a tile, and bytes per pixel of one image.
 _TILE_BYTES, _PIXEL_BYTES = 512 << 20, 225
 
 
@@ -34,7 +34,7 @@ def fuse_set(
     channels : (N, C, H, W) float32 array
         The channels of every image, of any range.
     check : callable
-        Called after every tile; may raise to stop.
+        Called after every tile; may raise an exception to stop.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def _part(x: Tensor, at: Region, scale: int) -> Tensor:
 
 
 def _cut(x: Tensor, inside: Region, place: Region) -> npt.NDArray[np.generic]:
-    """Return the core of a tile as far as the image goes."""
+    """Return the core of a tile, cropped to the image."""
     rows, columns = inside.slices
     return x[rows, columns][: place.height, : place.width].cpu().numpy()
 

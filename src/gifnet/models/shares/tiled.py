@@ -28,7 +28,7 @@ GRID = 16
 
 @dataclass
 class MapSum:
-    """A map of a whole plane, put together from parts."""
+    """A map of a whole plane, assembled from parts."""
 
     parts: list[tuple[Region, Tensor]] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class MapSum:
         self.parts.append((at, x))
 
     def join(self, other: MapSum) -> None:
-        """Add what another sum holds."""
+        """Add another sum."""
         self.parts.extend(other.parts)
 
     def result(self) -> Tensor:
@@ -55,7 +55,7 @@ _ENDS = ("bottom", "right")
 
 
 class Whole(NamedTuple):
-    """What a tile needs of the whole plane.
+    """The whole-plane input of a tile.
 
     `plane` is the composed plane at an eighth, `features` are for the fine decisions, and `shares`
     the first image's shares of the fourth detail and of the base.
@@ -105,7 +105,7 @@ class _SharesStage:
 
 
 class ReduceStage(_SharesStage):
-    """Reduces both planes to an eighth, with the strength of the details that this loses."""
+    """Reduces both planes to an eighth, with the strength of the lost details."""
 
     name = "reduce"
     measured: tuple[int, ...] = (4, 4)
@@ -181,7 +181,7 @@ def mean_share(shares: Sequence[Tensor]) -> Tensor:
 
 
 def _padded(region: Region, image: Region) -> Region:
-    """Return a region with its ends on the grid, at the image's border on the network's."""
+    """Return a region with its ends on the grid, or on the network's grid at the border."""
 
     def end(stop: int, border: int) -> int:
         grid = MULTIPLE if stop == border else GRID

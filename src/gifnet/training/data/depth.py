@@ -14,23 +14,23 @@ Plane = npt.NDArray[np.float32]
 
 
 class DepthSource(Protocol):
-    """Gives the depth of an image.
+    """Returns the depth map of an image.
 
-    Called with the image's name (its file's, without extension), its (H, W) luminance in
-    [0, 1] and a random generator; returns an (H, W) array, larger values nearer, of any
-    range. The image is a training crop, unless the source has a true `whole_image`: then it
-    is the whole image, and the depth map is cropped, turned and flipped along with it.
+    It is called with the image's name (the file's stem), its (H, W) luminance in [0, 1] and a
+    random generator. It returns an (H, W) array of any range; larger values are nearer. The image
+    is a training crop. If the source's `whole_image` is true, it is the whole image, and the depth
+    map is cropped, turned and flipped like the image.
     """
 
     def __call__(self, name: str, image: Plane, rng: np.random.Generator) -> Plane: ...
 
 
 class RandomFieldDepth:
-    """Smooth random fields: the source that needs no depth model.
+    """Smooth random fields, which need no depth model.
 
-    White noise on a grid of 2 to 6 cells a side, enlarged by cubic interpolation, so that a
-    threshold cuts an image into a few connected regions. A random tilt stands for the
-    ground plane of most scenes.
+    White noise on a grid of 2 to 6 cells per side is enlarged by cubic interpolation, so that a
+    threshold divides an image into a few connected regions. A random tilt imitates the ground
+    plane of most scenes.
     """
 
     def __init__(self, cells: tuple[int, int] = (2, 6)):
@@ -49,7 +49,7 @@ class RandomFieldDepth:
 
 
 class FolderDepth:
-    """Depth maps on disk, named like the visible images (any extension)."""
+    """Depth maps on disk, with the names of the visible images (any suffix)."""
 
     whole_image = True
 
@@ -65,7 +65,7 @@ class FolderDepth:
 
         path = self.paths.get(name)
         if path is None:
-            raise TrainingError(f"{str(self.folder)!r} holds no depth map for {name!r}.")
+            raise TrainingError(f"{str(self.folder)!r} contains no depth map for {name!r}.")
         depth = np.asarray(imread(path), np.float32)
         if depth.ndim == 3:
             depth = depth[..., :3].mean(axis=-1)

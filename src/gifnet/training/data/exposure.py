@@ -19,9 +19,9 @@ NOISE = (0.0, 0.006)
 
 
 def camera_response(image: Image, ratio: float) -> Image:
-    """Return what a camera records of a scene at `ratio` times the exposure of `image`.
+    """Return a camera's image of the same scene with `ratio` times the exposure.
 
-    g(P, k) = exp(b (1 - k^a)) P^(k^a), clipped to [0, 1]; every channel by itself.
+    g(P, k) = exp(b (1 - k^a)) P^(k^a), clipped to [0, 1], per channel.
     """
     gamma = ratio**_A
     recorded: Image = np.clip(np.exp(_B * (1 - gamma)) * np.clip(image, 0, 1) ** gamma, 0, 1)
@@ -61,7 +61,7 @@ def exposure_pair(
 
 
 def is_well_exposed(luminance: npt.NDArray[np.uint8]) -> bool:
-    """Return whether an 8-bit plane can stand for a well-exposed picture.
+    """Return whether an 8-bit plane is well exposed.
 
     Its mean is in the middle half of the range, and under 3 % of it is black or white.
     """

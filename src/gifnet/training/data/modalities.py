@@ -1,6 +1,6 @@
-"""Stand-ins, made from grey and RGB crops, for pairs of sensors missing in the training data.
+"""Synthetic pairs from grey and RGB crops, for sensors that are missing in the training data.
 
-All take and return float32 (H, W) planes in [0, 1], functional or spectral source first.
+All take and return float32 (H, W) planes in [0, 1], the functional or spectral source first.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .depth import Plane, RandomFieldDepth
 
 
 class Sources(NamedTuple):
-    """A pair as the network sees it, and as it should be judged.
+    """A pair for the network, and the pair that the loss compares with.
 
-    The judged sources are without what a fused image should not show: noise, and the grid of a
-    coarse image that was enlarged.
+    The second pair has none of the noise, and no grid of an enlarged coarse image, because a fused
+    image should not show them.
     """
 
     first: Plane
@@ -62,7 +62,7 @@ def head(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
 
 
 def _anatomy(texture: Plane, inside: Plane, rng: np.random.Generator) -> Plane:
-    """Return what an MRI of a head shows: tissue, a dark skull, a bright scalp, no background."""
+    """Return a synthetic MRI of a head: tissue, dark skull, bright scalp, empty background."""
     tissue = rng.uniform(0.0, 0.25) + rng.uniform(0.4, 0.8) * _stretch(texture)
     bone, scalp = rng.uniform(0.05, 0.12), rng.uniform(0.02, 0.06)
     image = np.where(inside > bone + scalp, tissue, rng.uniform(0, 0.08))

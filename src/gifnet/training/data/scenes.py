@@ -106,7 +106,7 @@ def find_sharp_images(folder: str | Path) -> list[Path]:
 
 @lru_cache(maxsize=8192)
 def read_image(path: Path) -> np.ndarray:
-    """Return a file's uint8 (H, W) or (H, W, 3), kept in memory: training sets are small."""
+    """Return a file's uint8 (H, W) or (H, W, 3). It stays in memory: training sets are small."""
     try:
         image = np.array(read_file(path).data)
     except GifnetError as error:
@@ -151,8 +151,8 @@ def random_crops(
 ) -> list[np.ndarray]:
     """Return one random square of every image of a scene, turned and flipped alike.
 
-    Images are (H, W) or (H, W, C) of one size and mirrored where they are too small; crops
-    are float32 in [0, 1] for 8-bit images, contiguous.
+    Images are (H, W) or (H, W, C) of one size. Small ones are mirrored. Crops are contiguous
+    float32, in [0, 1] for 8-bit images.
     """
     height, width = planes[0].shape[:2]
     if height < size or width < size:
@@ -185,10 +185,10 @@ def random_or_halved_crops(
 def focus_border_crops(
     size: int, planes: Sequence[np.ndarray], rng: np.random.Generator, tries: int = 5
 ) -> list[np.ndarray]:
-    """Return `random_crops` of a multi-focus triplet where the border of focus runs through.
+    """Return `random_crops` of a multi-focus triplet that contain a border of focus.
 
-    Where one source is in focus throughout, there is little to learn. Of a few crops that one
-    is taken in which the source nearer to the truth is furthest from it.
+    A crop with one source in focus throughout teaches little. From a few crops, this selects the
+    one in which the better source differs most from the truth.
     """
     crops = [random_crops(size, planes, rng) for _ in range(tries)]
 
@@ -199,7 +199,7 @@ def focus_border_crops(
 
 
 def split_triplets(triplets: Sequence[Scene], hold_out: int) -> tuple[list[Scene], list[Scene]]:
-    """Return (training, held back): evenly spaced scenes of the largest set are held back."""
+    """Return (training, held back). Evenly spaced scenes of the largest set are held back."""
     if not hold_out or not triplets:
         return list(triplets), []
     largest = Counter(scene.dataset for scene in triplets).most_common(1)[0][0]

@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter, unifo
 from ...options import ENHANCED_OVERSHOOT
 from .depth import Plane, focus_masks
 
-#: Warm is what is brighter than the mean of a square of this side: from the first difference on,
-#: and altogether at the second.
+#: A warm pixel is brighter than the mean of a square of this side: partly from the first difference
+#: on, and fully from the second on.
 WARM_SQUARE, WARM_FROM, WARM_FULL = 31, 0.04, 0.12
 
 
@@ -18,9 +18,9 @@ def multi_focus_pair(
 ) -> tuple[Plane, Plane]:
     """Return (near-focused, far-focused) versions of an image (supplement, Eq. 1 to 3).
 
-    Where a region is out of focus it is replaced by the Gaussian-blurred image. The
-    standard deviation of the blur is drawn from `sigma`, in pixels; the mask's edge is
-    softened by up to a pixel, as lenses do.
+    Regions out of focus are replaced by the Gaussian-blurred image. The standard deviation of the
+    blur is drawn from `sigma`, in pixels. The mask's edge is softened by up to a pixel, as in
+    photographs.
     """
     near, _ = focus_masks(depth, float(rng.uniform(0.15, 0.85)))
     if (softness := float(rng.uniform(0, 1.2))) > 0.3:
@@ -30,10 +30,10 @@ def multi_focus_pair(
 
 
 def vary_modality(first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Return a multi-modal pair as another pair of sensors might have seen it.
+    """Return a multi-modal pair as other sensors might record it.
 
-    The functional source is inverted now and then, and each source gets its own gamma and
-    gain, so that a network trained on infrared meets what PET, NIR and PAN look like.
+    The functional source is sometimes inverted, and each source gets its own gamma and gain. So a
+    network that is trained on infrared also sees contrasts like those of PET, NIR and PAN.
     """
     if rng.random() < 0.3:
         first = 1 - first
@@ -45,7 +45,7 @@ def vary_modality(first: Plane, second: Plane, rng: np.random.Generator) -> tupl
 
 
 def dim(image: Plane, rng: np.random.Generator) -> Plane:
-    """Return an image with less contrast around a random grey, as of a scene of even warmth."""
+    """Return an image with less contrast around a random grey, as of a uniformly warm scene."""
     contrast = float(2 ** rng.uniform(-3, 0))
     dimmed: Plane = (contrast * image + (1 - contrast) * rng.uniform(0.1, 0.8)).astype(np.float32)
     return dimmed
@@ -54,7 +54,7 @@ def dim(image: Plane, rng: np.random.Generator) -> Plane:
 def night_pair(infrared: Plane, visible: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """Return a pair as at night: infrared flat except for what is warm, visible of high contrast.
 
-    What is warm (`WARM_SQUARE`, `WARM_FROM`, `WARM_FULL`) stays as it is.
+    Warm pixels (`WARM_SQUARE`, `WARM_FROM`, `WARM_FULL`) are unchanged.
     """
     standing_out = infrared - uniform_filter(infrared, WARM_SQUARE, mode="reflect")
     warm = np.clip((standing_out - WARM_FROM) / (WARM_FULL - WARM_FROM), 0, 1)

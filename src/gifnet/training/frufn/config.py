@@ -10,15 +10,15 @@ from ...errors import TrainingError
 from ..recipes import read_recipe
 from ..settings import CropSettings, Value, count, fraction, weight, whole
 
-#: In training order; each one's teacher is the model of the one before (Wang et al., Fig. 4).
+#: In training order. The teacher of a stage is the previous model (Wang et al., Fig. 4).
 STAGES = ("mfif", "meif", "ivif")
 
 
 @dataclass(frozen=True)
 class FrufnConfig(CropSettings):
-    """Everything that decides what one stage of training FRUFN or EFRUFN computes.
+    """The settings of one training stage of FRUFN or EFRUFN.
 
-    The defaults are the paper's as far as it gives them, with the release's step sizes.
+    The defaults are those of the paper, with the step sizes of the authors' release.
     """
 
     TRAINABLE = ("efrufn", "efrufn-published", "frufn", "frufn-published")
@@ -27,14 +27,14 @@ class FrufnConfig(CropSettings):
     model: str = "efrufn"
     #: "mfif" (multi-focus), "meif" (multi-exposure) or "ivif" (infrared and visible)
     stage: str = "mfif"
-    #: weights of the stage before, a path; empty for none (always in the first stage)
+    #: path of the previous stage's weights; empty for none (always in the first stage)
     teacher: str = ""
     #: start from the teacher's weights, unless `start` names others
     start_from_teacher: bool = True
     #: steps at the beginning that train, by mean absolute error, a part alone: the mask of a
     #: blend head (stage one), encoding and decoding of single images for the published one
     warm_up: int = whole()
-    #: evaluations of EFRUFN's mask generator at most
+    #: maximum number of evaluations of EFRUFN's mask generator
     iterations: int = count(5)
     #: weight of 1 - SSIM to the ground truth (Eq. 2), stages one and two
     similarity: float = weight(1.0)
@@ -45,7 +45,7 @@ class FrufnConfig(CropSettings):
     fidelity_log: float = weight()
     #: weight of the sources blended by the mask alone, not in the paper; stage one
     blend: float = weight()
-    #: share of multi-focus crops that are chosen for the border of focus in them
+    #: share of multi-focus crops that are chosen to contain a border of focus
     border: float = fraction()
     #: lambda, weight of the gradient transfer (Eq. 1 and 3), stages two and three
     transfer: float = weight()
@@ -67,8 +67,8 @@ class FrufnConfig(CropSettings):
             raise TrainingError(f"stage is {self.stage!r}; choose one of {', '.join(STAGES)}.")
         if self.stage == STAGES[0] and self.teacher:
             raise TrainingError(
-                f"Stage {self.stage!r} has no teacher; leave teacher out, or give weights to go "
-                "on from as start."
+                f"Stage {self.stage!r} has no teacher; omit teacher, or give starting weights as "
+                "start."
             )
         if self.warm_up and self.stage != STAGES[0] and not self.model.endswith("-published"):
             raise TrainingError(
@@ -87,7 +87,7 @@ class FrufnConfig(CropSettings):
 def stage_values(name: str, stage: str) -> dict[str, Value]:
     """Return the settings of one stage of a recipe, see `gifnet.training.recipes`.
 
-    A recipe has settings of all stages, and a table per stage that replaces some of them.
+    A recipe has settings for all stages, and one table per stage that overrides them.
     """
     if stage not in STAGES:
         raise TrainingError(f"There is no stage {stage!r}; choose one of {', '.join(STAGES)}.")
@@ -104,7 +104,7 @@ def stage_recipe(
     teacher: str | Path | None = None,
     changes: Mapping[str, Value] | None = None,
 ) -> FrufnConfig:
-    """Return the recipe of a stage, with its teacher's weights and further settings changed.
+    """Return the recipe of a stage, with its teacher's weights and changed settings.
 
     The recipe "published" makes the published form of `model`.
 

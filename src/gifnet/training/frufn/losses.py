@@ -1,7 +1,7 @@
 """The losses of sequential gradient transfer (Wang et al., Sec. 3.1.2).
 
-All take (B, C, H, W) tensors in [0, 1] and return scalars; the norms of the paper are means
-over pixels here, so weights do not depend on the size of the crops.
+All take (B, C, H, W) tensors in [0, 1] and return scalars. The norms of the paper are means over
+pixels here, so weights do not depend on the crop size.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def gradient_magnitude(planes: Tensor) -> Tensor:
 
 
 def gradient_transfer_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the mean by which the student's gradients are weaker than the teacher's (Eq. 3).
+    """Return the mean deficit of the student's gradients to the teacher's (Eq. 3).
 
-    Where the student's are stronger nothing is transferred.
+    Pixels with a stronger gradient in the student do not count.
     """
     return F.relu(gradient_magnitude(teacher) - gradient_magnitude(student)).mean()
 
@@ -59,8 +59,8 @@ def reconstruction_loss(
 ) -> Tensor:
     """Return the unsupervised loss of infrared-visible pairs, with beta 1 and 2 (Eq. 4).
 
-    `differences` adds 2 - SCD, which is not in the paper: what of one source is not the other's
-    shall be in the result.
+    `differences` adds 2 - SCD, which is not in the paper: the result should contain the part of
+    each source that the other does not have.
     """
     loss = intensity_loss(fused, first, second)
     loss = loss + texture * texture_loss(fused, first, second)
@@ -80,8 +80,8 @@ def blend_loss(
 ) -> Tensor:
     """Return the mean absolute error of the sources blended by the mask alone.
 
-    Not in the paper: it makes the mask the first source's share, so that it can be shown.
-    `log_weight` adds `log_error`.
+    It is not in the paper. It makes the mask the first source's share, so the mask can be
+    displayed. `log_weight` adds `log_error`.
     """
     blend = second + mask * (first - second)
     loss = F.l1_loss(blend, target)

@@ -27,7 +27,7 @@ from ..data.scenes import (
 )
 from .config import FrufnConfig
 
-#: Of the infrared-visible pairs, every so-many-th is held back.
+#: One in this many infrared-visible pairs is held back.
 EVERY_PAIR = 16
 
 
@@ -35,8 +35,8 @@ EVERY_PAIR = 16
 class StageBatch:
     """The batch of one step: (B, 1, crop, crop) planes in [0, 1].
 
-    `target` is None without ground truth. The chroma, (B, 2, crop, crop) and centred at 0,
-    comes with exposure pairs alone. Not frozen: lightning-fabric converts number formats in it.
+    `target` is None without ground truth. Only exposure pairs have chroma, (B, 2, crop, crop),
+    centred at 0. The class is not frozen because lightning-fabric converts its number formats.
     """
 
     first: Tensor
@@ -54,9 +54,8 @@ class StageBatch:
 class StageDataset:
     """Draws the pairs of one stage.
 
-    Multi-focus triplets from disk, either image first; exposure pairs, over-exposed first,
-    made from the all-in-focus images that are well exposed; infrared-visible pairs, infrared
-    first.
+    Multi-focus triplets come from disk, in either order. Exposure pairs, over-exposed first, are
+    made from well-exposed all-in-focus images. Infrared-visible pairs have infrared first.
     """
 
     def __init__(self, folder: str | Path, config: FrufnConfig):
@@ -74,7 +73,7 @@ class StageDataset:
             self.validation = [scene for scene in self.validation if _can_be_exposed(scene)]
         if not self.training:
             raise TrainingError(
-                f"{str(folder)!r} has nothing to train stage {config.stage!r} on except the "
+                f"{str(folder)!r} has no data for stage {config.stage!r} except the "
                 f"{len(self.validation)} scenes held back: add a set with the sub-folders "
                 f"{', '.join(roles)}, or lower hold_out."
             )
@@ -84,7 +83,7 @@ class StageDataset:
         return Counter(scene.dataset.name for scene in self.training)
 
     def sample(self, step: int, rank: int = 0) -> StageBatch:
-        """Return the batch of a step; the same step, rank and seed give the same batch."""
+        """Return the batch of a step. The same step, rank and seed give the same batch."""
         rng = np.random.default_rng((self.config.seed, step, rank))
         samples = [self._sample(rng) for _ in range(self.config.batch_size)]
         columns = zip(*samples, strict=True)
@@ -103,7 +102,7 @@ class StageDataset:
         return tuple(plane[None] for plane in planes)
 
     def validation_pair(self, index: int) -> tuple[np.ndarray, ...]:
-        """Return a held-back scene's uint8 planes: first, second and, if known, the truth."""
+        """Return a held-back scene's uint8 planes: first, second and, if any, the truth."""
         scene = self.validation[index]
         if self.config.stage != "meif":
             return read_scene(scene)
@@ -113,7 +112,7 @@ class StageDataset:
 
 
 def exposure_sample(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Return luminance (1, H, W) and then chroma (2, H, W) of over, under and truth."""
+    """Return luminance (1, H, W), then chroma (2, H, W), of over, under and truth."""
     images = (*exposure_pair(image, rng), image)
     luminances = tuple(luminance(rgb).astype(np.float32)[None] for rgb in images)
     chromas = tuple(np.moveaxis(chroma(rgb).astype(np.float32), -1, 0) for rgb in images)

@@ -50,7 +50,7 @@ class StageNetwork(nn.Module):
         fused = self.fusion(batch.first, batch.second)
         found = {"image": fused.image.float(), "mask": fused.share.float()}
         if self.colour is not None:
-            # No gradient: ColorNet corrects the colour of the fused image as it is.
+            # No gradient: ColorNet must not change the fused image.
             luminance = fused.image.detach().clamp(0, 1)
             chroma = self.colour(luminance, batch.first_chroma, batch.second_chroma)
             found["chroma"] = chroma.float()
@@ -111,7 +111,7 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
         teacher = build_model(load_weights(config.teacher, config.model))
         if isinstance(teacher, EFRUFN):
             teacher.steps = config.iterations
-        # Training mode changes nothing but that an unsettled mask is no warning.
+        # Training mode only suppresses the warning about masks that have not converged.
         return teacher.train().to(self.fabric.device)
 
     # -- one step ---------------------------------------------------------------------
@@ -143,7 +143,7 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
         return self.update(losses, self.config.stage) | seen
 
     def losses(self, batch: StageBatch, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the weighted parts of Eq. 1 for a batch and what the network made of it."""
+        """Return the weighted parts of Eq. 1 for a batch, and the network's output."""
         config, fused = self.config, found["image"]
         parts = {}
         if batch.target is None:
@@ -182,7 +182,7 @@ class StageTrainer(Trainer[StageNetwork, FrufnConfig]):
     # -- held-back scenes -------------------------------------------------------------
 
     def validate(self, limit: int | None = None) -> dict[str, float]:
-        """Return PSNR (dB) and SSIM to the ground truth, or the loss where there is none."""
+        """Return PSNR (dB) and SSIM to the ground truth, or the loss without ground truth."""
         count = len(self.dataset.validation[:limit])
         pairs = [self.dataset.validation_pair(index) for index in range(count)]
         fuse: Callable[[Tensor, Tensor], Tensor] = lambda a, b: self.result.fusion(a, b).image  # noqa: E731
@@ -217,7 +217,7 @@ def train_stage(
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> Path:
-    """Train one stage; see `StageTrainer` for the arguments. Returns the weights' path."""
+    """Train one stage, and return the weights' path. See `StageTrainer` for the arguments."""
     try:
         return StageTrainer(data, out, config, resume=resume, on_step=on_step).run()
     except WeightsError as error:
@@ -236,14 +236,14 @@ def train_all_stages(
     resume: bool = False,
     on_step: OnStep | None = None,
 ) -> list[Path]:
-    """Train the stages one after the other, each in a folder of its name below `out`.
+    """Train all stages in order, each in a folder of its name below `out`.
 
     Parameters
     ----------
     changes : mapping, optional
-        Settings that replace the recipe's in every stage.
+        Settings that override the recipe's in every stage.
     resume : bool
-        Continue the stage that was interrupted; finished stages stay as they are.
+        Continue the interrupted stage. Finished stages are unchanged.
 
     Returns
     -------

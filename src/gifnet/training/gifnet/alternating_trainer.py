@@ -30,7 +30,7 @@ LOG_FIELDS = (
 
 
 class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
-    """Trains GIFNet and leaves everything that happened in a folder.
+    """Trains GIFNet, and writes weights, log and checkpoints to a folder.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
         self.wrapped.mark_forward_method("training_forward")
 
     def load_data(self, data: str | Path, depth: DepthSource | None) -> None:
-        """Find the training images, before anything is written."""
+        """Find the training images before anything is written."""
         self.dataset = JointDataset(data, self.config, depth)
 
     def make_network(self, resume: bool) -> GIFNet:
@@ -76,7 +76,7 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
             if not config.start and not resume:
                 torch.nn.init.constant_(gate, config.gate_start)
             if not config.gate_learned:
-                # Freezing it would not last: the branches are frozen and freed in turn.
+                # Freezing it here would not last: both branches are frozen and unfrozen in turn.
                 gate.register_hook(torch.zeros_like)
         return module
 
@@ -112,7 +112,7 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
         return {f"{main}_{name}": value for name, value in parts.items()}
 
     def _public(self, reconstruction: Tensor, shared: Tensor) -> dict[str, Tensor]:
-        """Return the REC branch's loss to the modality that both tasks share, if it counts."""
+        """Return the REC branch's loss to the modality of both tasks, if it has a weight."""
         if not (weight := self.config.public_weight):
             return {}
         return {"public": weight * public_loss(reconstruction, shared)}
@@ -143,11 +143,11 @@ class AlternatingTrainer(Trainer[GIFNet, GifnetConfig]):
         return self._update_mm(mm) | self._update_dp(dp) | self.gates()
 
     def gates(self) -> dict[str, float]:
-        """Return lambda of both cross-fusion gates, for the log."""
+        """Return lambda of both cross-fusion gates for the log."""
         return {f"gate_{name}": float(gate.detach()) for name, gate in self.module.gate.items()}
 
     def validate(self, limit: int | None = None) -> dict[str, float]:
-        """Return the mean PSNR (dB) and SSIM on the held-back triplets, or nothing."""
+        """Return the mean PSNR (dB) and SSIM on the held-back triplets, if there are any."""
         scenes = self.dataset.validation_triplets[:limit]
         return score_pairs(
             map(read_scene, scenes), lambda a, b: self.result(a, b).image, self.fabric

@@ -1,4 +1,4 @@
-"""The settings of training GIFNet, saved beside the weights."""
+"""The training settings of GIFNet, saved next to the weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..settings import (
     whole,
 )
 
-#: shares of a batch, at most 1 together; the rest are synthetic multi-focus pairs
+#: shares of a batch, in total at most 1; the rest are synthetic multi-focus pairs
 MIXTURE = (
     "triplets", "exposure", "single", "infrared", "tracer", "bone", "spectral", "pansharpening",
 )  # fmt: skip
@@ -28,13 +28,13 @@ MIN_STRUCTURE_CROP = 44
 
 @dataclass(frozen=True)
 class GifnetConfig(CropSettings, FidelitySettings):
-    """The settings that both ways of training GIFNet have."""
+    """The settings that both ways of training GIFNet share."""
 
     TRAINABLE = ("gifnet", "gifnet-blend", "gifnet-cvpr")
 
     #: "gifnet" (band head), "gifnet-blend" or "gifnet-cvpr" (published head)
     model: str = "gifnet-cvpr"
-    #: "alternating" or "inference": which configuration a file holds
+    #: "alternating" or "inference": the class of a stored configuration
     updates: str = ""
     #: weight of the REC branch's loss (paper, Eq. 6); 0 is the ablation without it
     public_weight: float = weight(1.0)
@@ -42,7 +42,7 @@ class GifnetConfig(CropSettings, FidelitySettings):
     #: and False are the ablation without them
     gate_start: float = 1.0
     gate_learned: bool = True
-    #: "random", or the path of a folder of depth maps named like the visible images
+    #: "random", or the path of a folder of depth maps with the names of the visible images
     depth: str = "random"
     #: "gradient" or "densenet121" (needs torchvision and its weights)
     information: str = "gradient"
@@ -55,7 +55,7 @@ class GifnetConfig(CropSettings, FidelitySettings):
 
 @dataclass(frozen=True)
 class AlternatingConfig(GifnetConfig):
-    """The paper's training: updates of either branch in turn.
+    """The paper's training, with alternating updates of the branches.
 
     The defaults are the published recipe (Sec. 3.4 and 4.1, supplement, Sec. 2 and 3.1).
     """
@@ -67,7 +67,7 @@ class AlternatingConfig(GifnetConfig):
 
 @dataclass(frozen=True)
 class InferenceConfig(GifnetConfig, SourceSettings):
-    """Training of the very graph that inference runs, on all tasks at once."""
+    """Training of the graph that inference runs, on all tasks at once."""
 
     TITLE = "inference updates of GIFNet"
 
@@ -75,8 +75,8 @@ class InferenceConfig(GifnetConfig, SourceSettings):
     #: every so many steps the MM branch is main, and the REC branch is trained; 0 never
     mm_every: int = whole()
     #: shares of samples that are multi-focus triplets on disk, synthetic exposure pairs, one
-    #: image twice for enhancement F(X, X), infrared pairs, and stand-ins for PET and MRI, CT and
-    #: MRI, near infrared and visible, multispectral and PAN (`gifnet.training.data.modalities`)
+    #: image twice for enhancement F(X, X), infrared pairs, and synthetic pairs of PET and MRI, CT
+    #: and MRI, near infrared and visible, multispectral and PAN (`gifnet.training.data.modalities`)
     triplets: float = fraction()
     exposure: float = fraction()
     single: float = fraction()
@@ -85,16 +85,16 @@ class InferenceConfig(GifnetConfig, SourceSettings):
     bone: float = fraction()
     spectral: float = fraction()
     pansharpening: float = fraction()
-    #: share of the triplets' crops that are chosen for the border of focus in them
+    #: share of the triplets' crops that are chosen to contain a border of focus
     border: float = fraction()
-    #: share of infrared and spectral pairs one of whose sources loses contrast, and of infrared
-    #: pairs that come in the other order
+    #: share of infrared and spectral pairs in which one source loses contrast, and of infrared
+    #: pairs in the other order
     low_contrast: float = fraction()
     swapped: float = fraction()
-    #: share of infrared pairs made flat except for what is warm, as at night
+    #: share of infrared pairs that are flat except for warm objects, as at night
     night: float = fraction()
-    #: share of samples put together of four of half the side, so that the network normalises by
-    #: more than one place, as in a large image
+    #: share of samples that are mosaics of four samples of half the side, so that the network
+    #: normalises over several scenes, as in a large image
     mosaic: float = fraction()
 
     def __post_init__(self) -> None:
@@ -117,7 +117,7 @@ class InferenceConfig(GifnetConfig, SourceSettings):
 
 
 def make_config(values: Mapping[str, Value], source: str = "configuration") -> GifnetConfig:
-    """Return the configuration that settings describe, of the class that `updates` names."""
+    """Return the configuration of settings, of the class that `updates` selects."""
     kinds: dict[str, type[GifnetConfig]] = {
         "alternating": AlternatingConfig,
         "inference": InferenceConfig,

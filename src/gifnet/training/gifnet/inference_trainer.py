@@ -18,8 +18,8 @@ from .mixed_samples import MixedBatch, MixedDataset
 class InferenceGraphTrainer(AlternatingTrainer):
     """Trains the graph that inference runs, on batches of all tasks; see `AlternatingTrainer`.
 
-    All parameters are trained but the MM branch's gate and the REC branch, which inference
-    does not use; `mm_every` keeps these up with the encoder that they share.
+    All parameters are trained except the MM branch's gate and the REC branch, which inference does
+    not use. `mm_every` trains these as well, because the shared encoder changes.
     """
 
     config: InferenceConfig

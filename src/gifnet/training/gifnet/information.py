@@ -1,4 +1,4 @@
-"""How much information each source of a multi-modal pair carries (paper, Eq. 8 and 9)."""
+"""The information content of the sources of a multi-modal pair (paper, Eq. 8 and 9)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def laplacian_energy(maps: Tensor) -> Tensor:
 
 
 class GradientInformation:
-    """The self-contained measure: Laplacian energy over a pyramid of five scales.
+    """The measure without further packages: Laplacian energy over a pyramid of five scales.
 
-    Returns its logarithm, so that the softmax of Eq. 9 becomes each source's share of the
-    energy, whatever the images' contrast.
+    It is the logarithm, so that the softmax of Eq. 9 is each source's share of the energy for any
+    contrast of the images.
     """
 
     scales = 5
@@ -49,7 +49,7 @@ class GradientInformation:
 class DenseNetInformation:
     """The paper's measure: Laplacian energy of DenseNet121's five feature stages.
 
-    Needs torchvision and its ImageNet weights, which torchvision fetches once.
+    It needs torchvision and its ImageNet weights, which torchvision downloads once.
     """
 
     stages = ("relu0", "denseblock1", "denseblock2", "denseblock3", "denseblock4")

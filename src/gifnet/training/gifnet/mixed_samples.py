@@ -1,4 +1,4 @@
-"""Batches of every fusion task at once, each pair as inference meets it."""
+"""Batches of all fusion tasks, with the pairs in the order of inference."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MixedBatch:
 
 
 class Sample(NamedTuple):
-    """A pair, the plane that it is compared with, and what it is judged by."""
+    """A pair, the plane that it is compared with, and the kind of its loss."""
 
     sources: Sources
     target: Plane
@@ -62,7 +62,7 @@ class Sample(NamedTuple):
 
 
 def mosaic(quarters: Sequence[Sample]) -> Sample:
-    """Return four samples of one kind as one of twice the side."""
+    """Return a mosaic of four samples of one kind, with twice the side."""
     sources, targets, kinds = zip(*quarters, strict=True)
 
     def together(planes: Sequence[Plane]) -> Plane:
@@ -75,8 +75,8 @@ def mosaic(quarters: Sequence[Sample]) -> Sample:
 class CropSampler:
     """Draws crops of one size from the scenes of a `JointDataset`.
 
-    Crops are now and then taken at twice the side and halved: the moments by which an image is
-    normalised then stem from more of it, and the texture is finer.
+    Some crops are taken at twice the side and halved. Then the moments for normalisation come from
+    a larger part of the image, and the texture is finer.
     """
 
     def __init__(self, scenes: JointDataset, config: InferenceConfig, size: int):
@@ -89,7 +89,7 @@ class CropSampler:
         read: Callable[[Path], np.ndarray] = read_luminance,
         halved: float = 0.4,
     ) -> list[np.ndarray]:
-        """Return one crop of every image of a scene, a share of them halved."""
+        """Return one crop of every image of a scene; some crops are halved."""
         return random_or_halved_crops(self.size, read_scene(scene, read), rng, halved)
 
     def colour(self, rng: np.random.Generator) -> np.ndarray:
@@ -106,7 +106,7 @@ class CropSampler:
         return np.asarray(luminance(self.colour(rng)), np.float32)
 
     def dimmed(self, first: Plane, second: Plane, rng: np.random.Generator) -> tuple[Plane, Plane]:
-        """Return a pair, one of which may have lost contrast."""
+        """Return a pair, sometimes with less contrast in one source."""
         if not self.config.low_contrast or rng.random() >= self.config.low_contrast:
             return first, second
         if rng.random() < 0.6:
@@ -145,7 +145,7 @@ class MixedDataset:
         return make(self._whole, rng)
 
     def sample(self, step: int, rank: int = 0) -> MixedBatch:
-        """Return the batch of a step; the same step, rank and seed give the same batch."""
+        """Return the batch of a step. The same step, rank and seed give the same batch."""
         rng = np.random.default_rng((self.config.seed, step, rank, 1))
         count = self.config.batch_size
         # Evenly spaced places give every batch about the same mixture.
@@ -231,7 +231,7 @@ def _pansharpening(data: CropSampler, rng: np.random.Generator) -> Sample:
     return _judged(pansharpening_pair(colour, np.asarray(luminance(colour), np.float32), rng))
 
 
-#: By the setting that holds its share; synthetic multi-focus pairs are the rest.
+#: By the setting of its share. The rest are synthetic multi-focus pairs.
 _MAKERS: dict[str, Maker] = {
     "triplets": _triplet,
     "exposure": _exposure,

@@ -1,4 +1,4 @@
-"""The samples of an alternating update, and what all samples of GIFNet are drawn from."""
+"""The samples of an alternating update, and the scenes for all samples of GIFNet."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class JointDataset:
         return infrared, visible, first, second, visible
 
     def sample(self, step: int, rank: int = 0) -> Batch:
-        """Return the batch of a step; the same step, rank and seed give the same batch."""
+        """Return the batch of a step. The same step, rank and seed give the same batch."""
         rng = np.random.default_rng((self.config.seed, step, rank))
         samples = [self._sample(rng) for _ in range(self.config.batch_size)]
         columns = (np.stack(column)[:, None] for column in zip(*samples, strict=True))

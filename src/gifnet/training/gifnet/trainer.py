@@ -1,4 +1,4 @@
-"""Training GIFNet by the kind of updates that the configuration names."""
+"""Training of GIFNet with the updates that the configuration selects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def train_gifnet(
     depth: DepthSource | None = None,
     information: InformationMeasure | None = None,
 ) -> Path:
-    """Train GIFNet and return the weights' path; see `AlternatingTrainer` for the arguments."""
+    """Train GIFNet and return the weights' path. See `AlternatingTrainer` for the arguments."""
     kind = InferenceGraphTrainer if isinstance(config, InferenceConfig) else AlternatingTrainer
     try:
         return kind(

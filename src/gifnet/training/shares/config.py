@@ -1,4 +1,4 @@
-"""The settings of training Shares, saved beside the weights."""
+"""The training settings of Shares, saved next to the weights."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Phase(NamedTuple):
 
 
 def parse_batches(text: str) -> tuple[Phase, ...]:
-    """Return the phases that a text such as "128x5 until 0.5, 256x2 192x3" describes.
+    """Return the phases in a text such as "128x5 until 0.5, 256x2 192x3".
 
     Raises
     ------
     TrainingError
-        If it is no such text.
+        If the text has another form.
     """
     phases: list[Phase] = []
     for part in text.split(","):
@@ -70,7 +70,7 @@ def parse_batches(text: str) -> tuple[Phase, ...]:
 
 @dataclass(frozen=True)
 class SharesConfig(RunSettings, FidelitySettings, SourceSettings):
-    """Everything that decides what a run computes."""
+    """The settings of a training run of Shares."""
 
     TRAINABLE = ("shares",)
     TITLE = "training of Shares"
@@ -97,7 +97,7 @@ class SharesConfig(RunSettings, FidelitySettings, SourceSettings):
     bone: float = fraction()
     spectral: float = fraction()
     pansharpening: float = fraction()
-    #: share of the triplets' crops that are chosen for the border of focus in them
+    #: share of the triplets' crops that are chosen to contain a border of focus
     border: float = fraction()
     #: shares of infrared pairs seen as by other sensors, and flat except for what is warm
     varied: float = fraction()

@@ -24,7 +24,7 @@ def batch_losses(fused: Tensor, batch: SharesBatch, config: SharesConfig) -> dic
         parts["truth"] = error * (int(truth.sum()) / count)
     exposure = batch.kind == Kind.EXPOSURE
     many = batch.planes.shape[1] > 2
-    # Of three exposures the truth alone decides: each is right somewhere, and wrong elsewhere.
+    # For three exposures only the truth counts, as each is wrong in some places.
     judged = ~truth & ~exposure if many else ~truth
     if judged.any():
         missing = _lacking(fused[judged], batch.planes[judged], config)
@@ -46,5 +46,5 @@ def _lacking(fused: Tensor, planes: Tensor, config: SharesConfig) -> Tensor:
     sources = planes.split(1, dim=1)
     if len(sources) == 2:
         return sources_loss(fused, sources[0], sources[1], config)
-    # Of many images each is dull nearly everywhere: similarity to all of them would blur.
+    # Each of many images is blurred nearly everywhere, so similarity to all would blur.
     return gradients_loss(fused, sources, config)

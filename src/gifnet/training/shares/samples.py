@@ -37,7 +37,7 @@ from ..data.synthesis import night_pair, patchwork, sharpen, vary_modality
 from ..objectives import Kind
 from .config import PAIRS, STEPS, BatchSize, SharesConfig
 
-#: Without triplets, every so-many-th of the data's own pairs is held back.
+#: Without triplets, one in this many of the data's own pairs is held back.
 EVERY_PAIR = 16
 #: Images of a stack.
 STACK = (3, 9)
@@ -46,7 +46,7 @@ PAIR_STOPS = ((0.8, 2.8), (-3.8, -1.0))
 BRACKET_STOPS = ((1.0, 3.0), (-0.7, 0.7), (-4.0, -1.0))
 #: Largest noise of pictures out of focus, as a share of the range.
 _FOCUS_NOISE = 0.012
-#: Pictures looked at for a well-exposed one.
+#: Number of pictures searched for a well-exposed one.
 _TRIES = 20
 
 
@@ -54,7 +54,7 @@ _TRIES = 20
 class SharesBatch:
     """Samples of equally many images: (B, N, H, W) in [0, 1], (B, 1, H, W) targets, (B,) kinds.
 
-    Samples that are judged by their sources alone have a target of zeros.
+    Samples without a ground truth have a target of zeros.
     """
 
     planes: Tensor
@@ -66,7 +66,7 @@ class SharesBatch:
 
 
 class Sample(NamedTuple):
-    """Images of one scene, the plane to compare the result with, and how."""
+    """Images of one scene, the plane to compare the result with, and the kind of loss."""
 
     planes: Sequence[Plane]
     target: Plane | None
@@ -74,7 +74,7 @@ class Sample(NamedTuple):
 
 
 class SceneSampler:
-    """Draws scenes so that small sets count: a set of n scenes has a weight of sqrt(n)."""
+    """Draws scenes from sets. A set of n scenes has a weight of sqrt(n)."""
 
     def __init__(self, scenes: Sequence[Scene]):
         sizes = Counter(scene.dataset for scene in scenes)
@@ -88,10 +88,10 @@ class SceneSampler:
 
 
 class TrainingImages:
-    """The images below a folder that can be trained on.
+    """The training images below a folder.
 
-    Needed are sharp pictures, in folders `visible` or `all_in_focus`. Used as well, if there are
-    any: infrared-visible pairs, multi-focus triplets, and sets of any other roles.
+    Sharp pictures in folders `visible` or `all_in_focus` are needed. Infrared-visible pairs,
+    multi-focus triplets, and sets of any other roles are used if there are any.
     """
 
     def __init__(self, folder: str | Path, hold_out: int):
@@ -112,7 +112,7 @@ class TrainingImages:
             )
 
     def sets(self) -> Mapping[str, int]:
-        """Return how many scenes, or sharp pictures alone, of each set are trained on."""
+        """Return the number of training scenes, or sharp pictures, of each set."""
         scenes = (*self.infrared, *self.triplets, *self.pairs, *self.stacks)
         used = {path for scene in scenes for path in scene.paths}
         alone = (path.parent.parent.name for path in self.sharp if path not in used)
@@ -261,13 +261,13 @@ class SharesDataset:
         dealt = {k: v for k, v in shares.items() if v > 1e-9 and k not in missing}
         if not dealt:
             raise TrainingError(
-                f"The data has nothing of what the recipe takes: {', '.join(sorted(missing))}."
+                f"The data has no images for any part of the recipe: {', '.join(sorted(missing))}."
             )
         total = sum(dealt.values())
         return {name: share / total for name, share in dealt.items()}
 
     def sample(self, step: int, rank: int = 0) -> SharesBatch:
-        """Return the batch of a step; the same step, rank and seed give the same batch."""
+        """Return the batch of a step. The same step, rank and seed give the same batch."""
         rng = np.random.default_rng((self.config.seed, step, rank))
         size = self.config.batch_size(step)
         samples = self._samples(_at(self._steps, rng.random()), size, rng)
@@ -307,5 +307,5 @@ def _at(shares: Mapping[str, float], place: float) -> str:
 
 
 def _fitting(size: BatchSize, images: int) -> int:
-    """Return how many samples of so many images are as large as a batch of pairs."""
+    """Return the number of samples with this many images that equals a batch of pairs in size."""
     return max(1, 2 * size.pairs // images)

@@ -23,7 +23,7 @@ from .samples import SharesDataset
 
 
 class SharesTrainer(Trainer[SharesNet, SharesConfig]):
-    """Trains Shares and leaves everything that happened in a folder.
+    """Trains Shares, and writes weights, log and checkpoints to a folder.
 
     Parameters
     ----------
