@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: The end of messages about images that a format cannot hold.
 TIFF_HINT = ".tif can hold any image."
 _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
-_BITS = {"uint8": 8, "uint16": 16}
+_DEPTHS = {"uint8": "8-bit", "uint16": "16-bit"}
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ class Format:
     def _pixels_in_words(self) -> str:
         held = self.pixels or {}
         kinds = []
-        for dtype, bits in _BITS.items():
-            if colours := [_COLOURS[count] for count, types in held.items() if dtype in types]:
-                kinds.append(f"{bits}-bit {in_words(colours)}")
+        for dtype in dict.fromkeys(dtype for types in held.values() for dtype in types):
+            colours = [_COLOURS[count] for count, types in held.items() if dtype in types]
+            kinds.append(f"{_DEPTHS.get(dtype, dtype)} {in_words(colours)}")
         return ", or ".join(kinds)
 
 
