@@ -93,7 +93,7 @@ def multi_exposure() -> list[LayerData]:
 def pan_and_ms() -> list[LayerData]:
     """A launch pad in colour at 2 m and in grey at 0.5 m per pixel, both with 16 bits.
 
-    A multispectral pixel covers four by four panchromatic ones exactly, so its centre lies
+    A multispectral pixel covers four by four panchromatic ones exactly, so its centre is
     one and a half of them away from the first one's.
     """
     image = _shipped("rocket.jpg")[..., :3] / 255.0

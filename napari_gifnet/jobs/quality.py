@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
 
 _ENHANCE = "enhance"
-#: The three metrics that tell good from bad results best, by task. Metrics that reward noise or
-#: the mere average of the sources are left out where there are others.
+#: The three metrics that separate good results from bad ones best, by task. Metrics that noise
+#: or the mean of the sources can win are left out where there are others.
 METRICS_BY_TASK: dict[str | None, tuple[str, str, str]] = {
     None: ("kept", "VIF-lesser", "Nabf"),
     _ENHANCE: ("SSIM", "EN", "AG"),

@@ -59,7 +59,7 @@ class Engine:
         nothing is computed twice. Otherwise tiles are as large as possible. For models that
         compute a tile at once it bounds the total memory. "auto" is the free memory, or half of
         it for tiles.
-    step : int
+    block_side : int
         Side of a block in pixels; 0 for the device's default.
     tf32 : bool
         Whether CUDA may round float32 products to 10 bits.
