@@ -90,7 +90,8 @@ class Passes:
 
         sums = new_sums(self._pipeline, last)
         for parts in self._compute(last, tile, add, keep=self._keep):
-            join_sums(sums, parts or [])
+            if parts is not None:
+                join_sums(sums, parts)
             yield
         return sums
 
@@ -169,7 +170,7 @@ def new_sums(pipeline: Pipeline, stage: int) -> list[PlaneSum]:
 
 def join_sums(totals: Sequence[PlaneSum], parts: Sequence[PlaneSum]) -> None:
     """Add what was found on a part of a plane."""
-    for total, part in zip(totals, parts, strict=False):
+    for total, part in zip(totals, parts, strict=True):
         total.join(part)
 
 
