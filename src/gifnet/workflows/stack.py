@@ -108,9 +108,10 @@ def fuse_stack(
 
     Notes
     -----
-    Each pair is compared in both orders, and the shares are averaged. So the reversed stack gives
-    the same result, to rounding. Other orders change which slices are compared. Then pixels in
-    which slices hardly differ may change.
+    Models for any number of images take all slices at once, in any order. The others compare
+    pairs in both orders, and average the shares. So the reversed stack gives the same result, to
+    rounding. Other orders change which slices are compared. Then pixels in which slices hardly
+    differ may change.
     """
     with Fuser(options, **overrides) as fuser:
         fused = StackFuser(fuser).fuse(
