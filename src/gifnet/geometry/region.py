@@ -72,6 +72,12 @@ class Region:
             self.right - outer.left,
         )
 
+    def reduced(self, factor: int) -> Region:
+        """Return the region in pixels of a map reduced by a factor that divides its sides."""
+        return Region(
+            self.top // factor, self.left // factor, self.bottom // factor, self.right // factor
+        )
+
     def padded_to(self, multiple: int) -> Region:
         """Return the region with its bottom and right on the next multiples."""
         return Region(self.top, self.left, _up(self.bottom, multiple), _up(self.right, multiple))

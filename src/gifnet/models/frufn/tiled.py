@@ -84,7 +84,7 @@ class StatisticsStage(_TileStage):
         return tuple(
             channel
             for scale, x in enumerate(maps, start=1)
-            for channel in crop(x, _reduced(at, scale), _reduced(task.to, scale))
+            for channel in crop(x, at.reduced(1 << scale), task.to.reduced(1 << scale))
             .contiguous()
             .split(1, dim=1)
         )
@@ -137,12 +137,6 @@ def _root_mean_squares(moments: Sequence[Moments], device: torch.device) -> Resp
     squares = mean.square() + (deviation.square() - EPSILON).clamp_min(0)
     parts: Responses = torch.split(squares.sqrt().float().to(device), list(RESPONSES), dim=-1)
     return parts
-
-
-def _reduced(region: Region, scale: int) -> Region:
-    """Return a region at half the size or less; its sides are whole pixels there."""
-    sides = region.top, region.left, region.bottom, region.right
-    return Region(*(side >> scale for side in sides))
 
 
 def unfolding_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...geometry.region import Region
 from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet
-from .tiled import MARGIN
+from .tiled import MARGIN, add_bands, crop_reduced
 
 Planes = npt.NDArray[np.float32]
 #: Maximum bytes of the features of a tile, and bytes per pixel of one image.
@@ -64,15 +64,16 @@ def fuse_set(
     fused = np.empty((len(colours), height, width), np.float32)
     depth = np.empty((height, width), np.uint16)
     for core in _tiles(bounds, count):
-        at = core.expand(MARGIN) & bounds
+        at = core.expand_within(MARGIN, bounds)
         rows, columns = at.slices
         tile = whole[..., rows, columns]
-        features = _part(coarse.features, at, 2 * REDUCTION)
+        features = crop_reduced(coarse.features, bounds, at, 2 * REDUCTION)
         bands = network.refine(tile, network.details(tile), features, count)
         inside, place = core.relative_to(at), core & Region.of(height, width)
         for index, (colour, low) in enumerate(zip(colours, composed, strict=True)):
             details = network.details(colour[..., rows, columns])
-            found = network.compose(_part(low, at, REDUCTION), details, bands)
+            low_tile = crop_reduced(low, bounds, at, REDUCTION)
+            found = network.compose(low_tile, details, bands)
             fused[index][place.slices] = _cut(found[0, 0], inside, place)
         depth[place.slices] = _cut(_sharpest(bands), inside, place)
         check()
@@ -89,10 +90,6 @@ def _tiles(bounds: Region, count: int) -> list[Region]:
     ]
 
 
-def _part(x: Tensor, at: Region, scale: int) -> Tensor:
-    return x[..., at.top // scale : at.bottom // scale, at.left // scale : at.right // scale]
-
-
 def _cut(x: Tensor, inside: Region, place: Region) -> npt.NDArray[np.generic]:
     """Return the core of a tile, cropped to the image."""
     rows, columns = inside.slices
@@ -101,11 +98,5 @@ def _cut(x: Tensor, inside: Region, place: Region) -> npt.NDArray[np.generic]:
 
 def _sharpest(bands: list[Band]) -> Tensor:
     """Return the image with the greatest mean share of the fine details, (H, W)."""
-    total: Tensor | None = None
-    for level, band in enumerate(bands):
-        shares = F.pixel_shuffle(band.shares[0], 2)
-        if level:
-            shares = F.interpolate(shares, scale_factor=2**level, mode="bilinear")
-        total = shares if total is None else total + shares
-    assert total is not None
+    total = add_bands([F.pixel_shuffle(band.shares[0], 2) for band in bands])
     return total[:, 0].argmax(dim=0)

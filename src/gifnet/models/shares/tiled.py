@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -42,16 +43,13 @@ class MapSum:
 
     def result(self) -> Tensor:
         """Return the whole map."""
-        bottom, right = (max(getattr(at, side) for at, _ in self.parts) for side in _ENDS)
-        scale = self.parts[0][0].height // self.parts[0][1].shape[-2]
-        first = self.parts[0][1]
-        whole = first.new_empty((*first.shape[:2], bottom // scale, right // scale))
+        at, first = self.parts[0]
+        scale = at.height // first.shape[-2]
+        bounds = reduce(Region.__or__, (at for at, _ in self.parts))
+        whole = first.new_empty((*first.shape[:2], bounds.height // scale, bounds.width // scale))
         for at, x in self.parts:
-            crop(whole, Region(0, 0, *whole.shape[-2:]), _scaled(at, scale)).copy_(x)
+            crop_reduced(whole, bounds, at, scale).copy_(x)
         return whole
-
-
-_ENDS = ("bottom", "right")
 
 
 class Whole(NamedTuple):
@@ -67,16 +65,14 @@ class Whole(NamedTuple):
 
     def on(self, at: Region, image: Region) -> Whole:
         """Return the part for a tile."""
-        bounds = image.padded_to(MULTIPLE)
-
-        def part(x: Tensor, scale: int) -> Tensor:
-            return crop(x, _scaled(bounds, scale), _scaled(at, scale))
-
-        detail, base = self.shares
+        bounds, (detail, base) = image.padded_to(MULTIPLE), self.shares
         return Whole(
-            part(self.plane, REDUCTION),
-            part(self.features, 2 * REDUCTION),
-            (part(detail, REDUCTION), part(base, 2 * REDUCTION)),
+            crop_reduced(self.plane, bounds, at, REDUCTION),
+            crop_reduced(self.features, bounds, at, 2 * REDUCTION),
+            (
+                crop_reduced(detail, bounds, at, REDUCTION),
+                crop_reduced(base, bounds, at, 2 * REDUCTION),
+            ),
         )
 
 
@@ -94,10 +90,7 @@ class _SharesStage:
     def read(self, part: StageTask) -> tuple[Region, Tensor]:
         """Return a part with its margin on whole blocks, and its planes, (N, 1, H, W)."""
         self.network.to(self.device)
-        inside = part.to.expand(MARGIN) & part.image
-        at = Region(
-            inside.top // GRID * GRID, inside.left // GRID * GRID, inside.bottom, inside.right
-        )
+        at = part.to.expand_within(MARGIN, part.image)
         padded = _padded(at, part.image)
         planes = part.planes(at).float().transpose(0, 1)
         ends = (0, padded.right - at.right, 0, padded.bottom - at.bottom)
@@ -119,7 +112,7 @@ class ReduceStage(_SharesStage):
     def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         at, planes = self.read(part)
         reduced = torch.cat(self.network.reduce(planes), dim=1)
-        found = crop(reduced, _scaled(at, REDUCTION), _scaled(part.to, REDUCTION))
+        found = crop_reduced(reduced, at, part.to, REDUCTION)
         return tuple(found.contiguous().split(1))
 
     def conclude(self, maps: Sequence[Tensor]) -> Whole:
@@ -159,7 +152,8 @@ class _ReadyRender:
             details = network.details(planes)
             bands = network.refine(planes, details, whole.features, len(planes))
             fused = network.compose(whole.plane, details, bands)
-        share = mean_share((*map(_first, bands), *whole.shares))
+        shares = (*map(_first, bands), *whole.shares)
+        share = add_bands(shares) / len(shares)
         return Fused(crop(fused.float(), at, part.to), crop(share, at, part.to))
 
 
@@ -168,16 +162,14 @@ def _first(band: Band) -> Tensor:
     return F.pixel_shuffle(band.shares[:, 0], 2)
 
 
-def mean_share(shares: Sequence[Tensor]) -> Tensor:
-    """Return the first image's share, the mean over all bands, at full resolution."""
-    total: Tensor | None = None
-    for level, band in enumerate(shares):
-        one = band.float()
-        if level:
-            one = F.interpolate(one, scale_factor=2**level, mode="bilinear", align_corners=False)
-        total = one if total is None else total + one
-    assert total is not None
-    return total / len(shares)
+def add_bands(shares: Sequence[Tensor]) -> Tensor:
+    """Return the sum of (B, C, h, w) shares of bands, the finest first, at its resolution."""
+    total = shares[0].float()
+    for level, band in enumerate(shares[1:], start=1):
+        total = total + F.interpolate(
+            band.float(), scale_factor=2**level, mode="bilinear", align_corners=False
+        )
+    return total
 
 
 def _padded(region: Region, image: Region) -> Region:
@@ -195,10 +187,9 @@ def _padded(region: Region, image: Region) -> Region:
     )
 
 
-def _scaled(region: Region, scale: int) -> Region:
-    return Region(
-        region.top // scale, region.left // scale, region.bottom // scale, region.right // scale
-    )
+def crop_reduced(x: Tensor, at: Region, to: Region, scale: int) -> Tensor:
+    """Cut a map of the region `at`, reduced by `scale`, down to the region `to`."""
+    return crop(x, at.reduced(scale), to.reduced(scale))
 
 
 def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
@@ -210,13 +201,13 @@ def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype)
     """
     assert isinstance(module, SharesNet)
     how: tuple[Any, ...] = module, device, dtype
-    reduce = ReduceStage(*how)
+    first = ReduceStage(*how)
     return Pipeline(
-        (reduce, RenderStage(*how)),
+        (first, RenderStage(*how)),
         MULTIPLE,
         device,
         dtype,
         at_once=True,
         collect=MapSum,
-        conclude=reduce.conclude,
+        conclude=first.conclude,
     )

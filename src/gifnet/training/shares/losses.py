@@ -27,7 +27,7 @@ def batch_losses(fused: Tensor, batch: SharesBatch, config: SharesConfig) -> dic
     # For three exposures only the truth counts, as each is wrong in some places.
     judged = ~truth & ~exposure if many else ~truth
     if judged.any():
-        missing = _lacking(fused[judged], batch.planes[judged], config)
+        missing = _judged(fused[judged], batch.planes[judged], config)
         parts["sources"] = missing.sum() / count
     warm = batch.kind == Kind.WARM
     if warm.any():
@@ -42,7 +42,7 @@ def batch_losses(fused: Tensor, batch: SharesBatch, config: SharesConfig) -> dic
     return parts
 
 
-def _lacking(fused: Tensor, planes: Tensor, config: SharesConfig) -> Tensor:
+def _judged(fused: Tensor, planes: Tensor, config: SharesConfig) -> Tensor:
     sources = planes.split(1, dim=1)
     if len(sources) == 2:
         return sources_loss(fused, sources[0], sources[1], config)
