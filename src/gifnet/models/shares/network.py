@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -68,22 +69,38 @@ class Encode(nn.Module):
         self.refine = nn.Conv2d(outputs, outputs, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.leaky_relu(self.halve(x), _SLOPE)
-        return x + F.leaky_relu(self.refine(x), _SLOPE)
+        x = F.leaky_relu(self.halve(x), _SLOPE, inplace=True)
+        return x + F.leaky_relu(self.refine(x), _SLOPE, inplace=True)
 
 
 class Decode(nn.Module):
-    """Mixes joined features down to fewer channels, then refines."""
+    """Mixes an image's features with those of all images and of the level below, then refines.
 
-    def __init__(self, channels: int, outputs: int):
+    Parameters
+    ----------
+    channels, below : int
+        Channels of the features of a level, and of those from the level below; 0 without one.
+    """
+
+    def __init__(self, channels: int, below: int, outputs: int):
         super().__init__()
-        self.mix = nn.Conv2d(channels, outputs, 1)
+        self.sizes = [channels, channels, channels, below]
+        self.mix = nn.Conv2d(3 * channels + below, outputs, 1)
         self.refine = nn.Conv2d(outputs, outputs, 3, 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.mix(x)
+    def forward(self, own: Tensor, below: Tensor | None, count: int) -> Tensor:
+        """Return (B N, outputs, h, w) features of (B N, channels, h, w) ones of N images."""
+        # One convolution of all features beside each other, in parts: what all images have in
+        # common is mixed once, and what is enlarged is mixed before.
+        of_own, of_most, of_mean, of_below = self.mix.weight.split(self.sizes, dim=1)
+        x = F.conv2d(own, of_own, self.mix.bias)
+        most, total = _over_images(own, count)
+        common = F.conv2d(most, of_most).add_(F.conv2d(total, of_mean / count))
+        _by_image(x, count).add_(common[:, None])
+        if below is not None:
+            x.add_(_doubled(F.conv2d(below, of_below)))
         refined: Tensor = self.refine(F.leaky_relu(x, _SLOPE))
-        return x + refined
+        return refined.add_(x)
 
 
 class Head(nn.Module):
@@ -98,7 +115,7 @@ class Head(nn.Module):
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor, count: int) -> Band:
-        found = _by_image(self.out(F.leaky_relu(features, _SLOPE)), count)
+        found = _by_image(self.out(F.leaky_relu(features, _SLOPE)).contiguous(), count)
         heat = torch.exp(self.heat[0] + self.heat[1] * math.log2(max(count, 2) / 2))
         shares = torch.softmax(heat * found[:, :, :4], dim=1)
         if found.shape[2] == 4:
@@ -121,31 +138,31 @@ class SharesNet(nn.Module):
         self.pyramid = BlockPyramid()
         self.stem = nn.Sequential(
             nn.Conv2d(8, half, 3, 1, 1),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(_SLOPE, inplace=True),
             nn.Conv2d(half, half, 3, 1, 1),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(_SLOPE, inplace=True),
         )
         self.encode = nn.ModuleList((Encode(half, quarter), Encode(quarter, eighth)))
         self.coarse_stem = nn.Sequential(
             nn.Conv2d(20, sixteenth, 3, 1, 1),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(_SLOPE, inplace=True),
             nn.Conv2d(sixteenth, sixteenth, 3, 1, 1),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(_SLOPE, inplace=True),
         )
         self.coarse_encode = nn.ModuleList((Encode(sixteenth, rest), Encode(rest, rest)))
         self.whole = nn.Linear(3 * rest, rest)
         self.coarse_decode = nn.ModuleList(
             (
-                Decode(3 * sixteenth + rest, sixteenth),
-                Decode(4 * rest, rest),
-                Decode(3 * rest, rest),
+                Decode(sixteenth, rest, sixteenth),
+                Decode(rest, rest, rest),
+                Decode(rest, 0, rest),
             )
         )
         self.decode = nn.ModuleList(
             (
-                Decode(3 * half + quarter, half),
-                Decode(3 * quarter + eighth, quarter),
-                Decode(3 * eighth + sixteenth, eighth),
+                Decode(half, quarter, half),
+                Decode(quarter, eighth, quarter),
+                Decode(eighth, sixteenth, eighth),
             )
         )
         self.heads = nn.ModuleList(Head(width) for width in (half, quarter, eighth, sixteenth))
@@ -181,13 +198,23 @@ class SharesNet(nn.Module):
         """Decide the coarse bands from whole planes at an eighth."""
         blocks, detail, _ = self.pyramid.split(reduced.planes)
         strengths = F.pixel_unshuffle(8 * reduced.strengths, 2)
-        fine = self.coarse_stem(torch.cat((blocks - 0.5, _DETAIL_GAIN * detail, strengths), dim=1))
+        seen = torch.cat((blocks - 0.5, _DETAIL_GAIN * detail, strengths), dim=1)
+        fine = self.coarse_stem(_channels_last(seen))
         middle = self.coarse_encode[0](fine)
-        coarse = _joined(self.coarse_encode[1](middle), count)
-        x = self.coarse_decode[2](coarse) + self.whole(coarse.mean(dim=(2, 3)))[:, :, None, None]
-        lowest = self.coarse_decode[1](torch.cat((_joined(middle, count), _doubled(x)), dim=1))
-        features = self.coarse_decode[0](torch.cat((_joined(fine, count), _doubled(lowest)), dim=1))
+        coarse = self.coarse_encode[1](middle)
+        x = self.coarse_decode[2](coarse, None, count) + self._of_whole(coarse, count)
+        lowest = self.coarse_decode[1](middle, x, count)
+        features = self.coarse_decode[0](fine, lowest, count)
         return Coarse(self.heads[3](features, count), self.base(lowest, count), features)
+
+    def _of_whole(self, coarse: Tensor, count: int) -> Tensor:
+        """Return features of the means over the whole plane, (B N, C, 1, 1)."""
+        most, total = _over_images(coarse, count)
+        both = torch.cat((most, total / count), dim=1).mean(dim=(2, 3))
+        own = _by_image(coarse.mean(dim=(2, 3)), count)
+        joined = torch.cat((own, both[:, None].expand(-1, count, -1)), dim=2)
+        found: Tensor = self.whole(joined)
+        return found.flatten(0, 1)[..., None, None]
 
     def compose_coarse(self, planes: Tensor, coarse: Coarse) -> Tensor:
         """Apply the decisions on the coarse bands to (B N, 1, h, w) planes at an eighth.
@@ -214,13 +241,13 @@ class SharesNet(nn.Module):
         The planes, their details and the coarse features may be those of a tile.
         """
         blocks = F.pixel_unshuffle(planes, 2) - 0.5
-        maps = [self.stem(torch.cat((blocks, _DETAIL_GAIN * details[0]), dim=1))]
+        seen = torch.cat((blocks, _DETAIL_GAIN * details[0]), dim=1)
+        maps = [self.stem(_channels_last(seen))]
         for encode in self.encode:
             maps.append(encode(maps[-1]))
         bands: list[Band] = []
         for level in (2, 1, 0):
-            both = torch.cat((_joined(maps[level], count), _doubled(features)), dim=1)
-            features = self.decode[level](both)
+            features = self.decode[level](maps[level], features, count)
             bands.insert(0, self.heads[level](features, count))
         return bands
 
@@ -235,13 +262,16 @@ def _by_image(x: Tensor, count: int) -> Tensor:
     return x.view(-1, count, *x.shape[1:])
 
 
-def _joined(x: Tensor, count: int) -> Tensor:
-    """Return every image's features with the maximum and the mean over all images."""
-    if count == 1:
-        return x.repeat(1, 3, 1, 1)
-    images = _by_image(x, count)
-    most, mean = images.amax(dim=1, keepdim=True), images.mean(dim=1, keepdim=True)
-    return torch.cat((images, most.expand_as(images), mean.expand_as(images)), dim=2).flatten(0, 1)
+def _channels_last(x: Tensor) -> Tensor:
+    """Return a tensor in the layout in which convolutions of few channels are fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _over_images(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the maximum and the sum of (B N, C, h, w) features over the images."""
+    # Pairwise, as reductions over an outer axis are slower and change the layout.
+    images = _by_image(x, count).unbind(dim=1)
+    return reduce(torch.maximum, images), reduce(torch.add, images)
 
 
 def _doubled(x: Tensor) -> Tensor:
