@@ -41,6 +41,8 @@ class Image:
         The file's stem. If the file contains several images, also the image's own name.
     channel_names : tuple of str
         Names along axis C, empty if there are none.
+    channel_colours : tuple of str
+        Display colours along axis C as "#rrggbb", empty if the file has none.
     record : mapping or None
         The provenance record, as JSON values.
     nodata : number or None
@@ -67,6 +69,7 @@ class Image:
     nodata: NoData | None = None
     coarser: tuple[Pixels, ...] = ()
     georeference: Georeference | None = None
+    channel_colours: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.axes) != self.data.ndim:
@@ -137,5 +140,6 @@ class Image:
             units=rest(self.units),
             translate=rest(self.translate),
             channel_names=() if axis == "C" else self.channel_names,
+            channel_colours=() if axis == "C" else self.channel_colours,
             coarser=(),
         )

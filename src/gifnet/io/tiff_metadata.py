@@ -36,6 +36,7 @@ class _Found:
     sizes: dict[str, tuple[float, str]] = field(default_factory=dict)
     origin: dict[str, float] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    channel_colours: tuple[str, ...] = ()
     record: object = None
 
     def keep(self, axis: str, size: object, unit: str | None) -> None:
@@ -58,7 +59,7 @@ def describe(
         found = _read_other(tif, series, georeference)
     named = axes.replace("S", "")
     sizes = [found.sizes.get(axis, (1.0, "pixel")) for axis in named]
-    names = found.channel_names
+    count = data.shape[axes.index("C")] if "C" in axes else 0
     return Image(
         data,
         axes,
@@ -66,8 +67,9 @@ def describe(
         tuple(unit for _, unit in sizes),
         tuple(found.origin.get(axis, 0.0) for axis in named),
         str(series.name or ""),
-        names if "C" in axes and len(names) == data.shape[axes.index("C")] else (),
+        found.channel_names if len(found.channel_names) == count else (),
         found.record if isinstance(found.record, dict) else None,
+        channel_colours=found.channel_colours if len(found.channel_colours) == count else (),
     )
 
 
@@ -109,10 +111,22 @@ def _read_ome(xml: str, index: int) -> _Found:
             position = _number(plane.get(f"Position{axis}"))
             if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
                 found.origin[axis] = position
-    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
+    channels = pixels.findall("{*}Channel")
+    names = [channel.get("Name") for channel in channels]
     if all(names):
         found.channel_names = tuple(str(name) for name in names)
+    colours = [_ome_colour(channel.get("Color")) for channel in channels]
+    if all(colours):
+        found.channel_colours = tuple(colours)
     return found
+
+
+def _ome_colour(value: str | None) -> str:
+    """Return a signed integer of red, green, blue and alpha as "#rrggbb", or an empty text."""
+    try:
+        return "" if value is None else f"#{(int(value) & 0xFFFFFFFF) >> 8:06x}"
+    except ValueError:
+        return ""
 
 
 def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
@@ -123,6 +137,9 @@ def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
         found.keep(axis, size, unit)
     found.keep("Z", values.get("spacing"), unit)
     found.keep("T", values.get("finterval"), values.get("tunit", "s"))
+    tables = [np.asarray(table) for table in values.get("LUTs") or ()]
+    if tables and all(table.shape == (3, 256) for table in tables):
+        found.channel_colours = tuple(f"#{bytes(table[:, -1]).hex()}" for table in tables)
     labels = values.get("Labels")
     if labels and axes.replace("Y", "").replace("X", "") == "C":
         found.channel_names = tuple(str(label) for label in labels)
