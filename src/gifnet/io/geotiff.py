@@ -21,8 +21,9 @@ from ..geometry import Grid
 
 _SCALE, _TIEPOINT, _TRANSFORM = 33550, 33922, 34264
 _KEYS, _DOUBLES, _TEXT = 34735, 34736, 34737
-_GDAL_METADATA = 42112
-_TYPES = {_KEYS: "H", _DOUBLES: "d", _TEXT: "s", _GDAL_METADATA: "s"}
+#: Names and other properties of the bands, as XML.
+GDAL_METADATA = 42112
+_TYPES = {_KEYS: "H", _DOUBLES: "d", _TEXT: "s", GDAL_METADATA: "s"}
 _MODEL_TYPE, _GEOGRAPHIC = 1024, 2
 _LINEAR, _LINEAR_UNITS = 3076, {None: "m", 9001: "m", 9002: "foot", 9003: "foot"}
 _RASTER_TYPE, _IS_POINT = 1025, 2
@@ -98,7 +99,7 @@ class Georeference:
 
     def _items(self, wanted: Callable[[ElementTree.Element], bool]) -> tuple[str, ...]:
         try:
-            root = ElementTree.fromstring(str(self.tags[_GDAL_METADATA]))
+            root = ElementTree.fromstring(str(self.tags[GDAL_METADATA]))
         except (KeyError, ElementTree.ParseError):
             return ()
         items = [item for item in root.iter("Item") if wanted(item) and item.get("sample")]
