@@ -83,7 +83,7 @@ def _decoded(path: Path, opened: Any) -> Array:
             return deep
     if opened.mode == "CMYK":
         # Pillow has undone the inversion of Adobe's files.
-        return from_cmyk(np.asarray(opened), opened.info.get("icc_profile") or b"")
+        return np.asarray(from_cmyk(np.asarray(opened), opened.info.get("icc_profile") or b""))
     return np.asarray(_still(opened))
 
 
