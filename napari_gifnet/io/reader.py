@@ -1,4 +1,4 @@
-"""The reader: TIFF and OME-Zarr with their place and record, and folders that hold a pair."""
+"""The reader: TIFF and OME-Zarr with their place and record, and folders of images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 
 from gifnet.errors import ReadError
-from gifnet.io import Image, find_format, find_pair, is_ngff, read_images, read_ngff
-from gifnet.io.pairs import images_in
+from gifnet.io import Image, find_format, is_ngff, read_images, read_ngff
 from gifnet.io.tiff import MEMORY_MAP_BYTES
 
-from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY, LayerData
+from ..layers.looks import looks_of
+from ..layers.snapshot import (
+    GEOREFERENCE_KEY,
+    LAYER_STATE_KEY,
+    METADATA_KEY,
+    LayerData,
+    contrast_limits,
+)
+from .folders import find_opener
 
 Reader = Callable[[Any], list[LayerData]]
 
@@ -36,21 +43,10 @@ def get_reader(path: str | list[str]) -> Reader | None:
     if found.is_dir():
         if is_ngff(found):
             return read_zarr
-        return read_folder if _holds_images(found) else None
+        return read_folder if find_opener(found) else None
     # Formats without a place are left to napari's own readers.
     form = find_format(found)
     return read_file if form and form.place and not form.folder else None
-
-
-def _holds_images(folder: Path) -> bool:
-    # Zarr stores and the like are folders too, with nothing for this reader in them.
-    if folder.suffix.lower() == ".zarr" or (folder / ".zattrs").exists():
-        return False
-    try:
-        children = [child for child in folder.iterdir() if child.is_dir()]
-    except OSError:
-        return False
-    return any(images_in(place) for place in (folder, *children))
 
 
 def read_file(path: str) -> list[LayerData]:
@@ -61,18 +57,24 @@ def read_file(path: str) -> list[LayerData]:
     ReadError
         If the file cannot be read.
     """
-    return [as_layer(image) for image in _shown(path)]
+    return [layer for image in _shown(path) for layer in as_layers(image)]
 
 
 def read_folder(path: str) -> list[LayerData]:
-    """Read the pair of images in a folder as two layers, the first source first.
+    """Read the images of a folder: a pair, a bracket, a sequence of slices, or a few others.
 
     Raises
     ------
     ReadError
-        If the folder holds no pair, or a file cannot be read.
+        If a file cannot be read, or its folder has nothing to open.
     """
-    return [as_layer(image) for file in find_pair(path) for image in _shown(file)[:1]]
+    opener = find_opener(Path(path))
+    if opener is None:
+        raise ReadError(f"{path} has no images that belong together; open them one by one.")
+    images = opener()
+    for image in images:
+        _require_numbers(path, image.data.dtype)
+    return [layer for image in images for layer in as_layers(image)]
 
 
 def _shown(path: str | Path) -> list[Image]:
@@ -105,44 +107,65 @@ def read_zarr(path: str) -> list[LayerData]:
 
         stored: tuple[Any, ...] = image.levels
         levels = [da.asarray(level, chunks=level.chunks) for level in stored]
-        return [as_layer(dataclasses.replace(image, data=levels[0], coarser=tuple(levels[1:])))]
+        return as_layers(dataclasses.replace(image, data=levels[0], coarser=tuple(levels[1:])))
     try:
         pixels = np.asarray(image.data)
     except Exception as error:
         raise ReadError(f"Cannot read {path}: {error} (its chunks may be damaged).") from error
-    return [as_layer(dataclasses.replace(image, data=pixels, coarser=()))]
+    return as_layers(dataclasses.replace(image, data=pixels, coarser=()))
 
 
-def as_layer(image: Image) -> LayerData:
-    """Return an image as napari layer data, channels split along axis C."""
-    data = list(image.levels) if image.coarser else image.data
+def as_layers(image: Image) -> list[LayerData]:
+    """Return an image as napari layer data, one layer per channel.
+
+    Transmitted light comes first, and so lies below fluorescence.
+    """
     axes, shape = image.placed_axes, image.data.shape
+    record = dict(image.record or {})
+    record.pop("samples", None)
+    place = record.pop(LAYER_STATE_KEY, None)
     channels = axes.index("C") if "C" in axes else None
     if channels is not None and shape[channels] > _SPLIT_CHANNELS:
         channels = None
-    keep = [index for index in range(len(axes)) if index != channels]
+    arguments = _arguments(image, [index for index in range(len(axes)) if index != channels])
+    arguments["metadata"] = {METADATA_KEY: record} if record else {}
+    if image.georeference is not None:
+        arguments["metadata"][GEOREFERENCE_KEY] = image.georeference
+    data: Any = list(image.levels) if image.coarser else image.data
+    if isinstance(place, dict):
+        # Saved by the plugin as one layer, so it comes back as one.
+        whole = {**arguments, **_arguments(image, list(range(len(axes))))}
+        return [(data, {**whole, **_checked_place(place, len(axes), whole["rgb"])}, "image")]
+    if channels is None:
+        return [(data, arguments, "image")]
+    count = shape[channels]
+    labels = image.channel_names or tuple(f"channel {index}" for index in range(count))
+    looks = looks_of(labels, image.channel_colours)
+    layers = []
+    for index in sorted(range(count), key=lambda index: not looks[index].is_below):
+        at = (slice(None),) * channels + (index,)
+        pixels = [level[at] for level in data] if image.coarser else data[at]
+        own = {**arguments, **looks[index].arguments(), "name": f"{image.name} {labels[index]}"}
+        own["metadata"] = dict(arguments["metadata"])
+        if isinstance(pixels, np.ndarray):
+            own["contrast_limits"] = contrast_limits(pixels)
+        layers.append((pixels, own, "image"))
+    return layers
+
+
+def _arguments(image: Image, keep: list[int]) -> dict[str, Any]:
+    """Return the arguments of a layer with some of an image's axes."""
     arguments: dict[str, Any] = {
         "name": image.name,
         "rgb": "S" in image.axes,
         "scale": tuple(image.scale[i] for i in keep),
         "translate": tuple(image.translate[i] for i in keep),
         "units": tuple(image.units[i] for i in keep),
-        "axis_labels": tuple(axes[i].lower() for i in keep),
+        "axis_labels": tuple(image.placed_axes[i].lower() for i in keep),
     }
-    if isinstance(data, list):
+    if image.coarser:
         arguments["multiscale"] = True
-    record = dict(image.record or {})
-    record.pop("samples", None)
-    place = record.pop(LAYER_STATE_KEY, None)
-    if record:
-        arguments["metadata"] = {METADATA_KEY: record}
-    if isinstance(place, dict):
-        # Saved by the plugin as one layer, so it comes back as one.
-        return data, {**arguments, **_checked_place(place, len(axes), arguments["rgb"])}, "image"
-    if channels is not None:
-        labels = image.channel_names or [f"channel {index}" for index in range(shape[channels])]
-        arguments.update(channel_axis=channels, name=[f"{image.name} {text}" for text in labels])
-    return data, arguments, "image"
+    return arguments
 
 
 def _checked_place(place: dict[str, object], ndim: int, rgb: bool) -> dict[str, object]:

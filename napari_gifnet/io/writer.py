@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from gifnet.io import Image, write_image, write_ngff
+from gifnet.io import Georeference, Image, write_image, write_ngff
+from gifnet.io.geotiff import GDAL_METADATA
 
-from ..layers.snapshot import LAYER_STATE_KEY, METADATA_KEY
+from ..layers.snapshot import GEOREFERENCE_KEY, LAYER_STATE_KEY, METADATA_KEY
 
 #: Letters for leading axes without a label of one letter, the innermost first.
 _LEADING = "ZTCQI"
@@ -67,7 +68,30 @@ def as_image(data: Any, attributes: Mapping[str, Any]) -> Image:
         tuple(str(unit) for unit in attributes.get("units") or ()),
         tuple(attributes["translate"]),
         record=record,
+        georeference=_georeference(attributes, ndim),
     )
+
+
+def _georeference(attributes: Mapping[str, Any], ndim: int) -> Georeference | None:
+    """Return the tags of the GeoTIFF that a layer comes from, at the place that it has now."""
+    found = (attributes.get("metadata") or {}).get(GEOREFERENCE_KEY)
+    if not isinstance(found, Georeference):
+        return None
+    turned = [
+        key
+        for key, identity in (("rotate", np.eye(ndim)), ("affine", np.eye(ndim + 1)))
+        if attributes.get(key) is not None
+        and not np.allclose(np.asarray(attributes[key], float), identity)
+    ]
+    if turned:
+        return None
+    tags = {code: value for code, value in found.tags.items() if code != GDAL_METADATA or ndim > 2}
+    if not found.place():
+        return Georeference(found.matrix, tags)
+    (height, width), (down, right) = attributes["scale"][-2:], attributes["translate"][-2:]
+    # Rows run downwards in the viewer, and northings upwards.
+    matrix = np.array([[-height, 0, -down], [0, width, right], [0, 0, 1]], float)
+    return Georeference(matrix, tags)
 
 
 def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, object]:

@@ -43,7 +43,7 @@ class FusionJob:
         return f"Fusing {self.first.name} + {self.second.name}"
 
     def call(self) -> Call:
-        keywords: Values = {"grid": self.reference}
+        keywords: Values = {} if self.reference == "finer" else {"grid": self.reference}
         if self.want_share:
             keywords["return_mask"] = True
         if self.registration.is_wanted:

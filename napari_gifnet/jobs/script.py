@@ -94,7 +94,9 @@ def _opening(name: str, layer: Image, layers: list[Image]) -> list[str]:
         one for one in layers
         if (one.source.path, one.source.sample) == (source.path, source.sample)
     ]  # fmt: skip
-    arguments.append(f"index={kin.index(layer) if layer in kin else 0}")
+    if layer in kin[1:]:
+        arguments.append(f"index={kin.index(layer)}")
+    # The file may state another place than the layer has now, so the place is always given.
     arguments += [f"{key}={_plain(key, layer)!r}" for key in _PLACE]
     return [f"{name} = open_layer(", "    viewer,", *(f"    {text}," for text in arguments), ")"]
 

@@ -20,11 +20,15 @@ _WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "
 
 
 def follow(layers: Sequence[Image], choice: Choice) -> Choice:
-    """Keep what is still there, and fill what is not with the newest other layers."""
+    """Keep what is still there, and fill what is not with the newest other layers.
+
+    Results of earlier runs are taken only if there is nothing else.
+    """
     first, second = (layer if layer in layers else None for layer in choice)
     if first is second:
         second = None
     free = [layer for layer in layers if layer is not first and layer is not second]
+    free.sort(key=lambda layer: METADATA_KEY not in layer.metadata)
     if second is None and free:
         second = free.pop()
     if first is None and free:

@@ -28,6 +28,8 @@ LayerData: TypeAlias = tuple[Pixels | list[Pixels], Values, str]
 
 #: The key of the record in a result layer's metadata.
 METADATA_KEY = "napari_gifnet"
+#: The key of a GeoTIFF's tags in a layer's metadata.
+GEOREFERENCE_KEY = "gifnet_georeference"
 #: Within the record that goes into files: the place and the look of the layer.
 LAYER_STATE_KEY = "layer"
 
@@ -176,6 +178,8 @@ def result_layer(
         "rgb": rgb,
         "metadata": {METADATA_KEY: dict(record)},
     }
+    if GEOREFERENCE_KEY in reference.metadata:
+        arguments["metadata"][GEOREFERENCE_KEY] = reference.metadata[GEOREFERENCE_KEY]
     if not rgb:
         arguments["contrast_limits"] = contrast_limits(data)
         arguments["colormap"] = "gray"

@@ -46,7 +46,7 @@ def test_large_tiff_to_tiff(planes, tmp_path, random_weights, compression) -> No
     paths = [tmp_path / name for name in ("first.tif", "second.tif")]
     for path, plane in zip(paths, planes, strict=True):
         tifffile.imwrite(path, plane, bigtiff=True, compression=compression, tile=(32, 32))
-        assert isinstance(read_image(path).data, np.memmap)
+        assert hasattr(read_image(path).data, "dask")  # tiles are decoded when they are read
     out, mask = tmp_path / "fused.tif", tmp_path / "mask.tif"
     settings = ("--weights", random_weights, "--device", "cpu", "--precision", "float32")
     call("fuse", *paths, "-o", out, "--mask", mask, "--tile", "32", "--memory", "1MB", *settings)

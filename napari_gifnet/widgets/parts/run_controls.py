@@ -268,4 +268,6 @@ class RunEstimate(QObject):
 def add_layers(viewer: Viewer, result: Iterable[LayerData]) -> str:
     """Add the layers that a job has returned, and return a message."""
     layers = [viewer.add_layer(Layer.create(*data)) for data in result]
-    return f"Added {layers[-1].name!r}."
+    if len(layers) == 1:
+        return f"Added {layers[0].name!r}."
+    return f"Added {len(layers)} layers, {layers[-1].name!r} on top."

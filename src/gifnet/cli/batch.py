@@ -1,4 +1,4 @@
-"""``gifnet batch``: folders of pairs."""
+"""``gifnet batch``: folders of pairs, or stacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from .. import workflows
 from ..io.formats import RESULT_SUFFIXES
-from ..options import FuseOptions
+from ..options import REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
 from .outputs import Overwrite, choice
 from .terminal import progress_bar
@@ -23,24 +23,37 @@ if TYPE_CHECKING:
 @takes_options()
 def batch(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder that contains both patterns.")
+        Path, typer.Argument(metavar="DIR", help="The folder that contains the patterns.")
     ],
     first: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--first",
             metavar="PATTERN",
             help="First sources: a sub-folder, or a name with one *, such as pet/*.tif or "
             "*_pet.tif. The text in place of the star is the pair's name.",
         ),
-    ],
+    ] = None,
     second: Annotated[
-        str, typer.Option("--second", metavar="PATTERN", help="Second sources, as above.")
-    ],
+        str | None,
+        typer.Option("--second", metavar="PATTERN", help="Second sources, as above."),
+    ] = None,
+    stacks: Annotated[
+        str | None,
+        typer.Option(
+            "--stacks",
+            metavar="PATTERN",
+            help="Fuse stacks instead: a folder of slices each, or a file with a Z axis each.",
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="The folder of the results.")
-    ],
+    ] = ...,  # type: ignore[assignment]
     suffix: Annotated[str, choice("--suffix", RESULT_SUFFIXES, "Format of the results.")] = ".tif",
+    align: Annotated[
+        str,
+        choice("--align", REGISTRATION_CHOICES, "Of stacks: register all slices first."),
+    ] = "none",
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -53,12 +66,24 @@ def batch(
     *,
     options: FuseOptions,
 ) -> None:
-    """Fuse all pairs of files in folders. Existing results are skipped."""
-    items = workflows.match_pairs(folder / first, folder / second, output, suffix)
+    """Fuse all pairs of files in folders, or all stacks. Existing results are skipped."""
+    settings: dict[str, Any] = {}
+    if stacks is not None:
+        if first is not None or second is not None:
+            raise typer.BadParameter("--stacks and --first, --second exclude each other.")
+        found = workflows.match_stacks(folder / stacks, output, suffix)
+        settings["align"] = align
+    elif first is None or second is None:
+        raise typer.BadParameter("Give --first and --second, or --stacks.")
+    else:
+        patterns = [folder / pattern for pattern in (first, second)]
+        found = workflows.match_sources(patterns, output, suffix)
+    if found.alone:
+        typer.echo(found.summary, err=True)
     results: list[BatchResult] = []
     with ExitStack() as bars:
-        whole = bars.enter_context(progress_bar("batch", "pair", len(items)))
-        part = bars.enter_context(progress_bar("pair", "tile"))
+        whole = bars.enter_context(progress_bar("batch", "item", len(found.items)))
+        part = bars.enter_context(progress_bar("item", "tile"))
 
         def on_item(number: int, count: int, item: BatchItem) -> Any:
             if part is not None:
@@ -67,7 +92,12 @@ def batch(
             return part
 
         for result in workflows.run_batch(
-            items, options, overwrite=overwrite, on_item=on_item, scheduler=scheduler
+            found.items,
+            options,
+            overwrite=overwrite,
+            on_item=on_item,
+            scheduler=scheduler,
+            **settings,
         ):
             results.append(result)
             if whole is not None:
@@ -78,7 +108,7 @@ def batch(
 
 
 def summary(results: Sequence[BatchResult]) -> str:
-    """Return a table of the pairs with status, time and message, and a line of totals."""
+    """Return a table of the items with status, time and message, and a line of totals."""
     ordered = sorted(results, key=lambda result: result.item.name)
     width = max(len(result.item.name) for result in ordered)
     lines = [

@@ -8,6 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
+
+def choice(name: str, choices: Iterable[str], help: str) -> Any:
+    """Return an option with a few allowed words; others are wrong usage."""
+    known = tuple(choices)
+
+    def require_known(value: str | None) -> str | None:
+        if value is not None and value not in known:
+            raise typer.BadParameter(f"{name} is {value!r}; use one of {', '.join(known)}.")
+        return value
+
+    return typer.Option(name, metavar="|".join(known), help=help, callback=require_known)
+
+
 Output = Annotated[
     Path,
     typer.Option(
@@ -18,15 +31,3 @@ Output = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
-
-
-def choice(name: str, choices: Iterable[str], help: str) -> Any:
-    """Return an option with a few allowed words; others are wrong usage."""
-    known = tuple(choices)
-
-    def require_known(value: str) -> str:
-        if value not in known:
-            raise typer.BadParameter(f"{name} is {value!r}; use one of {', '.join(known)}.")
-        return value
-
-    return typer.Option(name, metavar="|".join(known), help=help, callback=require_known)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InvalidInputError, ReadError
-from ..io.pairs import images_in, match_folders
+from ..io.pairs import images_in, match_folders, plain_name, stem_of
 from ..tasks import REFERENCE_WORDS, TASKS, words_of
 from ..training.data.scenes import MULTI_FOCUS, find_scenes, split_triplets
 from .pair import ImagePair, fingerprint, read_pair
@@ -80,7 +80,8 @@ def image_named(folder: Path, name: str) -> Path:
     ReadError
         If there is none.
     """
-    found = [path for path in images_in(folder) if path.stem == name]
+    wanted = plain_name(name)
+    found = [path for path in images_in(folder) if plain_name(stem_of(path.name)) == wanted]
     if not found:
         raise ReadError(f"There is no image {name!r} in {str(folder)!r}.")
     return found[0]

@@ -15,7 +15,8 @@ def write_atomically(
 ) -> None:
     """Write a file or folder under a temporary name next to `path`, then rename it.
 
-    An existing file or folder is replaced, and stays unchanged if anything fails.
+    An existing file or folder is replaced, and stays unchanged if anything fails. A symbolic link
+    stays, and its target is written.
 
     Parameters
     ----------
@@ -31,13 +32,18 @@ def write_atomically(
     WriteError
         If it cannot be written.
     """
+    try:
+        path = path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise WriteError(f"Cannot write {path}: {error}. Choose another name.") from error
     mark = uuid.uuid4().hex[:12]
-    temporary = path.with_name(f".{mark}.{path.name}")
+    # Short, because the name of the file may be as long as the file system allows.
+    temporary = path.with_name(f".{mark}{path.suffix[:16]}")
     try:
         _write(temporary, content)
         if temporary.is_dir() and path.exists():
             # A folder cannot replace another by renaming, so the old one is renamed first.
-            aside = path.with_name(f".{mark}.old.{path.name}")
+            aside = path.with_name(f".{mark}.old")
             path.rename(aside)
             try:
                 temporary.rename(path)
@@ -58,6 +64,21 @@ def write_atomically(
         raise
 
 
+def exists(path: Path) -> bool:
+    """Return whether a file or folder exists.
+
+    Raises
+    ------
+    WriteError
+        If no file can have this name, because it is too long for example.
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WriteError(f"Cannot write {path}: {reason}. Choose another name.") from error
+
+
 def require_free(path: Path, overwrite: bool) -> None:
     """Refuse a file that exists and must not be replaced, or a folder that does not exist.
 
@@ -66,7 +87,7 @@ def require_free(path: Path, overwrite: bool) -> None:
     WriteError
         With its name.
     """
-    if path.exists() and not overwrite:
+    if exists(path) and not overwrite:
         raise WriteError(
             f"{str(path)!r} exists; pass --overwrite to replace it, or choose another name."
         )

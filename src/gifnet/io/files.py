@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +39,9 @@ def read_images(path: str | Path) -> list[Image]:
     ReadError
         If the file is missing, empty, damaged or of an unknown format.
     """
-    path = Path(path)
+    path, series = split_series(path)
+    if series:
+        return [_one_series(path, series)]
     found = find_format(path)
     if path.is_dir() and not (found and found.folder):
         if not is_ngff(path):
@@ -52,6 +55,31 @@ def read_images(path: str | Path) -> list[Image]:
             f"{path} has no known format; use a file with one of these suffixes: {known}."
         )
     return found.read(path)
+
+
+def split_series(path: str | Path) -> tuple[Path, str]:
+    """Return a path and the series that it names after two colons, such as scan.tif::1."""
+    whole = Path(path)
+    name, mark, series = str(path).rpartition("::")
+    return (whole, "") if not mark or not series or whole.exists() else (Path(name), series)
+
+
+def _one_series(path: Path, series: str) -> Image:
+    """Return one image of a file, by its number among all series, or by its name."""
+    found = find_format(path)
+    if series.isdecimal() and found is not None and found.reader == "tiff:read_tiff":
+        everything = replace(found, reader="tiff:read_all_series").read(path)
+        if int(series) < len(everything):
+            return everything[int(series)]
+        raise ReadError(
+            f"{path} contains no series {series}; it contains {len(everything)}, from 0."
+        )
+    images = read_images(path)
+    for number, image in enumerate(images):
+        if str(number) == series or image.name == series or image.name.endswith(f"[{series}]"):
+            return image
+    names = ", ".join(image.name for image in images)
+    raise ReadError(f"{path} contains no series {series!r}; it contains {names}.")
 
 
 def read_image(path: str | Path) -> Image:
@@ -68,8 +96,8 @@ def read_image(path: str | Path) -> Image:
     if len(images) > 1:
         shapes = ", ".join(f"{image.name} {image.data.shape}" for image in images)
         raise InvalidInputError(
-            f"{str(path)!r} contains {len(images)} images ({shapes}); save the one to use as a "
-            "separate file."
+            f"{str(path)!r} contains {len(images)} images ({shapes}); add the number of the "
+            f"one to use to the name, such as {path}::0."
         )
     return images[0]
 

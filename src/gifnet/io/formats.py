@@ -48,7 +48,9 @@ class Format:
     folder : bool
         Whether an image is a folder.
     package : str
-        The optional package that is needed. The extra has the same name.
+        The optional package that is needed.
+    extra : str
+        The extra that installs it; by default it has the package's name.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Format:
     nodata: bool = False
     folder: bool = False
     package: str = ""
+    extra: str = ""
 
     def read(self, path: Path) -> list[Image]:
         """Return the images of a file.
@@ -102,7 +105,7 @@ class Format:
         if self.package and find_spec(self.package) is None:
             raise error(
                 f"{what} needs {self.package}; install it with: pip install "
-                f"'napari-gifnet[{self.package}]'."
+                f"'napari-gifnet[{self.extra or self.package}]'."
             )
 
     def require(
@@ -155,6 +158,33 @@ FORMATS = (
         "pictures:write_jpeg", (".jpg", ".jpeg"), {1: ("uint8",), 3: ("uint8",)},
     ),
     Format("BMP", (".bmp",), "pictures:read_picture"),
+    Format(
+        "JPEG 2000 and VRT", (".jp2", ".vrt"), "geo.rasters:read_raster",
+        place=True, nodata=True, package="rasterio", extra="geo",
+    ),
+    Format(
+        "NIfTI", (".nii", ".nii.gz"), "medical:read_volume", "medical:write_volume",
+        (".nii.gz", ".nii"), place=True, package="SimpleITK", extra="medical",
+    ),
+    Format(
+        "NRRD", (".nrrd", ".nhdr"), "medical:read_volume", "medical:write_volume", (".nrrd",),
+        place=True, package="SimpleITK", extra="medical",
+    ),
+    Format(
+        "MetaImage", (".mha", ".mhd"), "medical:read_volume", "medical:write_volume", (".mha",),
+        place=True, package="SimpleITK", extra="medical",
+    ),
+    Format(
+        "DICOM", (".dcm",), "medical:read_dicom", place=True, package="SimpleITK",
+        extra="medical",
+    ),
+    Format(
+        "HEIC", (".heic", ".heif"), "photos:read_heic", package="pillow_heif", extra="photo",
+    ),
+    Format(
+        "raw photographs", (".dng", ".cr2", ".nef", ".arw"), "photos:read_raw",
+        package="rawpy", extra="photo",
+    ),
 )  # fmt: skip
 
 

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import InvalidInputError
 from ..geometry import Grid
 from ..imaging.arrays import Pixels
 from .geotiff import Georeference
 from .nodata import NoData
+from .pixels.exif import NO_PHOTO, Photo
 from .units import unit_name
 
 Value = TypeVar("Value")
@@ -41,6 +45,8 @@ class Image:
         The file's stem. If the file contains several images, also the image's own name.
     channel_names : tuple of str
         Names along axis C, empty if there are none.
+    channel_colours : tuple of str
+        Display colours along axis C as "#rrggbb", empty if the file has none.
     record : mapping or None
         The provenance record, as JSON values.
     nodata : number or None
@@ -49,6 +55,13 @@ class Image:
         The coarser levels of a pyramid. Each has half the size of the previous one.
     georeference : Georeference or None
         The tags of a GeoTIFF.
+    direction : (N, N) array or None
+        The directions in the world of unit steps along the axes except S, as columns, for rotated
+        and flipped images. None if they are the world's axes.
+    photo : Photo
+        The colour profile and EXIF.
+    orientation : int
+        The EXIF orientation that has been applied to the stored pixels.
 
     Raises
     ------
@@ -67,6 +80,10 @@ class Image:
     nodata: NoData | None = None
     coarser: tuple[Pixels, ...] = ()
     georeference: Georeference | None = None
+    channel_colours: tuple[str, ...] = ()
+    direction: npt.NDArray[np.float64] | None = None
+    photo: Photo = NO_PHOTO
+    orientation: int = 1
 
     def __post_init__(self) -> None:
         if len(self.axes) != self.data.ndim:
@@ -81,6 +98,12 @@ class Image:
             raise InvalidInputError(
                 f"scale {self.scale}, units {self.units} and translate {self.translate} need "
                 f"{count} values for axes {self.axes!r}."
+            )
+        direction = self.direction
+        if direction is not None and np.shape(direction) != (count, count):
+            raise InvalidInputError(
+                f"direction has shape {np.shape(direction)}; axes {self.axes!r} need "
+                f"{(count, count)}."
             )
         self.__dict__.update(scale=scale, units=units, translate=translate)
 
@@ -116,15 +139,37 @@ class Image:
         return {} if self.record is None else {"gifnet": self.record}
 
     @property
+    def plane_shape(self) -> tuple[int, int]:
+        """Height and width of the planes."""
+        sides = [int(self.data.shape[self.axes.index(axis)]) for axis in self.placed_axes[-2:]]
+        return sides[0], sides[1]
+
+    @property
     def grid(self) -> Grid:
         """The grid of the planes, over the last two axes except S."""
-        shape = [self.data.shape[self.axes.index(axis)] for axis in self.placed_axes[-2:]]
-        return Grid.from_parts(shape, scale=self.scale[-2:], translate=self.translate[-2:])
+        return self.world.trailing(2)
 
-    def without_axis(self, axis: str) -> Image:
-        """Return the first of the images along an axis."""
+    @property
+    def world(self) -> Grid:
+        """The grid over all axes except S."""
+        shape = [int(self.data.shape[self.axes.index(axis)]) for axis in self.placed_axes]
+        return Grid.from_parts(
+            shape, scale=self.scale, translate=self.translate, rotate=self.direction
+        )
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the file states a pixel size or a position of the planes."""
+        return set(self.units[-2:]) != {"pixel"}
+
+    def without_axis(self, axis: str, index: int = 0) -> Image:
+        """Return one of the images along an axis, the first by default."""
         place = self.placed_axes.index(axis)
-        first = (slice(None),) * self.axes.index(axis) + (0,)
+        first = (slice(None),) * self.axes.index(axis) + (index,)
+
+        direction = self.direction
+        if direction is not None:
+            direction = np.delete(np.delete(direction, place, 0), place, 1)
 
         def rest(values: tuple[Value, ...]) -> tuple[Value, ...]:
             return values[:place] + values[place + 1 :]
@@ -137,5 +182,7 @@ class Image:
             units=rest(self.units),
             translate=rest(self.translate),
             channel_names=() if axis == "C" else self.channel_names,
+            channel_colours=() if axis == "C" else self.channel_colours,
             coarser=(),
+            direction=direction,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +107,14 @@ def _opened(path: Path, group: zarr.Group) -> Image:
         tuple(unit_name(axes[i].get("unit")) for i in kept),
         tuple(float(translate[i]) for i in kept),
         path.name.removesuffix(SUFFIX).removesuffix(".ome"),
-        _channel_names(attributes, levels[0].shape, letters),
+        _of_channels(attributes, "label", levels[0].shape, letters),
         record,
         coarser=tuple(coarser),
+        channel_colours=tuple(
+            f"#{colour.lower()}"
+            for colour in _of_channels(attributes, "color", levels[0].shape, letters)
+            if re.fullmatch("[0-9a-fA-F]{6}", colour)
+        ),
     )
 
 
@@ -121,14 +127,15 @@ def _samples_last(level: Pixels, axes: str) -> Pixels:
     return moved
 
 
-def _channel_names(
-    attributes: Mapping[str, Any], shape: tuple[int, ...], axes: str
+def _of_channels(
+    attributes: Mapping[str, Any], key: str, shape: tuple[int, ...], axes: str
 ) -> tuple[str, ...]:
+    """Return a text per channel from the display metadata, or none."""
     holder = attributes.get("ome", attributes)
     channels = holder.get("omero", {}).get("channels", ())
-    names = tuple(str(channel.get("label", "")) for channel in channels)
+    texts = tuple(str(channel.get(key, "")) for channel in channels)
     count = shape[axes.index("C")] if "C" in axes else 0
-    return names if len(names) == count and all(names) else ()
+    return texts if len(texts) == count and all(texts) else ()
 
 
 def write_zarr(path: Path, image: Image) -> None:

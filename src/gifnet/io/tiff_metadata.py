@@ -1,8 +1,8 @@
 """Pixel sizes, units, names and the provenance record in the dialects of TIFF.
 
 OME-TIFF stores them in XML, ImageJ in its description and the resolution tags, GeoTIFF in its
-model tags. Other files have at most the resolution tags. Resolution per inch is ignored, because
-it describes prints, not scenes.
+model tags. Other files have at most the resolution tags. Resolution per inch, and resolution that
+a printer can have, is ignored, because it describes prints, not scenes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
+import numpy.typing as npt
 
 from ..imaging.arrays import Pixels
 from .geotiff import Georeference
@@ -29,6 +30,8 @@ _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_ORDER = "TZCYXS"
 #: The value of ResolutionUnit that means centimetres (TIFF 6.0, tag 296).
 _CENTIMETRE = 3
+#: Prints have no more pixels per centimetre (about 5000 per inch). Images of microscopes do.
+_PRINT_PER_CENTIMETRE = 2000
 
 
 @dataclass
@@ -36,7 +39,9 @@ class _Found:
     sizes: dict[str, tuple[float, str]] = field(default_factory=dict)
     origin: dict[str, float] = field(default_factory=dict)
     channel_names: tuple[str, ...] = ()
+    channel_colours: tuple[str, ...] = ()
     record: object = None
+    turn: npt.NDArray[np.float64] | None = None
 
     def keep(self, axis: str, size: object, unit: str | None) -> None:
         """Keep a pixel size if it is a positive number."""
@@ -57,8 +62,12 @@ def describe(
     else:
         found = _read_other(tif, series, georeference)
     named = axes.replace("S", "")
+    direction = None
+    if found.turn is not None and len(named) >= 2:
+        direction = np.eye(len(named))
+        direction[-2:, -2:] = found.turn
     sizes = [found.sizes.get(axis, (1.0, "pixel")) for axis in named]
-    names = found.channel_names
+    count = data.shape[axes.index("C")] if "C" in axes else 0
     return Image(
         data,
         axes,
@@ -66,8 +75,10 @@ def describe(
         tuple(unit for _, unit in sizes),
         tuple(found.origin.get(axis, 0.0) for axis in named),
         str(series.name or ""),
-        names if "C" in axes and len(names) == data.shape[axes.index("C")] else (),
+        found.channel_names if len(found.channel_names) == count else (),
         found.record if isinstance(found.record, dict) else None,
+        channel_colours=found.channel_colours if len(found.channel_colours) == count else (),
+        direction=direction,
     )
 
 
@@ -89,7 +100,10 @@ def _record(text: object) -> object:
 
 def _read_ome(xml: str, index: int) -> _Found:
     found = _Found()
-    root = ElementTree.fromstring(xml)
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return found
     images = root.findall("{*}Image")
     if index >= len(images):
         return found
@@ -109,10 +123,22 @@ def _read_ome(xml: str, index: int) -> _Found:
             position = _number(plane.get(f"Position{axis}"))
             if position is not None and given == found.sizes.get(axis, (1.0, "pixel"))[1]:
                 found.origin[axis] = position
-    names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
+    channels = pixels.findall("{*}Channel")
+    names = [channel.get("Name") for channel in channels]
     if all(names):
         found.channel_names = tuple(str(name) for name in names)
+    colours = [_ome_colour(channel.get("Color")) for channel in channels]
+    if all(colours):
+        found.channel_colours = tuple(colours)
     return found
+
+
+def _ome_colour(value: str | None) -> str:
+    """Return a signed integer of red, green, blue and alpha as "#rrggbb", or an empty text."""
+    try:
+        return "" if value is None else f"#{(int(value) & 0xFFFFFFFF) >> 8:06x}"
+    except ValueError:
+        return ""
 
 
 def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
@@ -123,6 +149,9 @@ def _read_imagej(tif: tifffile.TiffFile, axes: str) -> _Found:
         found.keep(axis, size, unit)
     found.keep("Z", values.get("spacing"), unit)
     found.keep("T", values.get("finterval"), values.get("tunit", "s"))
+    tables = [np.asarray(table) for table in values.get("LUTs") or ()]
+    if tables and all(table.shape == (3, 256) for table in tables):
+        found.channel_colours = tuple(f"#{bytes(table[:, -1]).hex()}" for table in tables)
     labels = values.get("Labels")
     if labels and axes.replace("Y", "").replace("X", "") == "C":
         found.channel_names = tuple(str(label) for label in labels)
@@ -134,15 +163,18 @@ def _read_other(
 ) -> _Found:
     page = series.keyframe
     found = _Found()
-    if georeference.system is not None:
+    if georeference.reference_system is not None:
         for axis, (size, unit, origin) in georeference.place().items():
             found.keep(axis, size, unit)
             found.origin[axis] = origin
+        found.turn = georeference.direction()
     else:
         tag = page.tags.get("ResolutionUnit")
         if tag is not None and int(tag.value) == _CENTIMETRE:
             for axis, size in _resolution(page).items():
-                found.keep(axis, size * 1e4, "um")
+                # Coarser ones are resolutions of prints.
+                if size < 1 / _PRINT_PER_CENTIMETRE:
+                    found.keep(axis, size * 1e4, "um")
     for shaped in tif.shaped_metadata or ():
         if isinstance(shaped, dict) and "axes" in shaped and "scale" in shaped:
             named = str(shaped["axes"]).replace("S", "")

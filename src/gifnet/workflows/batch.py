@@ -1,4 +1,4 @@
-"""Batches: folders of pairs, matched by their names and fused one after another."""
+"""Batches: files matched by their names, or stacks, fused one after another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from .. import fusion
-from ..errors import Cancelled, GifnetError, InvalidInputError, WriteError
+from ..errors import Cancelled, InvalidInputError, WriteError
+from ..io.atomic import exists
 from ..io.pairs import match_patterns
 from ..options import FuseOptions
 from ..progress import Progress
-from .files import fuse_files
+from .files import fuse_files, stack_files
 
 Status = Literal["done", "skipped", "failed"]
 
@@ -26,17 +27,65 @@ OnItem = Callable[[int, int, "BatchItem"], Progress]
 
 @dataclass(frozen=True)
 class BatchItem:
-    """A pair of files, and the file of their fusion."""
+    """Files to fuse, and the file of their fusion.
+
+    Attributes
+    ----------
+    name : str
+    sources : tuple of Path
+        Two files, in the order of the patterns; of a stack, a folder or one file.
+    output : Path
+    stack : bool
+        Whether the source is a stack, whose slices are fused.
+    """
 
     name: str
-    first: Path
-    second: Path
+    sources: tuple[Path, ...]
     output: Path
+    stack: bool = False
+
+    @property
+    def first(self) -> Path:
+        """The file of the first source."""
+        return self.sources[0]
+
+    @property
+    def second(self) -> Path:
+        """The file of the second source."""
+        return self.sources[1]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The items of a batch.
+
+    Attributes
+    ----------
+    items : tuple of BatchItem
+        Sorted by name, at least one.
+    alone : tuple of Path
+        The files that no item uses, because another pattern has no file of their name.
+    """
+
+    items: tuple[BatchItem, ...]
+    alone: tuple[Path, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The numbers of items and of files without a partner, with the names of these."""
+        count = len(self.items)
+        kind = "stack" if self.items[0].stack else "pair"
+        text = f"{count} {kind}{'s' if count != 1 else ''}"
+        if self.alone:
+            files = "file" if len(self.alone) == 1 else "files"
+            names = ", ".join(f"{path.parent.name}/{path.name}" for path in self.alone)
+            text += f", {len(self.alone)} {files} without partner: {names}"
+        return text
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """The outcome of a pair.
+    """The outcome of an item.
 
     Attributes
     ----------
@@ -58,6 +107,8 @@ def match_pairs(
 ) -> list[BatchItem]:
     """Return the pairs of files that two patterns name, sorted by name.
 
+    `match_sources` also returns the files without a partner, and takes more than two patterns.
+
     Parameters
     ----------
     first, second : str or Path
@@ -78,10 +129,38 @@ def match_pairs(
     InvalidInputError
         If a pattern cannot be used, one name has several files, or nothing matches.
     """
-    return [
-        BatchItem(name, *files, Path(output) / f"{name}{suffix}")
-        for name, files in match_patterns(Path(first), Path(second)).items()
-    ]
+    return list(match_sources([first, second], output, suffix).items)
+
+
+def match_sources(
+    patterns: Sequence[str | Path], output: str | Path, suffix: str = ".tif"
+) -> Matched:
+    """Return the files of one name in two patterns, and the files left over.
+
+    Names are equal if they differ only in case or in the composition of accents. Parameters and
+    errors are those of `match_pairs`.
+    """
+    if len(patterns) != 2:
+        raise InvalidInputError(f"{len(patterns)} patterns are given; give one per source, two.")
+    found = match_patterns(*map(Path, patterns))
+    items = (
+        BatchItem(name, files, Path(output) / f"{name}{suffix}")
+        for name, files in found.groups.items()
+    )
+    return Matched(tuple(items), found.alone)
+
+
+def match_stacks(pattern: str | Path, output: str | Path, suffix: str = ".tif") -> Matched:
+    """Return the stacks that a pattern names: folders of slices, and files with a stack axis.
+
+    Parameters and errors are those of `match_pairs`.
+    """
+    found = match_patterns(Path(pattern), folders=True)
+    items = (
+        BatchItem(name, files, Path(output) / f"{name}{suffix}", stack=True)
+        for name, files in found.groups.items()
+    )
+    return Matched(tuple(items))
 
 
 def run_batch(
@@ -91,17 +170,18 @@ def run_batch(
     overwrite: bool = False,
     on_item: OnItem | None = None,
     scheduler: str | None = None,
+    **settings: Any,
 ) -> Iterator[BatchResult]:
-    """Fuse pairs of files, and yield the outcome of each pair when it is done.
+    """Fuse the files of every item, and yield the outcome of each item when it is done.
 
-    Missing folders for the results are created. A pair is skipped if its result exists. A pair
+    Missing folders for the results are created. An item is skipped if its result exists. An item
     that fails does not stop the others. Only complete files appear, so an interrupted batch can
     continue.
 
     Parameters
     ----------
     items : sequence of BatchItem
-        As `match_pairs` returns them.
+        As `match_pairs`, `match_sources` or `match_stacks` return them.
     options : FuseOptions, optional
         For every pair. `channel_axis` comes from the files unless it is given.
     overwrite : bool
@@ -112,6 +192,8 @@ def run_batch(
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers see the same files, or "local" for
         a cluster of processes on this machine. Outcomes come in the order of completion.
+    **settings
+        Further arguments of `fuse_files`, or of `stack_files` for stacks.
 
     Raises
     ------
@@ -131,46 +213,44 @@ def run_batch(
                 f"Cannot create the folder {str(folder)!r}: {error.strerror}. Choose another."
             ) from error
     if scheduler is not None:
-        yield from _distributed(items, options, overwrite, scheduler)
+        yield from _distributed(items, options, {"overwrite": overwrite, **settings}, scheduler)
         return
     with fusion.Fuser(options) as fuser:
         for number, item in enumerate(items):
             progress = on_item(number, len(items), item) if on_item else None
-            yield _fused(item, fuser, overwrite, progress)
+            yield _fused(item, fuser, {"overwrite": overwrite, **settings}, progress)
 
 
 def _fused(
-    item: BatchItem, fuser: fusion.Fuser, overwrite: bool, progress: Progress
+    item: BatchItem, fuser: fusion.Fuser, settings: dict[str, Any], progress: Progress
 ) -> BatchResult:
-    """Fuse one pair, and return an error instead of raising it."""
-    if item.output.exists() and not overwrite:
-        return BatchResult(item, "skipped", "the result exists")
+    """Fuse one item, and return an error instead of raising it."""
     began = time.perf_counter()
     try:
-        fuse_files(
-            item.first,
-            item.second,
-            item.output,
-            overwrite=overwrite,
-            fuser=fuser,
-            bar=lambda name: nullcontext(progress),
-        )
+        if exists(item.output) and not settings["overwrite"]:
+            return BatchResult(item, "skipped", "the result exists")
+        common = {"fuser": fuser, "bar": lambda name: nullcontext(progress), **settings}
+        if item.stack:
+            stack_files(item.sources, item.output, **common)
+        else:
+            fuse_files(item.first, item.second, item.output, **common)
     except Cancelled:
         raise
-    except (GifnetError, MemoryError) as error:
+    # Whatever ends one item must not end the batch: drivers and decoders raise many types.
+    except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
         return BatchResult(item, "failed", message, time.perf_counter() - began)
     return BatchResult(item, "done", "", time.perf_counter() - began)
 
 
-def _fuse_alone(item: BatchItem, options: FuseOptions, overwrite: bool) -> BatchResult:
-    """Fuse one pair in a process of its own."""
+def _fuse_alone(item: BatchItem, options: FuseOptions, settings: dict[str, Any]) -> BatchResult:
+    """Fuse one item in a process of its own."""
     with fusion.Fuser(options) as fuser:
-        return _fused(item, fuser, overwrite, None)
+        return _fused(item, fuser, settings, None)
 
 
 def _distributed(
-    items: Sequence[BatchItem], options: FuseOptions, overwrite: bool, scheduler: str
+    items: Sequence[BatchItem], options: FuseOptions, settings: dict[str, Any], scheduler: str
 ) -> Iterator[BatchResult]:
     try:
         from dask.distributed import Client, LocalCluster, as_completed
@@ -189,7 +269,7 @@ def _distributed(
     try:
         with Client(cluster if cluster is not None else scheduler) as client:
             futures = {
-                client.submit(_fuse_alone, item, options, overwrite, pure=False): item
+                client.submit(_fuse_alone, item, options, settings, pure=False): item
                 for item in items
             }
             for future in as_completed(futures):

@@ -24,9 +24,14 @@ from ..imaging.arrays import Pixels
 from ..io.atomic import require_free
 from ..io.files import read_image, write_geotiff, write_image
 from ..io.formats import output_format
+from ..io.geo.warp import in_system_of
 from ..io.geotiff import Georeference
 from ..io.image import Image
 from ..io.nodata import put_nodata
+from ..io.ome_zarr import is_ngff
+from ..io.pairs import differs_in_a_number, images_in, natural_order
+from ..io.pixels.exif import Photo
+from ..io.pixels.orientation import stored_shape, turned, turned_back
 from ..options import FuseOptions
 from ..progress import Progress
 from ..provenance import versions
@@ -147,18 +152,22 @@ def stack_files(
     align: str = "none",
     reference: int | None = None,
     overwrite: bool = False,
+    fuser: fusion.Fuser | None = None,
     bar: Bar = no_bar,
     note: Note | None = None,
 ) -> None:
     """Fuse the slices of a focus stack or exposure bracket into one file.
 
-    The slices are files of one plane each, or one file with a stack axis. `depth` is the file for
+    The slices are files of one plane each, a folder of them, or one file with a stack axis. Files
+    whose names differ in one number are taken in the order of that number. `depth` is the file for
     the number of the slice with the greatest share per pixel. See `gifnet.fuse_stack` and
     `fuse_files` for other parameters and errors.
     """
-    options = _options(options)
+    options = _options(options, fuser)
     _require_outputs(output, depth, overwrite)
+    slices = _slice_files(slices)
     images = [read_image(path) for path in slices]
+    images = _in_one_orientation(images, note)
     single = len(images) == 1
     if single and len(images[0].placed_axes) != 3:
         raise InvalidInputError(
@@ -171,20 +180,53 @@ def stack_files(
     _require_formats(output, None, planes, "auto")
     axis = -1 if images[0].channel_axis is not None else None
     began = time.perf_counter()
-    with fusion.Fuser(options, channel_axis=axis) as fuser:
+    with contextlib.ExitStack() as opened:
+        owner = fuser or opened.enter_context(fusion.Fuser(options))
+        used = owner.with_options(channel_axis=axis)
         with bar("fusing") as progress:
-            fused = StackFuser(fuser).fuse(
+            fused = StackFuser(used).fuse(
                 images[0].data if single else [image.data for image in images],
                 align=align,
                 reference=reference,
                 progress=progress,
             )
-        computed = f"{fuser.model} on {fuser.device}"
+        computed = f"{used.model} on {used.device}"
     record = {**fused.provenance, "sources": [image.name for image in images]}
     save_result(output, fused.image, planes, record)
     if depth is not None:
         save_result(depth, fused.depth, planes, record)
     _report(note, output, computed, began)
+
+
+def _slice_files(slices: Sequence[Path]) -> list[Path]:
+    """Return the files of a stack, from a folder or in the order of their numbers."""
+    files = list(slices)
+    if len(files) == 1 and files[0].is_dir() and not is_ngff(files[0]):
+        files = images_in(files[0])
+        if not files:
+            raise InvalidInputError(f"{str(slices[0])!r} holds no image.")
+    return natural_order(files) if differs_in_a_number(files) else files
+
+
+def _in_one_orientation(images: Sequence[Image], note: Note | None) -> list[Image]:
+    """Turn all slices like the first one, if a camera has turned the same planes differently."""
+    orientations = {image.orientation for image in images}
+    stored = {stored_shape(image.plane_shape, image.orientation) for image in images}
+    if len(orientations) == 1 or len(stored) != 1:
+        return list(images)
+    wanted = images[0].orientation
+    if note:
+        note(
+            f"note: the slices have the orientations {sorted(orientations)}; all are turned like "
+            f"the first one ({wanted})."
+        )
+    turns = []
+    for image in images:
+        coloured = image.channel_axis is not None
+        flat = turned_back(image.data, image.orientation, coloured)
+        data = turned(flat, wanted, coloured)
+        turns.append(dataclasses.replace(image, data=data, orientation=wanted, coarser=()))
+    return turns
 
 
 def pansharpen_files(
@@ -209,6 +251,7 @@ def pansharpen_files(
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise WriteError(f"{str(output)!r} needs a name ending in .tif, which can hold any bands.")
     images = [read_image(pan), read_image(ms)]
+    images[1] = in_system_of(images[1], images[0])
     plane, bands = images[0].data, images[1].data
     plane = plane.squeeze() if hasattr(plane, "squeeze") else plane  # zarr has none
     if plane.ndim != 2:
@@ -243,8 +286,8 @@ def pansharpen_files(
         if method == "gifnet":
             record |= {"options": options.to_dict(), "match_histograms": match_histograms}
         # The names of the bands are those of MS, their place is that of PAN.
-        place = dataclasses.replace(places[0], tags={**places[0].tags, **places[1].tags})
-        if grids[0] is None and places[1].system != places[0].system:
+        place = dataclasses.replace(places[0], tags={**places[1].tags, **places[0].system_tags})
+        if grids[0] is None and places[1].reference_system != places[0].reference_system:
             place = dataclasses.replace(place, matrix=None)
         layers = result[None] if result.ndim == 2 else np.moveaxis(result, band_axis, 0)
         values = [image.nodata for image in images[::-1] if image.nodata is not None]
@@ -257,7 +300,7 @@ def _common_grids(
     places: Sequence[Georeference], sharp: tuple[int, ...], coarse: tuple[int, ...]
 ) -> tuple[Grid | None, Grid | None]:
     """Return both grids if both files have them in the same reference system, else none."""
-    systems = [place.system for place in places]
+    systems = [place.reference_system for place in places]
     grids = places[0].grid(sharp), places[1].grid(coarse)
     placed = systems[0] is not None and systems[0] == systems[1] and None not in grids
     return grids if placed else (None, None)
@@ -333,13 +376,20 @@ def save_result(
     like = next(placed, full[0])
     lossless = not output_format(path).nodata and data.dtype.kind == "f"
     data, nodata = put_nodata(data, None if lossless else images[0].nodata)
+    coloured = data.ndim > rank
+    photos = (image.photo for image in (like, *images))
+    photo = next((photo for photo in photos if photo.fits(coloured)), Photo(b"", like.photo.exif))
+    place = like.georeference
     result = Image(
         data,
-        like.placed_axes + "S" * (data.ndim > rank),
+        like.placed_axes + "S" * coloured,
         like.scale,
         like.units,
         like.translate,
         record={"sources": [image.name for image in images], **record},
         nodata=nodata,
+        georeference=None if place is None or "C" in like.axes else place.without_bands(),
+        direction=like.direction,
+        photo=Photo(photo.profile, like.photo.exif),
     )
     write_image(path, result)

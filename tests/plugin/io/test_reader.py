@@ -143,22 +143,10 @@ def test_pairs_are_made_out(tmp_path: Path, names: list[str], expected: list[str
     assert found == expected
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["a.png"],
-        ["a.png", "b.png", "c.png"],
-        ["ir1.png", "ir2.png", "vis.png"],
-        ["ir/1.png", "ir/2.png", "vis/1.png", "vis/2.png"],
-    ],
-)
-def test_no_pair_is_one_clear_error(tmp_path: Path, names: list[str]) -> None:
-    for name in names:
+def test_folders_of_sub_folders_without_a_pair_are_left_to_others(tmp_path: Path) -> None:
+    for name in ("ir/1.png", "ir/2.png", "vis/1.png", "vis/2.png"):
         write(tmp_path / name)
-    reader = get_reader(str(tmp_path))
-    assert reader is not None
-    with pytest.raises(ReadError, match="no clear pair"):
-        reader(str(tmp_path))
+    assert get_reader(str(tmp_path)) is None
 
 
 def test_damaged_file_is_one_clear_error(tmp_path: Path) -> None:

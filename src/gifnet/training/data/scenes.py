@@ -20,7 +20,7 @@ from ...errors import GifnetError, ReadError, TrainingError
 from ...imaging.block_means import block_means
 from ...imaging.colour import luminance
 from ...io.files import read_image as read_file
-from ...io.pairs import folders_below, images_in, match_folders
+from ...io.pairs import folders_below, images_in, match_folders, plain_name, stem_of
 
 MULTI_MODAL = ("infrared", "visible")
 MULTI_FOCUS = ("near", "far", "all_in_focus")
@@ -84,7 +84,11 @@ def find_other_scenes(folder: str | Path) -> list[Scene]:
             stacks = {name: paths for name, paths in found.items() if len(paths) > 1}
             scenes += [Scene(name, tuple(paths), base) for name, paths in stacks.items()]
             continue
-        names = {role: {path.stem for path in paths} for role, paths in found.items() if paths}
+        names = {
+            role: {plain_name(stem_of(path.name)) for path in paths}
+            for role, paths in found.items()
+            if paths
+        }
         if _is_own_set(names):
             scenes += _scenes_of_set(base, tuple(names))
     return scenes

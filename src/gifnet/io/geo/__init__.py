@@ -1,0 +1,1 @@
+"""Places on Earth: reference systems, reprojection, and rasters that GDAL reads."""

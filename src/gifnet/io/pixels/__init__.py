@@ -1,0 +1,1 @@
+"""Pixels as files store them, turned into grey or RGB(A) pixels with missing ones marked."""
