@@ -30,11 +30,13 @@ Statistics: TypeAlias = Literal["exact", "sampled"]
 STATISTICS_CHOICES: tuple[Statistics, ...] = get_args(Statistics)
 Chroma: TypeAlias = Literal["auto", "first", "second", "blend", "none"]
 CHROMA_CHOICES: tuple[Chroma, ...] = get_args(Chroma)
-RegistrationKind: TypeAlias = Literal["none", "translation", "rigid", "affine"]
+RegistrationKind: TypeAlias = Literal["none", "translation", "rigid", "similarity", "affine"]
 REGISTRATION_CHOICES: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 #: The measures that registration can compare.
 MEASURE_CHOICES = ("edges", "mutual-information")
 PANSHARPEN_CHOICES = ("gifnet", "brovey", "gram-schmidt")
+#: What can fuse a stack: the network, or a classical method (`gifnet.classical`).
+STACK_METHODS = ("network", "pyramid", "depth-map", "mertens")
 #: The overshoot of an enhanced image: invisible at an edge.
 ENHANCED_OVERSHOOT = 0.03
 

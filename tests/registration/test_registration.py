@@ -186,7 +186,7 @@ def test_progress_and_cancelling() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "elastic"}, "choose one of none, translation, rigid, affine"),
+        ({"kind": "elastic"}, "choose one of none, translation, rigid, similarity, affine"),
         ({"measure": "luck"}, "edges, mutual-information"),
         ({"moving": np.zeros(SHAPE)}, "moving image cannot be registered: it is constant"),
         ({"moving": np.full(SHAPE, np.nan)}, "no finite pixel"),

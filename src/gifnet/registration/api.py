@@ -95,9 +95,9 @@ def register(
         (..., H, W), or with an RGB(A) axis, as in `gifnet.fuse`. Heights and widths may differ.
         Leading axes share one transform, which is found on their mean. Missing pixels and constant
         borders are ignored.
-    kind : {"none", "translation", "rigid", "affine"}
+    kind : {"none", "translation", "rigid", "similarity", "affine"}
         The class of transforms. Shifts are searched up to a fifth of either side, rotations up to
-        about 15 degrees. "affine" adds scale and shear.
+        about 15 degrees. "similarity" adds a scale, "affine" scales and shear.
     measure : {"edges", "mutual-information"}
         The quantity to maximise. "edges" is the correlation of edge maps, which works across
         modalities. "mutual-information" refines it on the intensities, and needs SimpleITK.
@@ -184,10 +184,10 @@ def find_registration(
         _plane_grid(image, grid) for image, grid in ((source, moving_grid), (fixed, reference_grid))
     ]
     tick = _counted(reporter)
-    plane = _mean_luminance(source)
+    plane = mean_luminance(source)
     if not grids[0].coincides(grids[1]):
         plane = resample(plane, *grids, tick=tick).astype(np.float32)
-    transform = find_transform(plane, _mean_luminance(fixed), kind, measure, tick=tick)
+    transform = find_transform(plane, mean_luminance(fixed), kind, measure, tick=tick)
     reporter.advance(reporter.total - reporter.done)
     return transform
 
@@ -256,7 +256,7 @@ def misalignment(
         If the images cannot be used or differ in size.
     """
     planes = [
-        _mean_luminance(_source(image, name, channel_axis))
+        mean_luminance(_source(image, name, channel_axis))
         for image, name in ((first, "first"), (second, "second"))
     ]
     if planes[0].shape != planes[1].shape:
@@ -309,7 +309,7 @@ def _values(values: Pixels) -> Floats:
     return as_float_with_nan(values, working_type(values.dtype))
 
 
-def _mean_luminance(source: Source) -> npt.NDArray[np.float32]:
+def mean_luminance(source: Source) -> npt.NDArray[np.float32]:
     """Return the mean luminance over the leading axes, NaN where all planes are missing."""
     total = np.zeros(source.shape[-2:], np.float64)
     count = np.zeros(total.shape, np.int64)

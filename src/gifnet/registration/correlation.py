@@ -143,7 +143,7 @@ def refine(maps: Maps, matrix: Matrix, kind: str, tolerance: float = 2e-3) -> tu
     ----------
     matrix : (3, 3) float64
         The start; of the same kind, or of one with fewer parameters.
-    kind : {"translation", "rigid", "affine"}
+    kind : {"translation", "rigid", "similarity", "affine"}
     tolerance : float
         The refinement ends if a step moves no pixel by more.
 
@@ -188,9 +188,11 @@ def _jacobian(kind: str, matrix: Matrix, slope: Columns, place: Columns) -> npt.
     linear = matrix[:2, :2].astype(np.float32)
     if kind == "translation":
         columns = slope
-    elif kind == "rigid":
+    elif kind in ("rigid", "similarity"):
         row, column = (linear[axis, 0] * place[0] + linear[axis, 1] * place[1] for axis in (0, 1))
         columns = [slope[1] * row - slope[0] * column, *slope]
+        if kind == "similarity":
+            columns.insert(0, slope[0] * row + slope[1] * column)
     else:
         columns = [s * p for s in slope for p in place] + slope
     return _centred(np.stack(columns, axis=1))
@@ -227,6 +229,8 @@ def _moved(
     offset = linear @ centre + matrix[:2, 2] - centre + step[-2:]
     if kind == "rigid":
         linear = turn(float(step[0]) / reach) @ linear
+    elif kind == "similarity":
+        linear = (1 + float(step[0]) / reach) * turn(float(step[1]) / reach) @ linear
     elif kind == "affine":
         linear = linear + step[:4].reshape(2, 2) / reach
     return around(linear, centre, offset)

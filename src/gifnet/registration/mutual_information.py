@@ -91,6 +91,10 @@ def _as_transform(sitk: Any, matrix: Matrix, kind: str, shape: tuple[int, ...]) 
     if kind == "rigid":
         transform = sitk.Euler2DTransform()
         transform.SetAngle(float(np.arctan2(linear[1, 0], linear[0, 0])))
+    elif kind == "similarity":
+        transform = sitk.Similarity2DTransform()
+        transform.SetAngle(float(np.arctan2(linear[1, 0], linear[0, 0])))
+        transform.SetScale(float(np.sqrt(np.linalg.det(linear))))
     else:
         transform = sitk.AffineTransform(2)
         transform.SetMatrix(linear.ravel().tolist())

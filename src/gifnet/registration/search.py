@@ -24,7 +24,8 @@ from .transform import Transform
 #: Planes are halved until their shorter side is below twice this.
 _COARSE_SIDE = 120
 _MAX_PIXELS = 2**21
-_MIN_SIDE = 16
+#: Minimum side of planes that can be registered.
+MIN_SIDE = 16
 #: The refinement of a coarse level ends at steps below this many pixels.
 _COARSE_TOLERANCE = 0.02
 #: Transforms with a larger scale or displacement are rejected as wrong.
@@ -73,7 +74,7 @@ def find_transform(
     ----------
     moving, reference : (H, W) float32
         Luminance of any range, of one size. NaN and constant borders are ignored.
-    kind : {"none", "translation", "rigid", "affine"}
+    kind : {"none", "translation", "rigid", "similarity", "affine"}
         The class of transforms.
     measure : {"edges", "mutual-information"}
         The quantity to maximise: the correlation of edge maps, or Mattes' mutual information of the
@@ -95,27 +96,27 @@ def find_transform(
         If a name is unknown, or the planes are too small or have too little structure.
     """
     check_registration(kind, measure)
-    if moving.shape != reference.shape or min(reference.shape) < _MIN_SIDE:
+    if moving.shape != reference.shape or min(reference.shape) < MIN_SIDE:
         raise InvalidInputError(
             f"Planes of {moving.shape} and {reference.shape} pixels cannot be registered; they "
-            f"must be of one size, with sides of at least {_MIN_SIDE} pixels."
+            f"must be of one size, with sides of at least {MIN_SIDE} pixels."
         )
     tick = tick or (lambda: None)
-    levels, steps = _levels(moving, reference, most_pixels, tick)
+    levels, steps = edge_levels(moving, reference, most_pixels, tick)
     finest = levels[0]
     before = correlate(finest, np.eye(3))
     matrix = np.eye(3)
     if kind != "none":
-        matrix = _by_edges(levels, kind, search or Search(), tick)
-        matrix = _polished(_shrunk(moving, reference, steps), matrix, kind)
+        matrix = by_edges(levels, kind, search or Search(), tick)
+        matrix = polished(shrunk(moving, reference, steps), matrix, kind)
     if kind != "none" and measure == "mutual-information":
         from .mutual_information import maximise
 
         tick()
-        matrix = maximise(_shrunk(moving, reference, steps), (np.eye(3), matrix), kind)
+        matrix = maximise(shrunk(moving, reference, steps), (np.eye(3), matrix), kind)
     after = correlate(finest, matrix)
     for _ in range(steps):
-        matrix = _finer(matrix)
+        matrix = finer(matrix)
     height, width = reference.shape
     return Transform(kind, matrix, (height, width), before, after)
 
@@ -129,7 +130,7 @@ def glance(moving: Plane, reference: Plane) -> tuple[Transform, bool]:
         If the planes are too small or have too little structure.
     """
     found = find_transform(moving, reference, "rigid", search=_GLANCE, most_pixels=_GLANCE_PIXELS)
-    maps = _shrunk(moving, reference, _steps(reference.shape, _GLANCE_PIXELS))
+    maps = shrunk(moving, reference, halvings(reference.shape, _GLANCE_PIXELS))
     small = found.matrix.copy()
     small[:2, 2] *= maps.reference.shape[0] / reference.shape[0]
     lying, laid = shared_information(maps, [np.eye(3), small])
@@ -148,43 +149,61 @@ def check_registration(kind: str, measure: str) -> None:
     require_choice("The measure of a registration", measure, MEASURE_CHOICES)
 
 
-def _finer(matrix: Matrix) -> Matrix:
+def finer(matrix: Matrix) -> Matrix:
     """Convert a map of a halved plane's indices to one of the larger plane."""
     finer = matrix.copy()
     finer[:2, 2] *= 2
     return finer
 
 
-def _steps(shape: tuple[int, ...], most_pixels: int) -> int:
+def halvings(shape: tuple[int, ...], most_pixels: int) -> int:
     """Return the number of halvings to at most this many pixels."""
     steps = 0
-    while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * _MIN_SIDE:
+    while shape[0] * shape[1] >> 2 * steps > most_pixels and min(shape) >> steps > 2 * MIN_SIDE:
         steps += 1
     return steps
 
 
-def _shrunk(moving: Plane, reference: Plane, steps: int) -> Maps:
-    maps = Maps(
-        np.nan_to_num(reference), covered(reference), np.nan_to_num(moving), covered(moving)
+def shrunk(moving: Plane, reference: Plane, steps: int) -> Maps:
+    """Return both planes halved so many times, and their valid pixels."""
+    (fixed, known), (moved, valid) = (
+        reduced_plane(np.nan_to_num(plane), covered(plane), steps) for plane in (reference, moving)
     )
+    return Maps(fixed, known, moved, valid)
+
+
+def reduced_plane(plane: Plane, valid: Mask, steps: int) -> tuple[Plane, Mask]:
+    """Return a plane halved so many times, and its valid pixels."""
     for _ in range(steps):
-        maps = Maps(*halve(*maps[:2]), *halve(*maps[2:]))
-    return maps
+        plane, valid = halve(plane, valid)
+    return plane, valid
 
 
-def _levels(
+def edge_levels(
     moving: Plane, reference: Plane, most_pixels: int, tick: Callable[[], object]
 ) -> tuple[list[Maps], int]:
     """Return the edge maps from fine to coarse, and the number of halvings before them."""
-    steps = _steps(reference.shape, most_pixels)
-    maps = _shrunk(moving, reference, steps)
+    steps = halvings(reference.shape, most_pixels)
+    maps = shrunk(moving, reference, steps)
     tick()
-    levels = [Maps(*_edges("reference", *maps[:2]), *_edges("moving", *maps[2:]))]
-    while min(levels[-1].reference.shape) >= 2 * _COARSE_SIDE:
-        tick()
-        last = levels[-1]
-        levels.append(Maps(*halve(*last[:2]), *halve(*last[2:])))
-    return levels, steps
+    fixed = reduced_edges("reference", *maps[:2])
+    tick()
+    moved = reduced_edges("moving", *maps[2:])
+    return [Maps(*pair, *other) for pair, other in zip(fixed, moved, strict=True)], steps
+
+
+def reduced_edges(name: str, plane: Plane, valid: Mask) -> list[tuple[Plane, Mask]]:
+    """Return a plane's edge map, and reductions of it down to the coarsest level.
+
+    Raises
+    ------
+    InvalidInputError
+        If the plane has too little structure.
+    """
+    levels = [_edges(name, plane, valid)]
+    while min(levels[-1][0].shape) >= 2 * _COARSE_SIDE:
+        levels.append(halve(*levels[-1]))
+    return levels
 
 
 def _edges(name: str, plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
@@ -196,13 +215,13 @@ def _edges(name: str, plane: Plane, valid: Mask) -> tuple[Plane, Mask]:
     return found, inner
 
 
-def _by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
+def by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], object]) -> Matrix:
     """Return the transform with the highest correlation of edges; "none" if none improves it."""
     matrix = _start(levels[-1], kind, search, tick)
     for level in reversed(levels):
         tick()
         if level is not levels[-1]:
-            matrix = _finer(matrix)
+            matrix = finer(matrix)
         found, _ = refine(level, matrix, kind, 2e-3 if level is levels[0] else _COARSE_TOLERANCE)
         if _is_plausible(found, level.reference.shape, search):
             matrix = found
@@ -210,7 +229,7 @@ def _by_edges(levels: list[Maps], kind: str, search: Search, tick: Callable[[], 
     return matrix if correlate(finest, matrix) > correlate(finest, np.eye(3)) else np.eye(3)
 
 
-def _polished(maps: Maps, matrix: Matrix, kind: str) -> Matrix:
+def polished(maps: Maps, matrix: Matrix, kind: str) -> Matrix:
     """Return the transform refined on the intensities, if these correlate.
 
     Within one modality, intensities locate structures more exactly than edges.

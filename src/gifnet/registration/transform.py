@@ -17,7 +17,7 @@ class Transform:
 
     Attributes
     ----------
-    kind : {"none", "translation", "rigid", "affine"}
+    kind : {"none", "translation", "rigid", "similarity", "affine"}
         The class of transforms.
     matrix : (3, 3) float64
         Maps homogeneous (row, column, 1) indices of the reference to the position in the moving
@@ -78,8 +78,10 @@ class Transform:
         rows, columns = self.centre_shift
         large, small = self.scales
         text = f"{self.kind}: {rows:+.2f} rows, {columns:+.2f} columns"
-        if self.kind in ("rigid", "affine"):
+        if self.kind in ("rigid", "similarity", "affine"):
             text += f", {self.rotation:+.2f} degrees"
+        if self.kind == "similarity":
+            text += f", scaled by {large:.4f}"
         if self.kind == "affine":
             text += f", stretched by {small:.4f} to {large:.4f}"
         return f"{text}; edge correlation {self.before:.3f} before, {self.after:.3f} after"
