@@ -27,7 +27,7 @@ GIFNET = PACKAGES["gifnet"]
 LAYERS = {
     "base": ("_version", "errors", "validation", "progress", "tasks"),
     "parts": ("imaging", "geometry", "io", "models"),
-    "execution": ("options", "engine", "provenance", "registration", "metrics"),
+    "execution": ("options", "engine", "provenance", "registration", "metrics", "classical"),
     "fusion": ("fusion", "export", "training"),
     "workflows": ("workflows", "evaluation", "opencv"),
     "commands": ("cli", "__main__"),

@@ -47,3 +47,15 @@ def test_what_cannot_be_a_stack(run: Run, pair: tuple[Path, Path]) -> None:
     assert run("stack", *pair, "-o", out, "--depth", out.with_name("d.png")).code == 2
     assert run("stack", *pair, "-o", out, "--align", "luck").code == 2
     assert not out.exists()
+
+
+def test_a_classical_method_with_alignment(run: Run, tmp_path: Path, options: list[str]) -> None:
+    paths = [tmp_path / f"{k}.tif" for k in range(3)]
+    for path in paths:
+        write_image(path, scene("uint8", seed=1), axes="YX")
+    out = tmp_path / "out.tif"
+    command = ("stack", *paths, "-o", out, "--method", "pyramid", "--align", "similarity")
+    assert run(*command, *options).code == 0
+    (found,) = read_images(out)
+    assert found.metadata["gifnet"]["stack"]["method"] == "pyramid"
+    assert run("stack", *paths, "-o", out, "--method", "luck").code == 2

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
 from gifnet import Fuser, fuse_stack
-from gifnet.errors import Cancelled, InvalidInputError
+from gifnet.errors import Cancelled, GifnetWarning, InvalidInputError
 from gifnet.workflows.stack import StackFuser
 
 SHAPE = (40, 84)
@@ -195,3 +195,40 @@ def test_what_is_no_stack_is_refused(
 ) -> None:
     with pytest.raises(InvalidInputError, match=words):
         fuse_stack(images, **options)
+
+
+def test_a_blank_slice_stays_unmoved_and_is_named(judge: None) -> None:
+    rng = np.random.default_rng(7)
+    scene = (gaussian_filter(rng.random((80, 90)), 1.5) * 2000 - 900).clip(0, 255).astype(np.uint8)
+    slices = [scene[5 + k : 69 + k, 8 - 2 * k : 72 - 2 * k] for k in range(4)]
+    slices[1] = np.full_like(slices[1], 40)
+    with Fuser(device="cpu") as fuser, pytest.warns(GifnetWarning, match="Slices 1 have no"):
+        result = StackFuser(fuser).fuse(slices, align="translation", reference=0)
+    assert result.transforms[1].kind == "none"
+    assert result.transforms[3].centre_shift == pytest.approx((-3, 6), abs=0.1)
+
+
+@pytest.mark.parametrize("method", ["pyramid", "depth-map", "mertens"])
+def test_classical_methods_keep_types_and_missing_pixels(method: str) -> None:
+    slices, scene = focus_stack(3, colour=True)
+    fused, depth = fuse_stack(slices, method=method, return_depth=True)
+    assert fused.dtype == np.uint8
+    assert depth.max() < 3
+    again = fuse_stack(slices[::-1], method=method)
+    assert np.abs(fused.astype(int) - again).max() <= 1
+    grey = slices[..., 0].astype(np.float32)
+    grey[0, :4] = np.nan
+    grey[:, 20:, 20:] = np.nan
+    fused = fuse_stack(grey, method=method, channel_axis=None)
+    assert_array_equal(np.isnan(fused), np.isnan(grey).all(axis=0))
+    if method == "pyramid":
+        inner = (slice(6, -6), slice(34, 50))
+        sharp = fuse_stack(slices, method=method)[inner].astype(int)
+        assert np.abs(sharp - scene[inner]).mean() < 6
+
+
+def test_classical_methods_need_no_shares() -> None:
+    slices, _ = focus_stack(2)
+    fuse_stack(slices, method="pyramid", model="gifnet-cvpr")
+    with pytest.raises(InvalidInputError, match="method is 'luck'; choose one of network"):
+        fuse_stack(slices, method="luck")

@@ -9,7 +9,7 @@ import typer
 
 from .. import workflows
 from ..io.formats import NAMES
-from ..options import REGISTRATION_CHOICES, FuseOptions
+from ..options import REGISTRATION_CHOICES, STACK_METHODS, FuseOptions
 from .fuse_options import takes_options
 from .outputs import Output, Overwrite, choice
 from .terminal import note, progress_bar
@@ -48,6 +48,15 @@ def stack(
             help="Number of the reference slice, from 0. By default the middle one.",
         ),
     ] = None,
+    method: Annotated[
+        str,
+        choice(
+            "--method",
+            STACK_METHODS,
+            "What fuses: the network, or a classical method for focus stacks (pyramid, depth-map) "
+            "or exposures (mertens).",
+        ),
+    ] = "network",
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
@@ -62,6 +71,7 @@ def stack(
         depth=depth,
         align=align,
         reference=reference,
+        method=method,
         overwrite=overwrite,
         bar=progress_bar,
         note=note(),

@@ -10,17 +10,17 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import correlate1d
 
+from ..classical.pyramid import collapse, laplacian_pyramid
 from ..errors import InvalidInputError, MissingPackageError, ReadError
 from ..fusion.fuser import Fuser
 from ..imaging.colour import blend_chroma, chroma, to_rgb
 from ..models.registry import MODELS
 from ..models.weights import load_weights
 from .datasets import Dataset, image_named
-from .pair import Bytes, Floats, ImagePair, bands_picture, to_bytes
+from .pair import Bytes, ImagePair, bands_picture, to_bytes
 
-_BINOMIAL = np.array([1, 4, 6, 4, 1]) / 16
+_Details = npt.NDArray[np.floating]
 
 
 class Method(Protocol):
@@ -115,19 +115,7 @@ class NearCopyFirst(CopyFirst):
     share = 0.95
 
 
-def _blur(plane: Floats, gain: float = 1.0) -> Floats:
-    for axis in (0, 1):
-        plane = correlate1d(plane, _BINOMIAL * gain, axis=axis, mode="mirror")
-    return plane
-
-
-def _enlarge(plane: Floats, shape: tuple[int, int]) -> Floats:
-    grid = np.zeros(shape)
-    grid[::2, ::2] = plane
-    return _blur(grid, gain=2)
-
-
-def _larger(one: npt.NDArray[np.generic], two: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _larger(one: _Details, two: _Details) -> _Details:
     """Return the coefficient of larger magnitude per pixel, the first one's on a tie."""
     return np.where(np.abs(one) >= np.abs(two), one, two)
 
@@ -144,20 +132,11 @@ class LaplacianPyramid(Classical):
         self.levels = levels
 
     def plane(self, first: Bytes, second: Bytes) -> Bytes:
-        a, b = first.astype(np.float64), second.astype(np.float64)
-        details = []
-        for _ in range(self.levels):
-            bases = [_blur(plane)[::2, ::2] for plane in (a, b)]
-            shape = (a.shape[0], a.shape[1])
-            one, two = (
-                plane - _enlarge(base, shape) for plane, base in zip((a, b), bases, strict=True)
-            )
-            details.append(_larger(one, two))
-            a, b = bases
-        fused = (a + b) / 2
-        for detail in reversed(details):
-            fused = _enlarge(fused, (detail.shape[0], detail.shape[1])) + detail
-        return to_bytes(fused)
+        one, two = (
+            laplacian_pyramid(plane.astype(np.float64), self.levels) for plane in (first, second)
+        )
+        details = [_larger(*pair) for pair in zip(one[:-1], two[:-1], strict=True)]
+        return to_bytes(collapse([*details, (one[-1] + two[-1]) / 2]))
 
 
 class Wavelet(Classical):

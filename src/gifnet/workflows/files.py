@@ -151,6 +151,7 @@ def stack_files(
     depth: Path | None = None,
     align: str = "none",
     reference: int | None = None,
+    method: str = "network",
     overwrite: bool = False,
     fuser: fusion.Fuser | None = None,
     bar: Bar = no_bar,
@@ -188,9 +189,10 @@ def stack_files(
                 images[0].data if single else [image.data for image in images],
                 align=align,
                 reference=reference,
+                method=method,
                 progress=progress,
             )
-        computed = f"{used.model} on {used.device}"
+        computed = method if method != "network" else f"{used.model} on {used.device}"
     record = {**fused.provenance, "sources": [image.name for image in images]}
     save_result(output, fused.image, planes, record)
     if depth is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..classical import CLASSICAL_METHODS, ClassicalMethod, Layers
 from ..errors import InvalidInputError
 from ..fusion.fuser import Fuser
 from ..imaging.arrays import compute, with_missing
@@ -22,12 +23,12 @@ from ..imaging.colour import luminance
 from ..imaging.ranges import Range, normalise, shared_range, to_type
 from ..imaging.source import Source, as_array, read_sources
 from ..models.registry import require_share
-from ..options import FuseOptions
+from ..options import STACK_METHODS, FuseOptions
 from ..progress import Progress, Reporter
-from ..registration.api import find_registration, register
 from ..registration.search import check_registration
 from ..registration.transform import Transform
-from ..validation import require_integer
+from ..validation import require_choice, require_integer
+from .align_slices import align_slices
 
 Plane = npt.NDArray[np.float32]
 
@@ -61,6 +62,7 @@ def fuse_stack(
     axis: int = 0,
     align: str = "none",
     reference: int | None = None,
+    method: str = "network",
     return_depth: bool = False,
     progress: Progress = None,
     options: FuseOptions | None = None,
@@ -76,11 +78,15 @@ def fuse_stack(
         exposure.
     axis : int
         The stack's axis, if `images` is one array.
-    align : {"none", "translation", "rigid", "affine"}
-        Register every slice to the reference slice first. "affine" also corrects the change of
-        magnification of a refocused lens.
+    align : {"none", "translation", "rigid", "similarity", "affine"}
+        Register all slices to the reference slice first. Neighbours are registered to each other,
+        and all transforms are solved together. "similarity" and "affine" correct the change of
+        magnification of a refocused lens. Slices without structure stay unmoved, with a warning.
     reference : int, optional
         Index of the reference slice; the middle one by default.
+    method : {"network", "pyramid", "depth-map", "mertens"}
+        What fuses: the network of the options, or a classical method. "pyramid" takes the sharpest
+        detail, "depth-map" the sharpest slice, "mertens" is for exposures.
     return_depth : bool
         Also return the depth map.
     progress : callable or progress bar, optional
@@ -115,7 +121,7 @@ def fuse_stack(
     """
     with Fuser(options, **overrides) as fuser:
         fused = StackFuser(fuser).fuse(
-            images, axis=axis, align=align, reference=reference, progress=progress
+            images, axis=axis, align=align, reference=reference, method=method, progress=progress
         )
     return (fused.image, fused.depth) if return_depth else fused.image
 
@@ -135,7 +141,6 @@ class StackFuser:
     """
 
     def __init__(self, fuser: Fuser):
-        require_share(fuser.model, "by which stacks are fused")
         self._fuser = fuser
         # Only shares are used, so there is no overshoot to limit.
         self._compared = fuser.with_options(overshoot=None)
@@ -147,10 +152,14 @@ class StackFuser:
         axis: int = 0,
         align: str = "none",
         reference: int | None = None,
+        method: str = "network",
         progress: Progress = None,
     ) -> FusedStack:
         """Fuse a stack; see `fuse_stack`."""
         check_registration(align, "edges")
+        require_choice("method", method, STACK_METHODS)
+        if method == "network":
+            require_share(self._fuser.model, "by which stacks are fused")
         options = self._fuser.options
         slices = _slices(images, axis, options)
         index = len(slices) // 2
@@ -167,19 +176,24 @@ class StackFuser:
         reporter.expect((pairs if align != "none" else 0) + 2 * pairs)
         transforms: tuple[Transform, ...] = ()
         if align != "none":
-            slices, transforms = _aligned(slices, index, align, reporter)
+            slices, transforms = align_slices(slices, index, align, reporter)
         valid = np.stack([_valid(source) for source in slices])
         planes = [
             _luminance(source, has, limits) for source, has in zip(slices, valid, strict=True)
         ]
         grey = options.chroma == "none"
-        if self._fuser.fuses_sets:
+        if method != "network":
+            image, depth = _by_classical(
+                CLASSICAL_METHODS[method], slices, planes, valid, limits, grey, reporter
+            )
+        elif self._fuser.fuses_sets:
             image, depth = self._at_once(slices, planes, valid, grey, reporter)
         else:
             shares = self._shares(planes, valid, reporter)
             depth = shares.argmax(axis=0).astype(np.uint16)
             image = _weighted(slices, shares, valid, grey)
-        return FusedStack(image, depth, transforms, self._record(align, index, transforms))
+        record = self._record(align, index, method, transforms)
+        return FusedStack(image, depth, transforms, record)
 
     def _at_once(
         self,
@@ -190,10 +204,7 @@ class StackFuser:
         reporter: Reporter,
     ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint16]]:
         """Fuse all slices in one pass. The mean of the others stands for missing pixels."""
-        first = slices[0]
-        values = np.stack([np.ma.getdata(source.data) for source in slices]).astype(np.float32)
-        channels = np.moveaxis(values, -1, 1) if first.coloured else values[:, None]
-        filled = _with_mean(channels, valid[:, None])
+        first, filled = slices[0], _channels(slices, valid)
         fused, depth = self._fuser.fuse_set(
             _with_mean(np.stack(planes), valid), filled, reporter.check
         )
@@ -252,10 +263,12 @@ class StackFuser:
         return share
 
     def _record(
-        self, align: str, reference: int, transforms: tuple[Transform, ...]
+        self, align: str, reference: int, method: str, transforms: tuple[Transform, ...]
     ) -> dict[str, object]:
         record = {**self._fuser.provenance(), "overshoot": None}
         stack: dict[str, object] = {"align": align, "reference": reference}
+        if method != "network":
+            stack["method"] = method
         if transforms:
             stack["transforms"] = [transform.to_dict() for transform in transforms]
         return {**record, "operation": "fuse_stack", "stack": stack}
@@ -305,24 +318,30 @@ def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
     return [dataclasses.replace(s, data=compute(s.data)) for s in slices]
 
 
-def _aligned(
-    slices: Sequence[Source], index: int, kind: str, reporter: Reporter
-) -> tuple[list[Source], tuple[Transform, ...]]:
-    aligned, transforms = [], []
-    reference = slices[index]
-    for position, source in enumerate(slices):
-        axis = -1 if source.coloured else None
-        if position == index:
-            aligned.append(source)
-            transforms.append(
-                find_registration(source.data, source.data, kind="none", channel_axis=axis)
-            )
-            continue
-        found = register(source.data, reference.data, kind=kind, channel_axis=axis, order=3)
-        aligned.append(dataclasses.replace(source, data=found.image))
-        transforms.append(found.transform)
-        reporter.advance()
-    return aligned, tuple(transforms)
+def _by_classical(
+    method: ClassicalMethod,
+    slices: Sequence[Source],
+    planes: Sequence[Plane],
+    valid: npt.NDArray[np.bool_],
+    limits: Range,
+    grey: bool,
+    reporter: Reporter,
+) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint16]]:
+    """Fuse by a classical method."""
+    first, channels = slices[0], _channels(slices, valid)
+    colours = normalise(channels[:, :3], limits) if first.coloured else None
+    layers = Layers(_with_mean(np.stack(planes), valid), channels, valid, colours)
+    fused, depth = method.fuse(layers, reporter.check)
+    reporter.advance(2 * (len(slices) - 1))
+    image = np.moveaxis(fused, 0, -1) if first.coloured else fused[0]
+    return _in_type(image, first, valid, grey), depth
+
+
+def _channels(slices: Sequence[Source], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return the slices as (N, C, H, W); the mean of the others stands for missing pixels."""
+    values = np.stack([np.ma.getdata(source.data) for source in slices]).astype(np.float32)
+    channels = np.moveaxis(values, -1, 1) if slices[0].coloured else values[:, None]
+    return _with_mean(channels, valid[:, None])
 
 
 def _valid(source: Source) -> npt.NDArray[np.bool_]:
