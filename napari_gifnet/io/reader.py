@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gifnet.errors import ReadError
 from gifnet.io import Image, find_format, is_ngff, read_images, read_ngff
@@ -120,10 +121,12 @@ def as_layers(image: Image) -> list[LayerData]:
 
     Transmitted light comes first, and so lies below fluorescence.
     """
-    axes, shape = image.placed_axes, image.data.shape
     record = dict(image.record or {})
     record.pop("samples", None)
     place = record.pop(LAYER_STATE_KEY, None)
+    if not isinstance(place, dict):
+        image = _upright(image)
+    axes, shape = image.placed_axes, image.data.shape
     channels = axes.index("C") if "C" in axes else None
     if channels is not None and shape[channels] > _SPLIT_CHANNELS:
         channels = None
@@ -153,6 +156,41 @@ def as_layers(image: Image) -> list[LayerData]:
     return layers
 
 
+def _upright(image: Image) -> Image:
+    """Return an image with the axis order that is nearest to the world's.
+
+    napari does not show planes that lie across the world's axes, such as sagittal slices.
+    """
+    if image.direction is None:
+        return image
+    order = [int(axis) for axis in np.abs(image.direction).argmax(axis=1)]
+    if order == sorted(order) or len(set(order)) < len(order):
+        return image
+    whole = (*order, *range(len(order), image.data.ndim))
+
+    def moved(level: Any) -> Any:
+        return level.transpose(whole)
+
+    return dataclasses.replace(
+        image,
+        data=moved(image.data),
+        coarser=tuple(moved(level) for level in image.coarser),
+        scale=tuple(image.scale[axis] for axis in order),
+        direction=image.direction[:, order],
+    )
+
+
+def _turn(direction: npt.NDArray[np.float64], translate: tuple[float, ...]) -> dict[str, Any]:
+    """Return the arguments that turn a layer in place: a rotation, or an affine if sheared."""
+    ndim = len(direction)
+    if np.allclose(direction.T @ direction, np.eye(ndim), atol=1e-9):
+        return {"rotate": direction}
+    affine = np.eye(ndim + 1)
+    affine[:ndim, :ndim] = direction
+    affine[:ndim, ndim] = np.array(translate) - direction @ np.array(translate)
+    return {"affine": affine}
+
+
 def _arguments(image: Image, keep: list[int]) -> dict[str, Any]:
     """Return the arguments of a layer with some of an image's axes."""
     arguments: dict[str, Any] = {
@@ -163,6 +201,10 @@ def _arguments(image: Image, keep: list[int]) -> dict[str, Any]:
         "units": tuple(image.units[i] for i in keep),
         "axis_labels": tuple(image.placed_axes[i].lower() for i in keep),
     }
+    if image.direction is not None:
+        turn = image.direction[np.ix_(keep, keep)]
+        if not np.allclose(turn, np.eye(len(keep))):
+            arguments.update(_turn(turn, arguments["translate"]))
     if image.coarser:
         arguments["multiscale"] = True
     return arguments

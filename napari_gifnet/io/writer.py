@@ -1,4 +1,4 @@
-"""The writers: image layers as TIFF or OME-Zarr, with everything that says where they lie.
+"""The writers: image layers as TIFF, OME-Zarr or volumes, with everything that says where they lie.
 
 Scale, units and translation are written as the formats have them, so that other programs
 see them. The record that goes with the pixels holds the whole place (rotation, shear and
@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from gifnet.errors import InvalidInputError
+from gifnet.geometry import Grid
 from gifnet.io import Georeference, Image, write_image, write_ngff
 from gifnet.io.geotiff import GDAL_METADATA
 
@@ -19,11 +22,12 @@ from ..layers.snapshot import GEOREFERENCE_KEY, LAYER_STATE_KEY, METADATA_KEY
 
 #: Letters for leading axes without a label of one letter, the innermost first.
 _LEADING = "ZTCQI"
+_MOVES = ("scale", "translate", "rotate", "shear", "affine")
 _SHOWN = ("contrast_limits", "gamma", "opacity", "blending")
 
 
 def write_tiff(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write an image layer as TIFF, as OME-TIFF if the name ends in .ome.tif.
+    """Write an image layer as TIFF, OME-TIFF, NIfTI, NRRD or MetaImage, by its suffix.
 
     Parameters
     ----------
@@ -61,44 +65,62 @@ def as_image(data: Any, attributes: Mapping[str, Any]) -> Image:
     ndim = pixels.ndim - rgb
     record = dict((attributes.get("metadata") or {}).get(METADATA_KEY) or {})
     record[LAYER_STATE_KEY] = _place(attributes, ndim)
+    world = _world(attributes, tuple(pixels.shape[:ndim]))
+    scale, translate, direction = _written_place(attributes, world)
     return Image(
         pixels,
         axis_letters(attributes.get("axis_labels") or (), ndim) + "S" * rgb,
-        tuple(attributes["scale"]),
+        scale,
         tuple(str(unit) for unit in attributes.get("units") or ()),
-        tuple(attributes["translate"]),
+        translate,
         record=record,
-        georeference=_georeference(attributes, ndim),
+        georeference=_georeference(attributes, world),
+        direction=direction,
     )
 
 
-def _georeference(attributes: Mapping[str, Any], ndim: int) -> Georeference | None:
+def _world(attributes: Mapping[str, Any], shape: tuple[int, ...]) -> Grid:
+    """Return the grid of a layer in the world."""
+    parts = {key: attributes.get(key) for key in _MOVES}
+    return Grid.from_parts(shape, **parts)
+
+
+def _written_place(
+    attributes: Mapping[str, Any], world: Grid
+) -> tuple[tuple[float, ...], tuple[float, ...], npt.NDArray[np.float64] | None]:
+    """Return pixel sizes, position and directions of the axes, all transforms included."""
+    if np.allclose(world.matrix[:-1, :-1], np.diag(attributes["scale"]), atol=0) and np.allclose(
+        world.matrix[:-1, -1], attributes["translate"]
+    ):
+        return tuple(attributes["scale"]), tuple(attributes["translate"]), None
+    linear, position = world.matrix[:-1, :-1], world.matrix[:-1, -1]
+    sizes = np.linalg.norm(linear, axis=0)
+    return tuple(sizes.tolist()), tuple(position.tolist()), linear / sizes
+
+
+def _georeference(attributes: Mapping[str, Any], world: Grid) -> Georeference | None:
     """Return the tags of the GeoTIFF that a layer comes from, at the place that it has now."""
     found = (attributes.get("metadata") or {}).get(GEOREFERENCE_KEY)
     if not isinstance(found, Georeference):
         return None
-    turned = [
-        key
-        for key, identity in (("rotate", np.eye(ndim)), ("affine", np.eye(ndim + 1)))
-        if attributes.get(key) is not None
-        and not np.allclose(np.asarray(attributes[key], float), identity)
-    ]
-    if turned:
-        return None
-    tags = {code: value for code, value in found.tags.items() if code != GDAL_METADATA or ndim > 2}
+    tags = {
+        code: value for code, value in found.tags.items() if code != GDAL_METADATA or world.ndim > 2
+    }
     if not found.place():
         return Georeference(found.matrix, tags)
-    (height, width), (down, right) = attributes["scale"][-2:], attributes["translate"][-2:]
+    try:
+        plane = world.trailing(2)
+    except InvalidInputError:
+        return None
     # Rows run downwards in the viewer, and northings upwards.
-    matrix = np.array([[-height, 0, -down], [0, width, right], [0, 0, 1]], float)
-    return Georeference(matrix, tags)
+    return Georeference(np.diag([-1.0, 1.0, 1.0]) @ plane.matrix, tags)
 
 
 def _place(attributes: Mapping[str, Any], ndim: int) -> dict[str, object]:
     """Return as JSON values what puts a layer at its place and how it is shown."""
     place = {
         key: np.asarray(attributes[key], float).tolist()
-        for key in ("scale", "translate", "rotate", "shear", "affine")
+        for key in _MOVES
         if attributes.get(key) is not None
     }
     place["units"] = [str(unit) for unit in attributes.get("units") or ("pixel",) * ndim]
