@@ -18,7 +18,7 @@ from gifnet import Fuser
 from gifnet.imaging.colour import luminance
 from gifnet.io import read_images
 from gifnet.options import STACK_METHODS
-from gifnet.training.data.defocus import defocus
+from gifnet.training.data.defocus import blurred_by, defocus
 from gifnet.workflows.stack import StackFuser
 
 Plane = npt.NDArray[np.float32]
@@ -32,8 +32,8 @@ class MadeStack:
 
     Attributes
     ----------
-    slices : (N, H, W) or (N, H, W, 3) uint8 array
-    sharp : (H, W) or (H, W, 3) uint8 array
+    slices : (N, H, W) uint8 array
+    sharp : (H, W) uint8 array
     depth : (H, W) float array
         In slices, from 0 to N - 1.
     """
@@ -62,11 +62,11 @@ def make_stack(
     noise: float = 1.0,
     largest: float = 9.0,
 ) -> MadeStack:
-    """Return a stack of an 8-bit picture.
+    """Return a stack of a grey 8-bit picture.
 
     Parameters
     ----------
-    sharp : (H, W) or (H, W, 3) uint8 array
+    sharp : (H, W) uint8 array
     count : int
         Number of slices.
     rng : numpy.random.Generator
@@ -78,30 +78,15 @@ def make_stack(
         Sigma of the blur of the farthest depth, in pixels.
     """
     depth = make_depth((sharp.shape[0], sharp.shape[1]), rng) * (count - 1)
-    channels = np.atleast_3d(sharp).astype(np.float32)
+    plane = sharp.astype(np.float32)
     used = _BLURS[: np.searchsorted(_BLURS, largest) + 1]
-    levels = np.stack([_blurred(channels, sigma, disk) for sigma in used])
+    levels = np.stack([defocus(plane, sigma, disk=disk) for sigma in used])
     slices = []
     for number in range(count):
         blur = largest * np.abs(depth - number) / (count - 1)
-        place = np.interp(blur, used, np.arange(len(used)))
-        low = np.minimum(place.astype(int), len(used) - 2)
-        share = (place - low).astype(np.float32)[..., None]
-        one, two = (
-            np.take_along_axis(levels, (low + step)[None, ..., None], axis=0)[0] for step in (0, 1)
-        )
-        seen = (1 - share) * one + share * two + rng.normal(0, noise, one.shape)
-        slices.append(seen.reshape(sharp.shape).round().clip(0, 255).astype(np.uint8))
+        seen = blurred_by(blur, levels, used) + rng.normal(0, noise, sharp.shape)
+        slices.append(seen.round().clip(0, 255).astype(np.uint8))
     return MadeStack(np.stack(slices), sharp, depth.astype(np.float32))
-
-
-def _blurred(channels: Plane, sigma: float, disk: bool) -> Plane:
-    if sigma < 0.1:
-        return channels
-    planes = [
-        defocus(np.ascontiguousarray(p), sigma, disk=disk) for p in np.moveaxis(channels, -1, 0)
-    ]
-    return np.stack(planes, axis=-1)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
@@ -56,9 +57,25 @@ def focus_stack(image: Plane, depth: Plane, count: int, rng: np.random.Generator
     slices = []
     for focus in np.linspace(rng.uniform(-0.1, 0.1), rng.uniform(0.9, 1.1), count):
         blur = np.maximum(largest * (np.abs(depth - focus) - 0.5 / count), 0)
-        place = np.interp(blur, sigmas, np.arange(len(sigmas)))
-        low = np.minimum(place.astype(int), len(sigmas) - 2)
-        share = (place - low).astype(np.float32)
-        one, two = (np.take_along_axis(levels, low[None] + i, axis=0)[0] for i in (0, 1))
-        slices.append((1 - share) * one + share * two)
+        slices.append(blurred_by(blur, levels, sigmas))
     return [slices[index] for index in rng.permutation(count)]
+
+
+def blurred_by(blur: Plane, levels: Plane, sigmas: npt.NDArray[np.float64]) -> Plane:
+    """Return an image with its own blur at every pixel.
+
+    Parameters
+    ----------
+    blur : (H, W) array
+        As sigma in pixels.
+    levels : (L, H, W) float32 array
+        The image, blurred by each of `sigmas`, between which the result is interpolated.
+    sigmas : (L,) array
+        In rising order.
+    """
+    place = np.interp(blur, sigmas, np.arange(len(sigmas)))
+    low = np.minimum(place.astype(int), len(sigmas) - 2)
+    share = (place - low).astype(np.float32)
+    one, two = (np.take_along_axis(levels, low[None] + i, axis=0)[0] for i in (0, 1))
+    mixed: Plane = (1 - share) * one + share * two
+    return mixed
