@@ -9,9 +9,7 @@ from scipy.ndimage import uniform_filter
 Plane = npt.NDArray[np.float32]
 
 
-def guided_filter(
-    values: Plane, guide: Plane, radius: int, epsilon: float, weight: Plane | None = None
-) -> Plane:
+def guided_filter(values: Plane, guide: Plane, radius: int, epsilon: float) -> Plane:
     """Smooth values, but not across the edges of a guide.
 
     Parameters
@@ -22,20 +20,14 @@ def guided_filter(
         Half the side of the windows.
     epsilon : float
         Variances of the guide below this are no edges.
-    weight : (H, W) float32, optional
-        The confidence in each value, not negative.
     """
     side = 2 * radius + 1
 
     def mean(x: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         return np.asarray(uniform_filter(x.astype(np.float64), side, mode="mirror"))
 
-    w = np.ones_like(values) if weight is None else weight + np.float32(1e-6)
-    total = mean(w)
-    centre, level = mean(w * guide) / total, mean(w * values) / total
-    spread = mean(w * guide * guide) / total - centre**2
-    slope = (mean(w * guide * values) / total - centre * level) / (spread + epsilon)
-    offset = level - slope * centre
-    # The mean of the windows around a pixel, by their confidence.
-    slope, offset = mean(total * slope) / mean(total), mean(total * offset) / mean(total)
+    centre, level = mean(guide), mean(values)
+    spread = mean(guide.astype(np.float64) ** 2) - centre**2
+    slope = (mean(guide.astype(np.float64) * values) - centre * level) / (spread + epsilon)
+    slope, offset = mean(slope), mean(level - slope * centre)
     return np.asarray(slope * guide + offset, np.float32)

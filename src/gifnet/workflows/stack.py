@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..classical import CLASSICAL_METHODS, ClassicalMethod, Layers
+from ..classical import CLASSICAL_METHODS, Layers
 from ..errors import InvalidInputError
 from ..fusion.fuser import Fuser
 from ..imaging.arrays import compute, with_missing
@@ -132,12 +132,7 @@ class StackFuser:
     Parameters
     ----------
     fuser : Fuser
-        Of a model with shares.
-
-    Raises
-    ------
-    InvalidInputError
-        If the model has none.
+        For method "network" its model must have shares.
     """
 
     def __init__(self, fuser: Fuser):
@@ -182,12 +177,8 @@ class StackFuser:
             _luminance(source, has, limits) for source, has in zip(slices, valid, strict=True)
         ]
         grey = options.chroma == "none"
-        if method != "network":
-            image, depth = _by_classical(
-                CLASSICAL_METHODS[method], slices, planes, valid, limits, grey, reporter
-            )
-        elif self._fuser.fuses_sets:
-            image, depth = self._at_once(slices, planes, valid, grey, reporter)
+        if method != "network" or self._fuser.fuses_sets:
+            image, depth = self._at_once(method, slices, planes, valid, limits, grey, reporter)
         else:
             shares = self._shares(planes, valid, reporter)
             depth = shares.argmax(axis=0).astype(np.uint16)
@@ -197,17 +188,23 @@ class StackFuser:
 
     def _at_once(
         self,
+        method: str,
         slices: Sequence[Source],
         planes: Sequence[Plane],
         valid: npt.NDArray[np.bool_],
+        limits: Range,
         grey: bool,
         reporter: Reporter,
     ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint16]]:
         """Fuse all slices in one pass. The mean of the others stands for missing pixels."""
-        first, filled = slices[0], _channels(slices, valid)
-        fused, depth = self._fuser.fuse_set(
-            _with_mean(np.stack(planes), valid), filled, reporter.check
-        )
+        first, channels = slices[0], _channels(slices, valid)
+        filled = _with_mean(np.stack(planes), valid)
+        if method == "network":
+            fused, depth = self._fuser.fuse_set(filled, channels, reporter.check)
+        else:
+            colours = normalise(channels[:, :3], limits) if first.coloured else None
+            layers = Layers(filled, channels, valid, colours)
+            fused, depth = CLASSICAL_METHODS[method].fuse(layers, reporter.check)
         reporter.advance(2 * (len(slices) - 1))
         image = np.moveaxis(fused, 0, -1) if first.coloured else fused[0]
         return _in_type(image, first, valid, grey), depth
@@ -316,25 +313,6 @@ def _slices(images: Any, axis: int, options: FuseOptions) -> list[Source]:
             "channel_axis if they have RGB(A) channels."
         )
     return [dataclasses.replace(s, data=compute(s.data)) for s in slices]
-
-
-def _by_classical(
-    method: ClassicalMethod,
-    slices: Sequence[Source],
-    planes: Sequence[Plane],
-    valid: npt.NDArray[np.bool_],
-    limits: Range,
-    grey: bool,
-    reporter: Reporter,
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.uint16]]:
-    """Fuse by a classical method."""
-    first, channels = slices[0], _channels(slices, valid)
-    colours = normalise(channels[:, :3], limits) if first.coloured else None
-    layers = Layers(_with_mean(np.stack(planes), valid), channels, valid, colours)
-    fused, depth = method.fuse(layers, reporter.check)
-    reporter.advance(2 * (len(slices) - 1))
-    image = np.moveaxis(fused, 0, -1) if first.coloured else fused[0]
-    return _in_type(image, first, valid, grey), depth
 
 
 def _channels(slices: Sequence[Source], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
