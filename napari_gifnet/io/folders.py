@@ -59,7 +59,7 @@ def find_opener(folder: Path) -> Opener | None:
     """
     if folder.suffix.lower() == ".zarr" or (folder / ".zattrs").exists():
         return None
-    files = sorted(images_in(folder), key=natural_key)
+    files = images_in(folder)
     if bracket := _in_order_of_exposure(files):
         return lambda: _one_by_one(bracket)
     if sequence := _find_sequence(files):
@@ -69,12 +69,6 @@ def find_opener(folder: Path) -> Opener | None:
     except (ReadError, OSError):
         return (lambda: _one_by_one(files)) if 0 < len(files) <= _MANY_FILES else None
     return lambda: _one_by_one(pair)
-
-
-def natural_key(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Return a key that sorts names by their numbers: z2 before z10."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
 
 
 def _one_by_one(files: Sequence[Path]) -> list[Image]:

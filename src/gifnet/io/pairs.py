@@ -39,13 +39,13 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:
-    """Return paths sorted by name, the numbers in them by value: z2 comes before z10."""
+    """Return paths sorted by name in any case, numbers by value: z2 comes before Z10."""
     return sorted(paths, key=natural_key)
 
 
 def natural_key(path: Path) -> tuple[object, ...]:
     """Return the key by which `natural_order` sorts."""
-    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", path.name))
+    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", path.name).lower())
     # Texts and numbers alternate, so equal places are of equal types.
     numbers = [int(part) if index % 2 else part for index, part in enumerate(parts)]
     return str(path.parent), tuple(numbers), path.name

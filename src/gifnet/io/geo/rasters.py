@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from ...imaging.arrays import with_missing
 from ..geotiff import Georeference
 from ..image import Image
 from ..pixels.alpha import mark_missing
@@ -111,7 +112,7 @@ def _whole(path: Path, bands: list[int], factor: int, dtype: Any, has_mask: bool
     with rasterio.open(path) as opened:
         data = opened.read(bands)
         missing = opened.read_masks(bands) == 0 if has_mask else np.zeros(1, bool)
-    return mark_missing(data, missing) if missing.any() else data
+    return with_missing(data, missing)
 
 
 def _lazy(path: Path, bands: list[int], factor: int, dtype: Any, has_mask: bool) -> Any:

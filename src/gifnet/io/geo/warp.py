@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidInputError
-from ...imaging.arrays import as_float_with_nan
+from ...imaging.arrays import as_float_with_nan, with_missing
 from ...imaging.ranges import to_type
 from ..geotiff import Georeference
 from ..image import Image
-from ..pixels.alpha import mark_missing
 
 _NORTH_UP = np.diag([-1.0, 1.0])
 
@@ -110,7 +109,4 @@ def _warped(image: Image, reference: Image) -> Image:
 
 def _in_type(values: Any, dtype: np.dtype[np.generic]) -> Any:
     missing = np.isnan(values)
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    typed = to_type(np.where(missing, 0, values), dtype)
-    return mark_missing(typed, missing) if missing.any() else typed
+    return with_missing(to_type(np.where(missing, 0, values), dtype), missing)
