@@ -38,26 +38,28 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def seen(
-    monkeypatch: pytest.MonkeyPatch, random_weights: Path
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Replace the network by the mean of both planes; collects the planes it was given."""
+def seen(monkeypatch: pytest.MonkeyPatch, random_weights: Path) -> list[tuple[np.ndarray, ...]]:
+    """Replace the network by the mean of all planes; collects the planes it was given.
+
+    The default is a model of two images.
+    """
     from gifnet.engine.engine import Engine
     from gifnet.geometry.region import Region
 
-    calls: list[tuple[np.ndarray, np.ndarray]] = []
+    calls: list[tuple[np.ndarray, ...]] = []
 
     def run_steps(
         self: Any, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
     ) -> Iterator[None]:
         whole = Region.of(*shape)
-        first, second = source.read(whole)
-        calls.append((first.copy(), second.copy()))
+        planes = source.read(whole)
+        calls.append(tuple(plane.copy() for plane in planes[0]))
         reporter.advance(self.units(*shape))
-        sink.write(whole, (first + second) / 2, np.full(shape, 0.25, np.float32))
+        sink.write(whole, planes.mean(axis=1), np.full((1, *shape), 0.25, np.float32))
         yield
 
     monkeypatch.setattr(Engine, "run_steps", run_steps)
+    monkeypatch.setattr("gifnet.options.DEFAULT_MODEL", "gifnet")
     monkeypatch.setattr(
         "gifnet.models.spec.ModelSpec.bundled_weights",
         lambda self, task=None: random_weights,

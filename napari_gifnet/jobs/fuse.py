@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gifnet.options import FuseOptions
+from gifnet.options import FuseOptions, Wanted
 from gifnet.tasks import TASKS
 
 from ..layers.overlap import Overlap, find_overlap
@@ -82,8 +82,9 @@ class FusionJob:
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis
         )
         fuser = load_fuser(fusers, options, progress)
+        wanted: Wanted = "first" if self.want_share else "none"
         began = time.perf_counter()
-        done = fuser.run(pair.first, pair.second, want_share=self.want_share, progress=progress)
+        done = fuser.run(pair.first, pair.second, shares=wanted, progress=progress)
         seconds = time.perf_counter() - began
         fusers.speeds.note(self.options, count_pixels(pair.reference), seconds)
         fused = like_first(without_mask(done.image), pair)
@@ -103,10 +104,10 @@ class FusionJob:
         name = f"{self.first.name} + {self.second.name}"
         rgb = fused.ndim == pair.reference.ndim + 1
         layers = [result_layer(fused, f"Fused {name}", pair.reference, record, rgb=rgb)]
-        if done.share is not None:
+        if done.shares is not None:
             # Below the result, which napari selects as the last one added.
             share = f"Share of {self.first.name} in {name}"
-            layers.insert(0, share_layer(done.share, share, pair.reference, record))
+            layers.insert(0, share_layer(done.shares, share, pair.reference, record))
         return layers
 
     def _registration_record(self, transform: Transform) -> Values:

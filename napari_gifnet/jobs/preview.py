@@ -17,6 +17,7 @@ import numpy as np
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.imaging.ranges import split_range_spec
+from gifnet.models.registry import model_spec
 from gifnet.options import FuseOptions
 
 from .. import jobs
@@ -94,23 +95,18 @@ class PreviewJob:
             channel_axis=-1 if self.first.rgb or self.second.rgb else None,
         )
         fuser = fusers.get(options)
-        if options.precision == "auto":
+        if options.precision == "auto" and model_spec(fuser.model).bfloat16:
             # A screen shows 8 bits, whatever the layers have.
             precision = jobs.devices.preview_precision(fuser.device)
             fuser = fuser.with_options(precision=precision)
         began = time.perf_counter()
-        full = max(grid.shape)
-        if self.side < full:
-            fused = fuser.sketch(first, second, self.side, progress=progress)
-        else:
-            fused = fuser.fuse(first, second, progress=progress)
-        area = math.prod(grid.shape) * min(1.0, self.side / full) ** 2
-        fusers.speeds.note(self.options, round(area), time.perf_counter() - began)
+        fused = fuser.fuse(first, second, progress=progress)
+        fusers.speeds.note(self.options, math.prod(grid.shape), time.perf_counter() - began)
         return self._layer(fused, fixed, grid, limits)
 
     def grid(self, fixed: Snapshot) -> Grid:
-        """Return the preview's grid: the region in pixels of the screen."""
-        return thinned_grid(fixed, self.region, self.region.side())
+        """Return the preview's grid: the region in pixels of the screen, or fewer."""
+        return thinned_grid(fixed, self.region, min(self.side, self.region.side()))
 
     def _layer(
         self, fused: Array, fixed: Snapshot, grid: Grid, limits: list[tuple[float, float]]

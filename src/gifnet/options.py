@@ -30,6 +30,8 @@ Statistics: TypeAlias = Literal["exact", "sampled"]
 STATISTICS_CHOICES: tuple[Statistics, ...] = get_args(Statistics)
 Chroma: TypeAlias = Literal["auto", "first", "second", "blend", "none"]
 CHROMA_CHOICES: tuple[Chroma, ...] = get_args(Chroma)
+#: The shares to return: none, the first source's, or those of all.
+Wanted: TypeAlias = Literal["none", "first", "all"]
 RegistrationKind: TypeAlias = Literal["none", "translation", "rigid", "similarity", "affine"]
 REGISTRATION_CHOICES: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 #: The measures that registration can compare.
@@ -70,7 +72,7 @@ class FuseOptions:
     model: str | None = _option(
         None,
         "Name of the model, or best: the best-scoring model for the task. By default the model of "
-        "the given weights, or gifnet.",
+        "the given weights, or shares.",
         "str, optional",
     )
     weights: str | None = _option(

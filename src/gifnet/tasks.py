@@ -6,16 +6,17 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-#: ``model="best"`` without a task.
-DEFAULT_MODEL = "gifnet"
+#: The model if none is named.
+DEFAULT_MODEL = "shares"
 
 
 @dataclass(frozen=True)
 class Task:
     """One kind of image pair.
 
-    GIFNet needs no task: one set of weights serves all. A task defines the order of the sources,
-    the words for both, and the most suitable model and metrics.
+    The default model needs no task: one set of weights serves all, in any order. A task defines
+    the roles of the sources, which some models need, the words for both, and the most suitable
+    metrics.
 
     Attributes
     ----------

@@ -41,13 +41,6 @@ def test_results_are_clipped_to_their_surroundings(
     assert overshoot == 0.5 or (expected != free).any()
 
 
-def test_sketches_are_limited_too(random_weights: Path) -> None:
-    fuser = Fuser(**OPTIONS, weights=random_weights, overshoot=0)
-    sketch = fuser.sketch(FIRST, SECOND, 40)
-    np.testing.assert_allclose(sketch, limited(sketch, 0, FIRST, SECOND), atol=1e-6)
-    assert fuser.provenance()["overshoot"] == 0
-
-
 def test_auto_limits_enhancement_alone(random_weights: Path) -> None:
     options = OPTIONS | {"weights": random_weights}
     free = enhance(FIRST, **options, overshoot=None)

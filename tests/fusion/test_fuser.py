@@ -87,7 +87,7 @@ def test_what_a_recognised_model_cannot_do_is_refused(tmp_path: Path) -> None:
 
 
 def test_options_name_the_model_where_they_can(tmp_path: Path) -> None:
-    assert FuseOptions().model == FuseOptions().to_dict()["model"] == "gifnet"
+    assert FuseOptions().model == FuseOptions().to_dict()["model"] == "shares"
     assert FuseOptions(weights="some.safetensors").model is None
     assert FuseOptions(model="frufn", weights="some.safetensors").model == "frufn"
     # Weights that replace the default model's bring their own model.
@@ -98,7 +98,8 @@ def test_options_name_the_model_where_they_can(tmp_path: Path) -> None:
 def test_fuse_and_enhance_have_the_options_as_arguments() -> None:
     fields = {field.name: field for field in dataclasses.fields(FuseOptions)}
     parameters = inspect.signature(fuse).parameters
-    assert list(parameters) == ["first", "second", *fields, "progress", "return_mask", "out"]
+    own = ["progress", "return_mask", "return_shares", "out"]
+    assert list(parameters) == ["first", "second", "others", *fields, *own]
     without_task = [name for name in fields if name != "task"]
     one = inspect.signature(gifnet.enhance).parameters
     assert list(one) == ["image", *without_task, "progress", "out"]
@@ -161,5 +162,5 @@ def test_planes_in_planes_out(random_weights: Path) -> None:
     plain = fuser.with_options(value_range=(0, 1), chroma="auto", channel_axis=None)
     fused, share = plain.fuse(FIRST, SECOND, return_mask=True)
     np.testing.assert_array_equal(found.fused, fused)
-    np.testing.assert_array_equal(found.share, share)
+    np.testing.assert_array_equal(found.shares, [share, 1 - share])
     assert asked == [len(asked)] * len(asked)

@@ -6,6 +6,7 @@ import torch
 from gifnet.engine.engine import Engine
 from gifnet.engine.passes import Passes
 from gifnet.engine.tile_io import Arrays
+from gifnet.models.contract import Fused
 from gifnet.models.registry import MODELS
 from gifnet.progress import Reporter
 
@@ -18,9 +19,10 @@ def make_engine(module, dtype=torch.float32, name="gifnet", **settings):
 
 
 def run(engine, first, second, reporter=None):
-    result = Arrays(first, second)
+    result = Arrays.of(first, second)
     engine.run(result, result, first.shape, reporter or Reporter(None))
-    return result
+    share = None if result.share is None else result.share[0]
+    return Fused(result.image[0], share)
 
 
 def planes(height, width, seed=0):

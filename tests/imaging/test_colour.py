@@ -38,4 +38,4 @@ def test_grey_has_no_chroma():
 def test_blend_by_magnitude():
     first, second = np.array([0.3, 0.0, -0.2]), np.array([-0.1, 0.0, -0.2])
     expected = [(0.3 * 0.3 - 0.1 * 0.1) / 0.4, 0.0, -0.2]
-    np.testing.assert_allclose(blend_chroma(first, second), expected)
+    np.testing.assert_allclose(blend_chroma([first, second]), expected)

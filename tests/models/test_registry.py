@@ -12,7 +12,7 @@ import gifnet
 from gifnet.engine import memory as room
 from gifnet.errors import DeviceError
 from gifnet.fusion import color_net as chroma
-from gifnet.fusion.canvas import PlanePair
+from gifnet.fusion.canvas import PlaneSet
 from gifnet.fusion.color_net import ColorNetChroma
 from gifnet.fusion.request import make_request
 from gifnet.geometry.region import Region
@@ -60,9 +60,9 @@ def test_learnt_chroma_corrects_the_mean(
     companion: ColorNet, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chroma, "MAX_PIXELS", most)
-    request = make_request(*coloured_pair(), "auto", "auto", "auto")
+    request = make_request(coloured_pair(), "auto", "auto", "auto")
     shape = (request.shape[0], request.shape[1])
-    found = ColorNetChroma(torch.device("cpu")).of_plane(PlanePair(request, ()), shape)
+    found = ColorNetChroma(torch.device("cpu")).of_plane(PlaneSet(request, ()), shape)
     assert (found.factor > 1) == (most == 64)
     part = found.part(Region(3, 1, 20, 9))
     np.testing.assert_allclose(part, np.broadcast_to([0.1, -0.05], (17, 8, 2)), atol=1e-6)
@@ -102,8 +102,8 @@ def test_a_correction_is_linear_between_blocks() -> None:
 def test_a_source_without_data_leaves_the_colour_to_the_other() -> None:
     over, under = (image.astype(np.float32) / 255 for image in coloured_pair())
     over[2:8, 3:9] = np.nan
-    request = make_request(over, under, (0, 1), -1, "auto")
-    one, two = PlanePair(request, ()).chroma(Region(0, 0, *request.shape))
+    request = make_request((over, under), (0, 1), -1, "auto")
+    one, two = PlaneSet(request, ()).chroma(Region(0, 0, *request.shape))
     np.testing.assert_array_equal(one[2:8, 3:9], two[2:8, 3:9])
     assert (one != two).any()
 

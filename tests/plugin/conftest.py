@@ -62,7 +62,7 @@ class FakeFuser:
     error: Exception | None = None
     device = "cpu"
     weights = None
-    fuses_sets = False
+    fuses_any_number = False
 
     model = "gifnet"
 
@@ -83,17 +83,19 @@ class FakeFuser:
 
         return Fusion(self.enhance(image, **rest), None, self.provenance())
 
-    def run(self, first: Any, second: Any, *, want_share: bool = False, **rest: Any) -> Any:
+    def run(self, first: Any, second: Any, *, shares: str = "none", **rest: Any) -> Any:
         from gifnet.fusion import Fusion
 
-        found = self.fuse(first, second, return_mask=want_share, **rest)
-        image, share = found if want_share else (found, None)
+        wanted = shares != "none"
+        found = self.fuse(first, second, return_mask=wanted, **rest)
+        image, share = found if wanted else (found, None)
         return Fusion(image, share, self.provenance())
 
     def fuse_planes(self, first: Any, second: Any, *, progress: Any = None) -> Any:
         from gifnet.fusion import Planes
 
-        return Planes(*self.fuse(first, second, return_mask=True, progress=progress))
+        fused, share = self.fuse(first, second, return_mask=True, progress=progress)
+        return Planes(fused, np.stack((share, 1 - share)))
 
     def fuse(
         self,
@@ -113,9 +115,6 @@ class FakeFuser:
         if isinstance(out, np.ndarray):
             out[:] = fused
         return (fused, np.full(fused.shape, 0.5, np.float32)) if return_mask else fused
-
-    def sketch(self, first: Any, second: Any, side: int, *, progress: Any = None) -> Any:
-        return self.fuse(first, second, progress=progress)
 
     def enhance(self, image: Any, *, progress: Any = None) -> Any:
         self._work(progress)

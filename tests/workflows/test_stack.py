@@ -28,11 +28,11 @@ def judge(seen: object, monkeypatch: pytest.MonkeyPatch) -> None:
         self: object, source: Any, sink: Any, shape: tuple[int, int], reporter: Any
     ) -> Iterator[None]:
         whole = Region.of(*shape)
-        first, second = source.read(whole)
+        first, second = source.read(whole)[0]
         sharp = [gaussian_filter((p - gaussian_filter(p, 2)) ** 2, 2) for p in (first, second)]
         share = sharp[0] / (sharp[0] + sharp[1] + 1e-12)
         share = (share**4 / (share**4 + (1 - share) ** 4)).astype(np.float32)
-        sink.write(whole, share * first + (1 - share) * second, share)
+        sink.write(whole, (share * first + (1 - share) * second)[None], share[None])
         yield
 
     monkeypatch.setattr(Engine, "run_steps", run_steps)

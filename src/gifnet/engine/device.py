@@ -48,13 +48,14 @@ def resolve_precision(
         "auto" is bfloat16 for 8-bit images if the hardware supports it, float32 otherwise. The
         error of bfloat16 is about that of rounding to 8 bits.
     eight_bit : bool
-        Whether all sources are 8-bit.
+        Whether all sources are 8-bit, and the model is faster in bfloat16.
 
     Raises
     ------
     DeviceError
-        For float16 on the CPU, which emulates it and is up to 1000 times slower, and for TF32 on
-        devices other than CUDA.
+        For float16 on the CPU, which emulates it and is up to 1000 times slower, for bfloat16 on
+        processors that emulate it and are up to 10 times slower, and for TF32 on devices other
+        than CUDA.
     """
     if precision == "auto":
         return torch.bfloat16 if eight_bit and _has_bfloat16(device) else torch.float32
@@ -62,6 +63,11 @@ def resolve_precision(
         raise DeviceError(
             "precision is 'float16', which the CPU emulates at a thousandth of the speed; use "
             "'bfloat16' or 'float32'."
+        )
+    if precision == "bfloat16" and device.type == "cpu" and not _has_bfloat16(device):
+        raise DeviceError(
+            "precision is 'bfloat16', which this processor emulates at an eighth of the speed of "
+            "float32; use 'float32' or 'auto'."
         )
     if precision == "tf32" and device.type != "cuda":
         raise DeviceError(

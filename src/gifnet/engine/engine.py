@@ -1,4 +1,4 @@
-"""Running a network on a pair of planes of any size: exact streaming over tiles.
+"""Running a network on planes of any size: exact streaming over tiles.
 
 The networks depend on the whole image only by a few moments (GIFNet: six scalars). The first pass
 over the tiles measures the moments that depend on no others, the next passes those that depend on
@@ -63,6 +63,10 @@ class Engine:
         Side of a block in pixels; 0 for the device's default.
     tf32 : bool
         Whether CUDA may round float32 products to 10 bits.
+    images : int
+        Number of sources.
+    want_share : bool
+        Whether shares are used.
     fallback : callable, optional
         Makes a pipeline on the CPU, which is used if even small tiles do not fit the device.
     """
@@ -75,6 +79,8 @@ class Engine:
     block_side: int = 0
     tf32: bool = False
     fallback: Callable[[], Pipeline] | None = None
+    images: int = 2
+    want_share: bool = True
     #: Tile sizes by sides of planes. The free memory changes during a run, the plan must not.
     _sizes: dict[tuple[int, int], int] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -111,6 +117,7 @@ class Engine:
                 self.pipeline.dtype,
                 self.device,
                 self.memory,
+                self.images,
             )
         size = self._sizes[height, width]
         return max(size, SMALLEST_TILE) if 0 < size < max(height, width) else 0
@@ -167,14 +174,14 @@ class Engine:
     def run(
         self, source: PlaneReader, sink: PlaneWriter, shape: tuple[int, int], reporter: Reporter
     ) -> None:
-        """Fuse the two (H, W) planes of a source; see `steps`."""
+        """Fuse the (H, W) planes of a source; see `run_steps`."""
         for _ in self.run_steps(source, sink, shape, reporter):
             pass
 
     def run_steps(
         self, source: PlaneReader, sink: PlaneWriter, shape: tuple[int, int], reporter: Reporter
     ) -> Iterator[None]:
-        """Fuse the two (H, W) planes of a source, yielding after every step that is reported.
+        """Fuse the (H, W) planes of a source, yielding after every step that is reported.
 
         Out of memory, the tiles are halved and the plane starts again; if not even small
         tiles fit the device, it starts again on the CPU, with a warning.
@@ -213,7 +220,8 @@ class Engine:
     def _require_room(self, image: Region) -> None:
         if self.spec.plane_bytes:
             size = self.tile_size(image.height, image.width)
-            require_memory(self.spec, image, size, self.pipeline.dtype, self.device)
+            how = self.pipeline.dtype, self.device, self.images
+            require_memory(self.spec, image, size, *how)
 
     def _advance(self, stream: Iterator[None]) -> bool:
         """Take a step; return whether there was one."""
@@ -230,12 +238,12 @@ class Engine:
         """Fuse planes smaller than the network takes, padded symmetrically."""
         height, width = shape
         side, whole = self.spec.minimum_side, Region.of(height, width)
-        padding = ((0, max(0, side - height)), (0, max(0, side - width)))
-        first, second = (np.pad(x, padding, mode="symmetric") for x in source.read(whole))
-        padded = Arrays(first, second)
-        yield from self.run_steps(padded, padded, first.shape, reporter)
-        share = None if padded.share is None else padded.share[whole.slices]
-        sink.write(whole, padded.image[whole.slices], share)
+        padding = ((0, 0), (0, 0), (0, max(0, side - height)), (0, max(0, side - width)))
+        planes = np.pad(source.read(whole), padding, mode="symmetric")
+        padded, inside = Arrays(planes), (..., *whole.slices)
+        yield from self.run_steps(padded, padded, (planes.shape[2], planes.shape[3]), reporter)
+        share = None if padded.share is None else padded.share[inside]
+        sink.write(whole, padded.image[inside], share)
 
     def _smaller(self, image: Region, error: Exception) -> Engine:
         """Return an engine that needs less memory."""
@@ -266,7 +274,7 @@ class Engine:
         Parameters
         ----------
         image : Region
-            All of both planes.
+            All of the planes.
         """
         tiles = self.tiles(image)
         keep = self._keeps(image)
@@ -291,7 +299,7 @@ class Engine:
     def render_tile(
         self, source: PlaneReader, tile: Region, image: Region, known: KnownMoments
     ) -> tuple[Plane, Plane | None]:
-        """Return the fused plane of a tile and its share, the moments of all stages known."""
+        """Return the fused planes of a tile and its shares, the moments of all stages known."""
         with self._products(), self._passes(source, image, known=known) as (window, passes):
             window.hold(tile)
             return drain(passes.render(tile))
@@ -314,6 +322,7 @@ class Engine:
                     workers=workers,
                     keep=keep,
                     known=known,
+                    want_share=self.want_share,
                 ),
             )
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,7 +25,7 @@ def with_limit(pipeline: Pipeline, overshoot: float | None) -> Pipeline:
     ----------
     pipeline : Pipeline
     overshoot : float or None
-        Maximum overshoot beyond the local minimum and maximum of both sources (5 x 5 window), as
+        Maximum overshoot beyond the local minimum and maximum of all sources (5 x 5 window), as
         a fraction of their 9 x 9 range. None for no limit.
     """
     if overshoot is None:
@@ -54,13 +55,18 @@ class LimitedStage:
     def _run(self, stage: ReadyStage, inputs: tuple[Tensor, ...], task: StageTask) -> Fused:
         fused = stage(inputs, task)
         around = task.to.expand_within(MARGIN, task.image)
-        limits = range_around(task.planes(around).float(), self._overshoot)
+        # The plane that decides is limited, and no colour.
+        limits = range_around(task.planes(around)[:1].float(), self._overshoot)
         low, high = (crop(x, around, task.to) for x in limits)
-        return Fused(fused.image.clamp(low, high), fused.share)  # type: ignore[union-attr]
+        assert isinstance(fused, Fused)
+        decided = fused.image[:1].clamp(low, high)
+        if len(fused.image) > 1:
+            decided = torch.cat((decided, fused.image[1:]))
+        return Fused(decided, fused.share)
 
 
 def range_around(planes: Tensor, overshoot: float) -> tuple[Tensor, Tensor]:
-    """Return the minimum and maximum of a result, (1, 1, H, W), by (1, 2, H, W) planes."""
+    """Return the minimum and maximum of a result, (1, 1, H, W), by (1, N, H, W) planes."""
     greatest = _greatest(planes.amax(dim=1, keepdim=True))
     least = -_greatest(-planes.amin(dim=1, keepdim=True))
     allowed = overshoot * (_greatest(greatest) + _greatest(-least))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -46,6 +47,8 @@ class Passes:
         Whether a pass keeps its features for the next one; for images of a single tile.
     known : sequence of sequence of Moments
         The moments of stages that were measured before.
+    want_share : bool
+        Whether shares are used.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Passes:
         workers: Workers,
         keep: bool = False,
         known: KnownMoments = (),
+        want_share: bool = True,
     ):
+        self._want_share, self._lock = want_share, threading.Lock()
         self._pipeline, self._image, self._planes = pipeline, image, planes
         self._side, self._keep, self._workers = step, keep, workers
         self._slots = Slots(pipeline.dtype, pipeline.device)
@@ -101,23 +106,24 @@ class Passes:
         self._bind()
 
     def render(self, tile: Region) -> Generator[None, None, tuple[Plane, Plane | None]]:
-        """Yield after every step; return the fused image of a tile, and its share."""
-        planes = torch.empty(
-            (2, tile.height, tile.width), dtype=torch.float32, device=self._pipeline.device
-        )
-        has_share = False
+        """Yield after every step; return the fused planes of a tile, and its shares."""
+        found: dict[str, Tensor] = {}
 
-        def put(fused: Fused, step: Region) -> bool:
-            for whole, x in zip(planes, fused, strict=True):
-                if x is not None:
-                    crop(whole, tile, step).copy_(x[0, 0])
-            return fused.share is not None
+        def put(fused: Fused, step: Region) -> None:
+            for name, x in zip(Fused._fields, fused, strict=True):
+                if x is None:
+                    continue
+                maps = x.flatten(0, 1)
+                with self._lock:
+                    if name not in found:
+                        size = len(maps), tile.height, tile.width
+                        found[name] = maps.new_empty(size, dtype=torch.float32)
+                crop(found[name], tile, step).copy_(maps)
 
-        for found in self._compute(len(self._pipeline.stages) - 1, tile, put, keep=False):
-            has_share = has_share or bool(found)
+        for _ in self._compute(len(self._pipeline.stages) - 1, tile, put, keep=False):
             yield
-        image, share = (np.asarray(x.cpu().numpy()) for x in planes)
-        return image, share if has_share else None
+        arrays = {name: np.asarray(x.cpu().numpy()) for name, x in found.items()}
+        return arrays["image"], arrays.get("share")
 
     def _compute(
         self, last: int, tile: Region, use: Callable[[Any, Region], Result], *, keep: bool
@@ -154,7 +160,7 @@ class Passes:
             inputs = features.get(self._pipeline.stages[index].reads(step, self._image))
         into = output.get(step) if output is not None else None
         with torch.inference_mode():
-            task = StageTask(step, self._image, self._planes, into)
+            task = StageTask(step, self._image, self._planes, into, self._want_share)
             maps = self._bound[index](inputs, task)
             if output is not None:
                 assert not isinstance(maps, Fused)

@@ -1,4 +1,4 @@
-"""Reading of two planes and writing of the fused one, region by region."""
+"""Reading of the planes of all sources and writing of the fused ones, region by region."""
 
 from __future__ import annotations
 
@@ -21,46 +21,61 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 class PlaneReader(Protocol):
     """The source of the planes."""
 
-    def read(self, region: Region) -> tuple[Plane, Plane]:
-        """Return both planes of a region, float32 in [0, 1], without missing pixels."""
+    def read(self, region: Region) -> Plane:
+        """Return the planes of a region, (P, N, h, w) float32, without missing pixels.
+
+        N sources have P planes each: first the one that decides, in [0, 1], then others to which
+        the decisions are applied.
+        """
 
 
 class PlaneWriter(Protocol):
     """The receiver of the result."""
 
     def write(self, region: Region, image: Plane, share: Plane | None) -> None:
-        """Take the fused plane of a region and, if the model has one, the first source's share."""
+        """Take a region's fused planes, (P, h, w), and shares if there are any.
+
+        Shares are (1, h, w), those of the first source, or (N, h, w).
+        """
 
 
 class Arrays:
-    """Two planes in memory, and the result in memory.
+    """The planes of all sources in memory, and the result in memory.
+
+    Parameters
+    ----------
+    planes : (P, N, H, W) float32 array
 
     Attributes
     ----------
-    image : (H, W) float32 array
-    share : (H, W) float32 array or None
+    image : (P, H, W) float32 array
+    share : (1, H, W) or (N, H, W) float32 array or None
         Filled by the engine.
     """
 
-    def __init__(self, first: Plane, second: Plane):
-        self._planes = first, second
-        self.image = np.empty(first.shape, np.float32)
+    def __init__(self, planes: Plane):
+        self._planes = planes
+        self.image = np.empty((planes.shape[0], *planes.shape[2:]), np.float32)
         self.share: Plane | None = None
 
-    def read(self, region: Region) -> tuple[Plane, Plane]:
-        first, second = self._planes
-        return first[region.slices], second[region.slices]
+    @classmethod
+    def of(cls, *planes: Plane) -> Arrays:
+        """Return the (H, W) planes of sources with one plane each."""
+        return cls(np.stack(planes)[None])
+
+    def read(self, region: Region) -> Plane:
+        return self._planes[(..., *region.slices)]
 
     def write(self, region: Region, image: Plane, share: Plane | None) -> None:
-        self.image[region.slices] = image
+        self.image[(..., *region.slices)] = image
         if share is not None:
             if self.share is None:
-                self.share = np.empty(self.image.shape, np.float32)
-            self.share[region.slices] = share
+                self.share = np.empty((len(share), *self.image.shape[1:]), np.float32)
+            self.share[(..., *region.slices)] = share
 
 
 class TileBuffer:
-    """Both planes of one tile and its margin on the device; the next tile is read ahead.
+    """The planes of one tile and its margin on the device; the next tile is read ahead.
 
     Parameters
     ----------
@@ -97,7 +112,7 @@ class TileBuffer:
                 self._coming[at] = self._pool.submit(self._read, at)
 
     def _read(self, region: Region) -> Tensor:
-        planes = torch.from_numpy(np.stack(self._source.read(region)))[None]
+        planes = torch.from_numpy(np.ascontiguousarray(self._source.read(region)))
         return planes.pin_memory() if self._device.type == "cuda" else planes
 
     def __call__(self, region: Region) -> Tensor:

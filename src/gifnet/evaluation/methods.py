@@ -76,7 +76,7 @@ class Classical:
         coloured = [chroma(i.astype(np.float64)) for i in (pair.first, pair.second) if i.ndim == 3]
         if not coloured:
             return planes, planes[0]
-        colour = coloured[0] if len(coloured) == 1 else blend_chroma(*coloured)
+        colour = coloured[0] if len(coloured) == 1 else blend_chroma(coloured)
         return planes, to_bytes(to_rgb(planes[0].astype(np.float64), colour))
 
 

@@ -58,44 +58,50 @@ def _help(field: dataclasses.Field[object]) -> str:
 def fuse(
     first: object,
     second: object,
-    *,
+    *others: object,
     progress: Progress = None,
     return_mask: bool = False,
+    return_shares: bool = False,
     out: object = None,
     **options: Any,
 ) -> Any:
-    """Fuse two images of one scene into one.
+    """Fuse two or more images of one scene into one.
 
     Parameters
     ----------
-    first, second : array
+    first, second, *others : array
         Shape (..., H, W), or with an RGB(A) axis. Booleans, integers and floats of any byte
-        order. NumPy, masked, dask or zarr arrays, or anything with ``__array__``. Both have the
+        order. NumPy, masked, dask or zarr arrays, or anything with ``__array__``. All have the
         same height and width. Leading axes (Z, T, C) broadcast and are fused plane by plane.
-        The network is not symmetric. The functional or spectral source comes first (infrared,
-        PET, SPECT, MS, over-exposed, near-infrared), the structural one second (visible, MRI,
-        PAN).
+        With the default model their order does not matter, except for the result's type. Other
+        models take two: the functional or spectral source comes first (infrared, PET, SPECT, MS,
+        over-exposed, near-infrared), the structural one second (visible, MRI, PAN).
     {options}
     progress : callable or progress bar, optional
         A tqdm or napari bar, or a function of (done, total) that returns False to stop.
     return_mask : bool
         Also return the share of the first source at each pixel.
+    return_shares : bool
+        Also return the shares of all sources at each pixel.
     out : array, callable, or a pair of these, optional
         Where the result is written, part by part, and what is returned. An array of the
         result's shape and type, such as a NumPy memory map or a zarr array, or a function of
         (shape, dtype) that makes one. With `return_mask` a pair of these. Sources and result
-        then need not be in memory as a whole. Where both sources are missing, it is NaN in
-        floats, otherwise the minimum of the first source's range. It is masked if `first` is and
-        a function has made a NumPy array. It is incomplete if the run is cancelled.
+        then need not be in memory as a whole. Where all sources are missing, it is NaN in
+        floats, otherwise the minimum of its range. It is masked if the source of its type is
+        and a function has made a NumPy array. It is incomplete if the run is cancelled.
 
     Returns
     -------
     fused : array
-        With the type and value range of `first`. Shape (..., H, W), or (..., H, W, C) if a
-        source is coloured. Where one source is missing, the other one is used. Where both are
-        missing, the result is NaN or masked.
+        With the type and value range of `first`, or of the first coloured source if the result
+        is coloured. Shape (..., H, W), or (..., H, W, C) with colour. Where some sources are
+        missing, the others are used. Where all are missing, the result is NaN or masked.
     mask : (..., H, W) float32 array in [0, 1]
         The share of the first source; only with `return_mask`.
+    shares : (N, ..., H, W) float32 array in [0, 1]
+        The shares of all N sources, which add up to 1; only with `return_shares`. They are the
+        means over the detail bands and the base.
 
     Raises
     ------
@@ -111,15 +117,20 @@ def fuse(
     Notes
     -----
     With ``value_range=(0, 1)`` and float32 planes in [0, 1] the result is the network's
-    output. The method is that of Cheng et al., "One Model for ALL: Low-Level Task
-    Interaction Is a Key to Task-Agnostic Image Fusion", CVPR 2025.
+    output. The default model is described in docs/models/shares.md. ``model="gifnet"`` is that
+    of Cheng et al., "One Model for ALL: Low-Level Task Interaction Is a Key to Task-Agnostic
+    Image Fusion", CVPR 2025.
     """
-    return Fuser(**options).fuse(first, second, return_mask=return_mask, out=out, progress=progress)
+    how: dict[str, Any] = {"return_mask": return_mask, "return_shares": return_shares}
+    return Fuser(**options).fuse(first, second, *others, **how, out=out, progress=progress)
 
 
 @_takes_options("task")
 def enhance(image: object, *, progress: Progress = None, out: object = None, **options: Any) -> Any:
-    """Enhance one image by fusing it with itself, F(X, X) (paper, Eq. 2).
+    """Enhance one image.
+
+    The default model applies its gains to the details. GIFNet fuses the image with itself,
+    F(X, X) (Cheng et al., CVPR 2025, Eq. 2).
 
     Parameters and errors are those of `fuse`.
 

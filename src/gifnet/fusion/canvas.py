@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +13,16 @@ from ..errors import InvalidInputError
 from ..geometry.region import Region
 from ..imaging.arrays import Pixels, WritablePixels
 from ..imaging.chroma_correction import ChromaCorrection
-from ..imaging.missing import FILL_REACH, both_missing, fill_pair, share_of_data
+from ..imaging.missing import FILL_REACH, all_missing, fill, shares_of_data
 from ..imaging.source import Plane, SourcePlane
+from ..options import Wanted
 from .finish import chroma_pair, finish_plane
 from .request import Request
 
 
 @dataclass(frozen=True)
-class PlanePair:
-    """Both luminance planes at an index of a request, without missing pixels.
+class PlaneSet:
+    """The planes of all sources at an index of a request, without missing pixels.
 
     Attributes
     ----------
@@ -39,38 +41,68 @@ class PlanePair:
         """Return a region of the plane in the coordinates of the sources."""
         return region if self.held is None else region.relative_to(self.held)
 
-    def _planes(self, region: Region) -> tuple[SourcePlane, SourcePlane]:
+    def _planes(self, region: Region) -> list[SourcePlane]:
         return self.request.planes(self.index, self.in_sources(region))
 
-    def read(self, region: Region) -> tuple[Plane, Plane]:
-        """Return both planes of a region, (h, w) float32 in [0, 1]."""
-        first, second = self._planes(region)
-        if both_missing(first.valid, second.valid) is None:
-            return fill_pair(first.luminance, second.luminance, first.valid, second.valid)
+    def read(self, region: Region) -> Plane:
+        """Return the planes of a region, (P, N, h, w) float32.
+
+        The first of P planes is luminance in [0, 1]. If colour is decided by shares, Cb and Cr
+        follow, centred at 0.
+        """
+        planes = self._planes(region)
+        if all_missing([plane.valid for plane in planes]) is None:
+            return self._filled(planes)
         # Missing pixels are filled from their surroundings, so read a margin.
         wide = region.expand_within(FILL_REACH, self.held or Region.of(*self.request.shape[-2:]))
-        first, second = self._planes(wide)
-        filled = fill_pair(first.luminance, second.luminance, first.valid, second.valid)
         inner = region.relative_to(wide).slices
-        return filled[0][inner], filled[1][inner]
+        return self._filled(self._planes(wide))[(..., *inner)]
+
+    def _filled(self, planes: Sequence[SourcePlane]) -> Plane:
+        first = planes[0].luminance
+        count = 3 if self.request.by_shares else 1
+        values = np.empty((count, len(planes), *first.shape), np.float32)
+        for i, plane in enumerate(planes):
+            values[0, i] = plane.luminance
+            if self.request.by_shares:
+                assert plane.chroma is not None
+                values[1:, i] = np.moveaxis(plane.chroma, -1, 0)
+        return fill(values, [plane.valid for plane in planes])
 
     def chroma(self, region: Region) -> tuple[Plane, Plane]:
-        """Return both sources' chroma in a region, (h, w, 2); both sources are coloured."""
-        return chroma_pair(*self._planes(region))
+        """Return the chroma of two coloured sources in a region, (h, w, 2)."""
+        first, second = self._planes(region)
+        return chroma_pair(first, second)
 
     def finish(
-        self, region: Region, fused: Plane, share: Plane | None
+        self, region: Region, fused: Plane, shares: Plane | None
     ) -> tuple[npt.NDArray[np.generic], Plane | None, npt.NDArray[np.bool_] | None]:
-        """Return a region of the result, its share, and the pixels missing in both sources."""
-        first, second = self._planes(region)
+        """Return a region of the result, its shares, and the pixels missing in all sources.
+
+        Parameters
+        ----------
+        fused : (P, h, w) array
+        shares : (1, h, w) or (N, h, w) array or None
+            Those of the first source, or of all.
+
+        Returns
+        -------
+        image : (h, w) or (h, w, C) array
+        shares : (N, h, w) array or None
+        missing : (h, w) bool array or None
+        """
+        if shares is not None and len(shares) < len(self.request.sources):
+            shares = np.concatenate((shares, 1 - shares))
+        planes = self._planes(region) if self.request.needs_sources else []
         correction = None if self.correction is None else self.correction.part(region)
-        image = finish_plane(self.request, fused, first, second, correction)
-        missing = both_missing(first.valid, second.valid)
+        image = finish_plane(self.request, fused, planes, correction)
+        valid = [plane.valid for plane in planes]
+        missing = all_missing(valid) if valid else None
         if missing is not None and image.dtype.kind == "f":
             image[missing] = np.nan
-        if share is not None:
-            share = share_of_data(share, first.valid, second.valid)
-        return image, share, missing
+        if shares is not None and valid:
+            shares = shares_of_data(shares, valid)
+        return image, shares, missing
 
 
 @dataclass(frozen=True)
@@ -80,19 +112,21 @@ class Canvas:
     Attributes
     ----------
     image : array
-    share : float32 array or None
-        The first source's share, if it is requested.
+    shares : float32 array or None
+        The first source's shares, (..., H, W), or those of all, (N, ..., H, W), if requested.
+    wanted : {"none", "first", "all"}
     missing : bool array or None
-        The pixels missing in both sources, if the result is masked.
+        The pixels missing in all sources, if the result is masked.
     """
 
     request: Request
     image: WritablePixels
-    share: WritablePixels | None
+    shares: WritablePixels | None
+    wanted: Wanted
     missing: npt.NDArray[np.bool_] | None
 
     @classmethod
-    def of(cls, request: Request, out: object, want_share: bool) -> Canvas:
+    def of(cls, request: Request, out: object, wanted: Wanted) -> Canvas:
         """Return an empty canvas, on `out` if it is given.
 
         Raises
@@ -100,20 +134,21 @@ class Canvas:
         InvalidInputError
             If `out` has another shape or type than the result.
         """
-        for_image, for_share = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
+        for_image, for_shares = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
         shape = request.shape + request.channels
-        image = _place(for_image, shape, request.first.dtype, "result")
+        image = _place(for_image, shape, request.reference.dtype, "result")
         own = for_image is None or (callable(for_image) and isinstance(image, np.ndarray))
         masked = request.is_masked and own
-        return cls(
-            request,
-            image,
-            _place(for_share, request.shape, np.dtype(np.float32), "mask") if want_share else None,
-            np.zeros(request.shape, bool) if masked else None,
-        )
+        shares = None
+        if wanted != "none":
+            of = request.shape if wanted == "first" else (len(request.sources), *request.shape)
+            what = "mask" if wanted == "first" else "array of shares"
+            shares = _place(for_shares, of, np.dtype(np.float32), what)
+        missing = np.zeros(request.shape, bool) if masked else None
+        return cls(request, image, shares, wanted, missing)
 
     def result(self) -> Pixels:
-        """Return the image; masked if the first source is."""
+        """Return the image; masked if the source whose type it has is."""
         if self.missing is None:
             return self.image
         spread = self.missing[..., None] if self.request.coloured else self.missing
@@ -141,9 +176,9 @@ def _place(
 def without_data(
     result: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_] | None, request: Request
 ) -> npt.NDArray[np.generic]:
-    """Fill pixels that are missing in both sources.
+    """Fill pixels that are missing in all sources.
 
-    They are NaN in floats already; integers get the minimum of the first source's range.
+    They are NaN in floats already; integers get the minimum of the result's range.
     """
     if missing is not None and result.dtype.kind != "f":
         result[missing] = request.output_limits[0]
@@ -155,18 +190,22 @@ class CanvasPlane:
     """One plane of a canvas, to which the engine writes."""
 
     canvas: Canvas
-    pair: PlanePair
+    planes: PlaneSet
 
     def write(self, region: Region, image: Plane, share: Plane | None) -> None:
         """Write a fused region, in colour and in the result's range and type."""
         canvas = self.canvas
-        place: tuple[int | slice, ...] = (*self.pair.index, *self.pair.in_sources(region).slices)
-        result, share, missing = self.pair.finish(region, image, share)
+        inner = self.planes.in_sources(region).slices
+        place: tuple[int | slice, ...] = (*self.planes.index, *inner)
+        result, shares, missing = self.planes.finish(region, image, share)
         if canvas.missing is None:
-            result = without_data(result, missing, self.pair.request)
+            result = without_data(result, missing, self.planes.request)
         canvas.image[place] = result
-        if canvas.share is not None:
-            assert share is not None
-            canvas.share[place] = share
+        if canvas.shares is not None:
+            assert shares is not None
+            if canvas.wanted == "first":
+                canvas.shares[place] = shares[0]
+            else:
+                canvas.shares[(slice(None), *place)] = shares
         if canvas.missing is not None and missing is not None:
             canvas.missing[place] = missing

@@ -17,7 +17,7 @@ from ..models.registry import SPECS
 from ..models.weights import build_model, load_weights
 
 if TYPE_CHECKING:
-    from .canvas import PlanePair
+    from .canvas import PlaneSet
 
 Floats = npt.NDArray[np.floating]
 
@@ -58,14 +58,14 @@ class ColorNetChroma:
         rows = max(1, _STRIP // (width * factor)) * factor
         return [Region(top, 0, min(top + rows, height), width) for top in range(0, height, rows)]
 
-    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int]) -> Floats:
+    def survey(self, planes: PlaneSet, strip: Region, shape: tuple[int, int]) -> Floats:
         """Return ColorNet's reduced input of a strip, (h, w, 5)."""
-        luminance = np.mean(pair.read(strip), axis=0)
-        first, second = pair.chroma(strip)
+        luminance = np.mean(planes.read(strip)[0], axis=0)
+        first, second = planes.chroma(strip)
         seen = np.concatenate((luminance[..., None], first, second), axis=-1).astype(np.float32)
-        planes = torch.from_numpy(np.moveaxis(seen, -1, 0))[None]
+        whole = torch.from_numpy(np.moveaxis(seen, -1, 0))[None]
         # Blocks at the right and the bottom may be smaller.
-        reduced = F.avg_pool2d(planes, _factor(shape), ceil_mode=True, count_include_pad=False)
+        reduced = F.avg_pool2d(whole, _factor(shape), ceil_mode=True, count_include_pad=False)
         return np.moveaxis(reduced[0].numpy(), 0, -1)
 
     @torch.no_grad()
@@ -76,9 +76,9 @@ class ColorNetChroma:
         values = self._module.correction(planes[:, :1], planes[:, 1:3], planes[:, 3:])
         return ChromaCorrection(np.moveaxis(values[0].cpu().numpy(), 0, -1), _factor(shape))
 
-    def of_plane(self, pair: PlanePair, shape: tuple[int, int]) -> ChromaCorrection:
+    def of_plane(self, planes: PlaneSet, shape: tuple[int, int]) -> ChromaCorrection:
         """Return the correction of an (H, W) plane."""
-        return self.correct([self.survey(pair, s, shape) for s in self.strips(shape)], shape)
+        return self.correct([self.survey(planes, s, shape) for s in self.strips(shape)], shape)
 
 
 def _factor(shape: tuple[int, int]) -> int:

@@ -21,8 +21,9 @@ from ..imaging.chroma_correction import ChromaCorrection, Floats
 from ..imaging.missing import FILL_REACH
 from ..imaging.source import Plane, Source
 from ..models.contract import KnownMoments, PlaneSum
+from ..options import Wanted
 from ..progress import Reporter
-from .canvas import Canvas, CanvasPlane, PlanePair, without_data
+from .canvas import Canvas, CanvasPlane, PlaneSet, without_data
 from .request import Request
 
 if TYPE_CHECKING:
@@ -46,18 +47,15 @@ class _TileTask:
     def shape(self) -> tuple[int, int]:
         return self.image.height, self.image.width
 
-    def pair(
-        self, first: Pixels, second: Pixels | None, correction: ChromaCorrection | None = None
-    ) -> PlanePair:
-        one = replace(self.request.first, data=first)
-        two = one if second is None else replace(self.request.second, data=second)
-        request = replace(self.request, first=one, second=two)
-        return PlanePair(request, (), self.reads, correction)
+    def planes(
+        self, arrays: Sequence[Pixels], correction: ChromaCorrection | None = None
+    ) -> PlaneSet:
+        return PlaneSet(self.request.with_arrays(arrays), (), self.reads, correction)
 
-    def survey_chroma(self, first: Pixels, second: Pixels | None) -> Floats:
+    def survey_chroma(self, arrays: Sequence[Pixels]) -> Floats:
         """Return a strip's input to the network for colour."""
         assert self.request.chroma_model is not None
-        return self.request.chroma_model.survey(self.pair(first, second), self.tile, self.shape)
+        return self.request.chroma_model.survey(self.planes(arrays), self.tile, self.shape)
 
     def correct_chroma(self, seen: Sequence[Floats]) -> ChromaCorrection:
         """Return the correction of the plane's chroma."""
@@ -68,33 +66,35 @@ class _TileTask:
         self,
         engine: Engine,
         _: KnownMoments,
-        first: Pixels,
-        second: Pixels | None,
+        arrays: Sequence[Pixels],
         correction: ChromaCorrection | None,
+        wanted: Wanted,
     ) -> tuple[npt.NDArray[np.generic], Pixels | None]:
         """Fuse a plane of a single tile: nothing is computed twice."""
-        pair = self.pair(first, second, correction)
-        canvas = Canvas.of(pair.request, None, want_share=engine.spec.has_share)
-        engine.run(pair, CanvasPlane(canvas, pair), self.shape, Reporter(None))
-        return without_data(np.asarray(canvas.image), canvas.missing, self.request), canvas.share
+        planes = self.planes(arrays, correction)
+        canvas = Canvas.of(planes.request, None, wanted)
+        engine.run(planes, CanvasPlane(canvas, planes), self.shape, Reporter(None))
+        return without_data(np.asarray(canvas.image), canvas.missing, self.request), canvas.shares
 
     def measure(
-        self, engine: Engine, known: KnownMoments, first: Pixels, second: Pixels | None
+        self, engine: Engine, known: KnownMoments, arrays: Sequence[Pixels]
     ) -> list[PlaneSum]:
-        return engine.measure_tile(self.pair(first, second), self.tile, self.image, known)
+        return engine.measure_tile(self.planes(arrays), self.tile, self.image, known)
 
     def render(
         self,
         engine: Engine,
         known: KnownMoments,
-        first: Pixels,
-        second: Pixels | None,
+        arrays: Sequence[Pixels],
         correction: ChromaCorrection | None,
+        wanted: Wanted,
     ) -> tuple[npt.NDArray[np.generic], Plane | None]:
-        pair = self.pair(first, second, correction)
-        fused, share = engine.render_tile(pair, self.tile, self.image, known)
-        image, share, missing = pair.finish(self.tile, fused, share)
-        return without_data(image, missing, self.request), share
+        planes = self.planes(arrays, correction)
+        fused, found = engine.render_tile(planes, self.tile, self.image, known)
+        image, shares, missing = planes.finish(self.tile, fused, found)
+        if shares is not None and wanted == "first":
+            shares = shares[0]
+        return without_data(image, missing, self.request), shares
 
 
 def _join(engine: Engine, known: KnownMoments, parts: Sequence[Sequence[PlaneSum]]) -> KnownMoments:
@@ -148,50 +148,45 @@ def _bare(source: Source) -> Source:
     return replace(source, data=None)  # type: ignore[arg-type]
 
 
-def _unread(source: Source) -> Source:
-    """Wrap a stored array, so that it is not read while the graph is built."""
-    return replace(source, data=lazy(source.data))
+def _unread(source: Source) -> Pixels:
+    """Return an array wrapped, so that it is not read while the graph is built."""
+    return lazy(source.data)
 
 
 def fuse_lazily(
-    request: Request, want_share: bool, engine: Engine
+    request: Request, wanted: Wanted, engine: Engine
 ) -> tuple[da.Array, da.Array | None]:
-    """Return the fused image and, if requested, the share, as dask arrays with one tile per chunk.
+    """Return the fused image and, if wanted, shares, as dask arrays with one tile per chunk.
 
     Nothing is computed except the value ranges, which the request already contains. Pixels missing
-    in both sources are NaN in floats, and the minimum of the first source's range in integers,
-    because these dask results are not masked. Planes of floats and masked planes are first
-    searched for valid pixels. A plane without any raises `InvalidInputError` on computation.
+    in all sources are NaN in floats, and the minimum of the result's range in integers, because
+    these dask results are not masked. Planes of floats and masked planes are first searched for
+    valid pixels. A plane without any raises `InvalidInputError` on computation.
     """
     import dask.array as da
     from dask.delayed import delayed
 
-    same = request.second is request.first
-    first = _unread(request.first)
-    request = replace(request, first=first, second=first if same else _unread(request.second))
+    sources = request.sources
+    request = request.with_arrays([_unread(sources[i]) for i in request.different])
     leading = request.shape[:-2]
     image = Region.of(*request.shape[-2:])
-    bare = replace(
-        request,
-        first=_bare(request.first),
-        second=_bare(request.second),
-    )
+    bare = replace(request, sources=_bare_all(request))
     shared_engine = delayed(engine, traverse=False)
     in_tiles, stages = len(engine.tiles(image)) > 1, measured_stages(engine.pipeline)
+    count = (len(sources),) if wanted == "all" else ()
 
     def as_dask(both: Any, height: int, width: int) -> tuple[da.Array, da.Array]:
-        size, dtype = (height, width), np.dtype(request.first.dtype)
+        size, dtype = (height, width), np.dtype(request.reference.dtype)
         return (
             da.from_delayed(both[0], size + request.channels, dtype),
-            da.from_delayed(both[1], size, np.float32),
+            da.from_delayed(both[1], count + size, np.float32),
         )
 
     def task(
         tile: Region, index: tuple[int, ...], margin: int = engine.spec.halo
-    ) -> tuple[_TileTask, Pixels, Pixels | None]:
+    ) -> tuple[_TileTask, list[Pixels]]:
         reads = tile.expand_within(margin + FILL_REACH, image)
-        first, second = request.arrays(index, reads)
-        return _TileTask(bare, tile, reads, image), first, second
+        return _TileTask(bare, tile, reads, image), request.arrays(index, reads)
 
     def correction_of(index: tuple[int, ...]) -> Delayed | None:
         """Return the network's correction of a plane's chroma, None without a network."""
@@ -199,27 +194,27 @@ def fuse_lazily(
             return None
         seen = []
         for strip in request.chroma_model.strips((image.height, image.width)):
-            what, first, second = task(strip, index, 0)
-            seen.append(delayed(what.survey_chroma, pure=False)(first, second))
+            what, arrays = task(strip, index, 0)
+            seen.append(delayed(what.survey_chroma, pure=False)(arrays))
         what = _TileTask(bare, image, image, image)
         correction: Delayed = delayed(what.correct_chroma, pure=False)(seen)
         return correction
 
     def checked(index: tuple[int, ...]) -> Known:
-        """Return an empty list of moments, after a check that both planes have valid pixels."""
+        """Return an empty list of moments, after a check that all planes have valid pixels."""
         known: Known = ()
-        pairs = zip((request.first, request.second), request.places(index), strict=True)
-        for source, place in list(pairs)[: 1 if same else 2]:
-            if _may_have_missing(source):
-                known = _checked(source, place, known, apart=in_tiles and not stages)
+        places = request.places(index)
+        for i in request.different:
+            if _may_have_missing(request.sources[i]):
+                how = request.sources[i], places[i], known
+                known = _checked(*how, apart=in_tiles and not stages)
         return known
 
     def whole_plane(index: tuple[int, ...]) -> tuple[da.Array, da.Array]:
         what = _TileTask(bare, image, image, image)
-        first, second = request.arrays(index, image)
-        correction = correction_of(index)
+        arrays = request.arrays(index, image)
         both = delayed(what.fuse, nout=2, pure=False)(
-            shared_engine, checked(index), first, second, correction
+            shared_engine, checked(index), arrays, correction_of(index), wanted
         )
         return as_dask(both, image.height, image.width)
 
@@ -228,23 +223,26 @@ def fuse_lazily(
         for _ in stages:
             parts = []
             for tile in engine.measured(image):
-                what, first, second = task(tile, index)
-                parts.append(delayed(what.measure, pure=False)(shared_engine, known, first, second))
+                what, arrays = task(tile, index)
+                parts.append(delayed(what.measure, pure=False)(shared_engine, known, arrays))
             known = delayed(_join, pure=False)(shared_engine, known, parts)
         correction = correction_of(index)
         rows: list[list[tuple[da.Array, da.Array]]] = []
         for tile in engine.tiles(image):
-            what, first, second = task(tile, index)
+            what, arrays = task(tile, index)
             both = delayed(what.render, nout=2, pure=False)(
-                shared_engine, known, first, second, correction
+                shared_engine, known, arrays, correction, wanted
             )
             if tile.left == 0:
                 rows.append([])
             rows[-1].append(as_dask(both, tile.height, tile.width))
-        return tuple(
-            da.concatenate([da.concatenate([x[part] for x in row], axis=1) for row in rows])
-            for part in (0, 1)
-        )
+
+        def joined(part: int, first_axis: int) -> da.Array:
+            whole = [da.concatenate([x[part] for x in row], axis=first_axis + 1) for row in rows]
+            rows_joined: da.Array = da.concatenate(whole, axis=first_axis)
+            return rows_joined
+
+        return joined(0, 0), joined(1, len(count))
 
     plane = tiled_plane if in_tiles else whole_plane
     planes = [plane(index) for index in request.indices()]
@@ -253,4 +251,16 @@ def fuse_lazily(
         found = [both[part] for both in planes]
         return da.stack(found).reshape(leading + found[0].shape) if leading else found[0]
 
-    return stack(0), stack(1) if want_share else None
+    shares: da.Array | None = None if wanted == "none" else stack(1)
+    if shares is not None and count:
+        moved: da.Array = da.moveaxis(shares, len(leading), 0)
+        shares = moved
+    return stack(0), shares
+
+
+def _bare_all(request: Request) -> tuple[Source, ...]:
+    """Return a request's sources without their pixels; one given twice stays one object."""
+    bare: list[Source] = []
+    for i, source in enumerate(request.sources):
+        bare.append(_bare(source) if i in request.different else bare[i - 1])
+    return tuple(bare)

@@ -1,6 +1,8 @@
-"""From a fused luminance plane back to a plane like the first image's."""
+"""From a fused luminance plane back to a plane like a source's."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,48 +18,50 @@ Array = npt.NDArray[np.generic]
 def finish_plane(
     request: Request,
     fused: npt.NDArray[np.float32],
-    first: SourcePlane,
-    second: SourcePlane,
+    planes: Sequence[SourcePlane],
     correction: npt.NDArray[np.floating] | None = None,
 ) -> Array:
-    """Put colour, alpha, range and type back onto a fused luminance plane.
+    """Put colour, alpha, range and type back onto a fused plane.
 
-    `correction` is a network's correction of the mean of both sources' chroma, (H, W, 2), if a
-    network blends the colour.
+    Parameters
+    ----------
+    fused : (P, H, W) array
+        Luminance, and Cb and Cr if they were fused.
+    planes : sequence of SourcePlane
+        All sources, if the request needs them.
+    correction : (H, W, 2) array, optional
+        A network's correction of the mean of both sources' chroma.
     """
-    dtype, limits = request.first.dtype, request.output_limits
-    y = np.clip(fused, 0, 1)
+    dtype, limits = request.reference.dtype, request.output_limits
+    y = np.clip(fused[0], 0, 1)
     if not request.coloured:
         return denormalise(y, limits, dtype)
-    coloured = denormalise(to_rgb(y, _chroma(request, first, second, correction)), limits, dtype)
-    if not request.keeps_alpha:
+    if request.by_shares:
+        chroma: npt.NDArray[np.floating] = np.moveaxis(fused[1:], 0, -1)
+    else:
+        chroma = _chroma(request, planes, correction)
+    coloured = denormalise(to_rgb(y, chroma), limits, dtype)
+    if request.alpha_from is None:
         return coloured
-    owner, plane = (request.first, first) if request.first.has_alpha else (request.second, second)
-    assert plane.alpha is not None
-    low, high = dtype_range(owner.dtype)
-    unit = (plane.alpha.astype(np.float64) - low) / (high - low)
-    alpha = plane.alpha if owner.dtype == dtype else denormalise(unit, dtype_range(dtype), dtype)
+    alpha, own = planes[request.alpha_from].alpha, request.sources[request.alpha_from].dtype
+    assert alpha is not None
+    if own != dtype:
+        low, high = dtype_range(own)
+        unit = (alpha.astype(np.float64) - low) / (high - low)
+        alpha = denormalise(unit, dtype_range(dtype), dtype)
     return np.concatenate((coloured, alpha[..., None]), axis=-1)
 
 
 def _chroma(
-    request: Request,
-    first: SourcePlane,
-    second: SourcePlane,
-    correction: npt.NDArray[np.floating] | None,
+    request: Request, planes: Sequence[SourcePlane], correction: npt.NDArray[np.floating] | None
 ) -> npt.NDArray[np.floating]:
-    if request.colour_from == "blend" and correction is not None:
-        one, two = chroma_pair(first, second)
+    if correction is not None:
+        one, two = chroma_pair(*planes)
         return (one + two) / 2 + correction
     # Missing pixels have no colour.
-    planes = [_known_chroma(plane) for plane in (first, second)]
-    if request.colour_from == "blend":
-        assert planes[0] is not None
-        assert planes[1] is not None
-        return blend_chroma(planes[0], planes[1])
-    chosen = planes[0] if request.colour_from == "first" else planes[1]
-    assert chosen is not None
-    return chosen
+    chosen = [_known_chroma(planes[i]) for i in request.colour_from]
+    known = [chroma for chroma in chosen if chroma is not None]
+    return known[0] if len(known) == 1 else blend_chroma(known)
 
 
 def _known_chroma(plane: SourcePlane) -> npt.NDArray[np.float32] | None:

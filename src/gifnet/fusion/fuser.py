@@ -1,14 +1,13 @@
 """`Fuser`: one fusion from call to result.
 
-arrays -> sources with axes, colour and value range -> luminance planes in [0, 1], chroma
-kept aside -> network -> fused luminance -> colour, range and missing pixels back -> an
-array like the first image.
+arrays -> sources with axes, colour and value range -> luminance planes in [0, 1], and chroma ->
+network -> fused planes -> colour, range and missing pixels back -> an array like a source.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,15 +18,14 @@ import torch
 
 from ..engine.device import resolve_precision
 from ..engine.engine import Engine
-from ..engine.sketch import sketch_plane
-from ..engine.tile_io import Arrays
+from ..engine.tile_io import Arrays, PlaneReader, PlaneWriter
 from ..errors import InvalidInputError
-from ..models.registry import require_share
+from ..models.registry import MODELS, require_share
 from ..models.weights import Weights
-from ..options import FuseOptions
+from ..options import FuseOptions, Wanted
 from ..progress import Progress, Reporter, drain
 from ..provenance import make_record
-from .canvas import Canvas, CanvasPlane, PlanePair
+from .canvas import Canvas, CanvasPlane, PlaneSet
 from .dask_graph import fuse_lazily
 from .network import Network
 from .request import Request, make_request
@@ -42,23 +40,24 @@ class Fusion:
     Attributes
     ----------
     image : array
-    share : float32 array or None
-        The first source's share per pixel, if it was requested.
+    shares : float32 array or None
+        If requested, the first source's share per pixel, (..., H, W), or those of all N sources,
+        (N, ..., H, W).
     record : dict
         JSON values, as in `Fuser.provenance`.
     """
 
     # NumPy, masked, dask, or what the caller passes as `out`: it depends on the images.
     image: Any
-    share: Any
+    shares: Any
     record: dict[str, object]
 
 
 class Planes(NamedTuple):
-    """A fused (H, W) plane and, if the model has shares, the first source's share."""
+    """A fused (H, W) plane and, if the model has shares, all sources' shares, (N, H, W)."""
 
     fused: Plane
-    share: Plane | None
+    shares: Plane | None
 
 
 class Fuser:
@@ -133,7 +132,7 @@ class Fuser:
     def provenance(self) -> dict[str, object]:
         """Return a JSON-able record of the options, weights, device and versions.
 
-        It describes a fusion of two images of more than 8 bits. The result of `run` has its own
+        It describes a fusion of images of more than 8 bits. The result of `run` has its own
         record.
         """
         return self._record(self._options, self._dtype(eight_bit=False))
@@ -142,14 +141,16 @@ class Fuser:
         self,
         first: object,
         second: object,
-        *,
+        *others: object,
         return_mask: bool = False,
+        return_shares: bool = False,
         out: object = None,
         progress: Progress = None,
     ) -> Any:
-        """Fuse two images; see `gifnet.fuse`."""
-        done = self.run(first, second, want_share=return_mask, out=out, progress=progress)
-        return (done.image, done.share) if return_mask else done.image
+        """Fuse two or more images; see `gifnet.fuse`."""
+        wanted = _wanted(return_mask, return_shares)
+        done = self.run(first, second, *others, shares=wanted, out=out, progress=progress)
+        return done.image if wanted == "none" else (done.image, done.shares)
 
     def enhance(self, image: object, *, out: object = None, progress: Progress = None) -> Any:
         """Enhance one image; see `gifnet.enhance`."""
@@ -157,28 +158,39 @@ class Fuser:
 
     def run(
         self,
-        first: object,
-        second: object,
-        *,
-        want_share: bool = False,
+        *images: object,
+        shares: Wanted = "none",
         out: object = None,
         progress: Progress = None,
     ) -> Fusion:
-        """Fuse two images as `fuse` does, and return the result with its record."""
+        """Fuse two or more images as `fuse` does, and return the result with its record.
+
+        Parameters
+        ----------
+        shares : {"none", "first", "all"}
+            The shares to return: those of the first source, or of all.
+        """
         reporter = Reporter(progress)
-        return drain(self._steps(self._options, first, second, want_share, out, reporter))
+        return drain(self._steps(self._options, self._checked(images), shares, out, reporter))
 
     def run_enhancement(
         self, image: object, *, out: object = None, progress: Progress = None
     ) -> Fusion:
         """Enhance one image as `enhance` does, and return the result with its record."""
         options, reporter = self._options.for_one_image(), Reporter(progress)
-        return drain(self._steps(options, image, image, False, out, reporter))
+        images = (image,) if self.fuses_any_number else (image, image)
+        return drain(self._steps(options, images, "none", out, reporter))
 
     def fuse_steps(
-        self, first: object, second: object, *, return_mask: bool = False, out: object = None
+        self,
+        first: object,
+        second: object,
+        *others: object,
+        return_mask: bool = False,
+        return_shares: bool = False,
+        out: object = None,
     ) -> Generator[tuple[int, int], None, Any]:
-        """Fuse two images step by step, as a generator instead of a progress callback.
+        """Fuse images step by step, as a generator instead of a progress callback.
 
         Yields
         ------
@@ -187,7 +199,7 @@ class Fuser:
 
         Returns
         -------
-        fused, or (fused, mask)
+        fused, or (fused, mask), or (fused, shares)
             The result of `fuse`, as the generator's return value.
 
         Examples
@@ -198,125 +210,118 @@ class Fuser:
         ... def run(near, far):
         ...     return (yield from Fuser(task="mfif").fuse_steps(near, far))
         """
-        reporter = Reporter(None)
-        done = yield from self._steps(self._options, first, second, return_mask, out, reporter)
-        return (done.image, done.share) if return_mask else done.image
+        images, reporter = self._checked((first, second, *others)), Reporter(None)
+        wanted = _wanted(return_mask, return_shares)
+        done = yield from self._steps(self._options, images, wanted, out, reporter)
+        return done.image if wanted == "none" else (done.image, done.shares)
 
-    def fuse_planes(self, first: Plane, second: Plane, *, progress: Progress = None) -> Planes:
-        """Fuse two (H, W) float32 planes in [0, 1] without missing pixels.
+    def fuse_planes(self, *planes: Plane, progress: Progress = None) -> Planes:
+        """Fuse (H, W) float32 planes in [0, 1] without missing pixels.
 
         Options for value ranges, axes and colour are ignored.
         """
-        reporter, result = Reporter(progress), Arrays(first, second)
-        engine = self._engine(self._options, self._dtype(eight_bit=False))
-        height, width = first.shape
+        result = Arrays.of(*self._checked(planes))
+        self.run_planes(result, len(planes), planes[0].shape, shares=True, progress=progress)
+        shares = result.share
+        if shares is not None and len(shares) < len(planes):
+            shares = np.concatenate((shares, 1 - shares))
+        return Planes(result.image[0].clip(0, 1), shares)
+
+    def run_planes(
+        self,
+        planes: PlaneReader,
+        count: int,
+        shape: tuple[int, ...],
+        *,
+        sink: PlaneWriter | None = None,
+        shares: bool = False,
+        progress: Progress = None,
+    ) -> None:
+        """Fuse planes that are read, and written, region by region.
+
+        Parameters
+        ----------
+        planes : PlaneReader
+            Gives (P, N, h, w) planes without missing pixels. The first of P decides.
+        count : int
+            The number N of sources.
+        shape : (H, W)
+        sink : PlaneWriter, optional
+            Receives the result and, if asked for, the shares; by default `planes`.
+        """
+        reporter = Reporter(progress)
+        engine = self._engine(self._options, self._dtype(eight_bit=False), count, shares)
+        height, width = shape
         reporter.expect(engine.units(height, width))
-        engine.run(result, result, (height, width), reporter)
-        return Planes(result.image.clip(0, 1), result.share)
+        target = sink if sink is not None else planes
+        engine.run(planes, target, (height, width), reporter)  # type: ignore[arg-type]
 
     @property
-    def fuses_sets(self) -> bool:
+    def fuses_any_number(self) -> bool:
         """Whether the model fuses any number of images at once."""
-        return self._network.spec.fuses_sets
+        return self._network.spec.any_number
 
-    def fuse_set(
-        self,
-        planes: Plane,
-        channels: npt.NDArray[np.float32],
-        check: Callable[[], object] = lambda: None,
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
-        """Fuse any number of images at once, if the model can.
-
-        Parameters
-        ----------
-        planes : (N, H, W) float32 array
-            The luminance of every image in [0, 1], without missing pixels.
-        channels : (N, C, H, W) float32 array
-            What the decisions are applied to, of any range.
-        check : callable
-            Called after every tile; may raise to stop.
-
-        Returns
-        -------
-        fused : (C, H, W) float32 array
-        depth : (H, W) uint16 array
-            The image with the greatest share of the fine details.
-        """
-        network = self._network
-        found: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint16]] = network.spec.fuse_set(
-            network.module.to(network.device), planes, channels, check
-        )
-        return found
-
-    def sketch(self, first: object, second: object, side: int, *, progress: Progress = None) -> Any:
-        """Fuse two images approximately: the network sees a reduced copy of them.
-
-        Its shares and residual are enlarged and applied to the full images. So the result is as
-        sharp as these, in a fraction of the time. Models without shares use a share of one half.
-
-        Parameters
-        ----------
-        first, second, progress
-            As in `gifnet.fuse`.
-        side : int
-            The longest side of the reduced copy in pixels.
-        """
-        options, reporter = self._options, Reporter(progress)
-        request = self._request(first, second)
-        engine = self._engine(options, self._dtype(request.is_eight_bit))
-        canvas, size = Canvas.of(request, None, False), request.shape[-2:]
-        for index in request.indices():
-            request.require_data(index)
-            pair = self._pair(request, index)
-            sink = CanvasPlane(canvas, pair)
-            sketch_plane(engine, pair, sink, size, side, reporter, options.overshoot_limit)
-        return canvas.result()
+    def _checked(self, images: Sequence[Any]) -> Sequence[Any]:
+        """Refuse a number of images that the model does not take."""
+        if len(images) < 2:
+            raise InvalidInputError(
+                f"{len(images)} image(s) given; fuse takes two or more, enhance takes one."
+            )
+        if len(images) > 2 and not self.fuses_any_number:
+            able = ", ".join(repr(spec.name) for spec in MODELS.values() if spec.any_number)
+            raise InvalidInputError(
+                f"Model {self.model!r} fuses two images, not {len(images)}; use model {able}, or "
+                "fuse_stack for slices of one stack."
+            )
+        return images
 
     def _steps(
         self,
         options: FuseOptions,
-        first: object,
-        second: object,
-        want_share: bool,
+        images: Sequence[object],
+        wanted: Wanted,
         out: object,
         reporter: Reporter,
     ) -> Generator[tuple[int, int], None, Fusion]:
-        if want_share:
+        if wanted != "none":
             require_share(self.model, "or return_mask=False")
-        request = self._request(first, second)
+        request = self._request(images)
         dtype = self._dtype(request.is_eight_bit)
-        engine, record = self._engine(options, dtype), self._record(options, dtype)
+        engine = self._engine(options, dtype, len(images), wanted != "none")
+        record = self._record(options, dtype)
         if request.is_lazy and out is None:
-            return Fusion(*fuse_lazily(request, want_share, engine), record)
+            return Fusion(*fuse_lazily(request, wanted, engine), record)
         *leading, height, width = request.shape
-        canvas = Canvas.of(request, out, want_share)
+        canvas = Canvas.of(request, out, wanted)
         reporter.expect(int(np.prod(leading)) * engine.units(height, width))
         for index in request.indices():
             request.require_data(index)
-            pair = self._pair(request, index)
-            for _ in engine.run_steps(pair, CanvasPlane(canvas, pair), (height, width), reporter):
+            planes = self._planes(request, index)
+            sink = CanvasPlane(canvas, planes)
+            for _ in engine.run_steps(planes, sink, (height, width), reporter):
                 yield reporter.done, reporter.total
-        return Fusion(canvas.result(), canvas.share, record)
+        return Fusion(canvas.result(), canvas.shares, record)
 
-    def _request(self, first: object, second: object) -> Request:
-        options = self._options
+    def _request(self, images: Sequence[object]) -> Request:
+        options, spec = self._options, self._network.spec
         how = options.value_range, options.channel_axis, options.chroma
-        request = make_request(first, second, *how)
-        if options.chroma != "auto" or request.colour_from != "blend":
+        request = make_request(images, *how, any_number=spec.any_number)
+        if options.chroma != "auto" or len(request.colour_from) < 2:
             return request
-        if options.task not in self._network.spec.colornet_tasks:
+        if options.task not in spec.colornet_tasks:
             return request
         return dataclasses.replace(request, chroma_model=self._network.colornet())
 
-    def _pair(self, request: Request, index: tuple[int, ...]) -> PlanePair:
-        """Return a plane of a request, with its chroma correction."""
-        pair, mixer = PlanePair(request, index), request.chroma_model
+    def _planes(self, request: Request, index: tuple[int, ...]) -> PlaneSet:
+        """Return the planes of a request at an index, with their chroma correction."""
+        planes, mixer = PlaneSet(request, index), request.chroma_model
         if mixer is None:
-            return pair
+            return planes
         height, width = request.shape[-2:]
-        return dataclasses.replace(pair, correction=mixer.of_plane(pair, (height, width)))
+        return dataclasses.replace(planes, correction=mixer.of_plane(planes, (height, width)))
 
     def _dtype(self, eight_bit: bool) -> torch.dtype:
+        eight_bit = eight_bit and self._network.spec.bfloat16
         return resolve_precision(self._options.precision, self._network.device, eight_bit=eight_bit)
 
     def _record(self, options: FuseOptions, dtype: torch.dtype) -> dict[str, object]:
@@ -325,7 +330,9 @@ class Fuser:
         limit = options.overshoot_limit
         return make_record(asked, self.weights, self._network.device, dtype, limit)
 
-    def _engine(self, options: FuseOptions, dtype: torch.dtype) -> Engine:
+    def _engine(
+        self, options: FuseOptions, dtype: torch.dtype, images: int, want_share: bool
+    ) -> Engine:
         network, limit, cpu = self._network, options.overshoot_limit, torch.device("cpu")
         on_cpu = partial(network.pipeline, cpu, torch.float32, limit)
         return Engine(
@@ -336,4 +343,15 @@ class Fuser:
             memory=options.memory,
             tf32=options.precision == "tf32",
             fallback=None if network.device.type == "cpu" else on_cpu,
+            images=images,
+            want_share=want_share,
         )
+
+
+def _wanted(return_mask: bool, return_shares: bool) -> Wanted:
+    if return_mask and return_shares:
+        raise InvalidInputError(
+            "return_mask and return_shares are both True; return_shares includes the mask, which "
+            "is the first source's share."
+        )
+    return "first" if return_mask else "all" if return_shares else "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -17,93 +17,135 @@ from ..imaging.source import Source, SourcePlane, read_sources
 from ..options import ValueRange
 
 if TYPE_CHECKING:
-    from .canvas import PlanePair
+    from .canvas import PlaneSet
 
 
 class ChromaModel(Protocol):
     """A network for the colour of two coloured sources; see `ColorNetChroma`."""
 
     def strips(self, shape: tuple[int, int], /) -> list[Region]: ...
-    def survey(self, pair: PlanePair, strip: Region, shape: tuple[int, int], /) -> Floats: ...
+    def survey(self, planes: PlaneSet, strip: Region, shape: tuple[int, int], /) -> Floats: ...
     def correct(self, seen: Sequence[Floats], shape: tuple[int, int], /) -> ChromaCorrection: ...
-    def of_plane(self, pair: PlanePair, shape: tuple[int, int], /) -> ChromaCorrection: ...
+    def of_plane(self, planes: PlaneSet, shape: tuple[int, int], /) -> ChromaCorrection: ...
 
 
 @dataclass(frozen=True)
 class Request:
-    """One validated fusion: two sources on one grid, with their value ranges and colour."""
+    """One validated fusion: sources on one grid, with their value ranges and colour.
 
-    first: Source
-    second: Source
-    limits: tuple[Range, Range]
-    #: the range and type of the result
+    Attributes
+    ----------
+    sources : tuple of Source
+        A pair for models of two images; one image is then given twice, as the same object.
+    limits : tuple of (low, high)
+        The values of each source that map to 0 and 1.
+    colour_from : tuple of int
+        The sources whose colour the result gets; empty for a grey result.
+    by_shares : bool
+        Whether the colour is decided like the luminance, by the network.
+    chroma_model : ChromaModel, optional
+        Blends the chroma of two sources in place of the usual rule.
+    """
+
+    sources: tuple[Source, ...]
+    limits: tuple[Range, ...]
+    #: the range of the result
     output_limits: Range
-    colour_from: Literal["first", "second", "blend", "none"]
-    #: Blends the chroma in place of the usual rule.
+    colour_from: tuple[int, ...]
+    by_shares: bool = False
     chroma_model: ChromaModel | None = None
+
+    @property
+    def reference(self) -> Source:
+        """The source whose type the result has: the first coloured one if it is coloured."""
+        return self.sources[self.colour_from[0] if self.colour_from else 0]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the fused planes, (..., H, W)."""
-        return np.broadcast_shapes(self.first.shape, self.second.shape)
+        return np.broadcast_shapes(*(source.shape for source in self.sources))
 
     @property
-    def keeps_alpha(self) -> bool:
-        return self.coloured and (self.first.has_alpha or self.second.has_alpha)
+    def alpha_from(self) -> int | None:
+        """The source whose alpha channel the result keeps."""
+        found = (i for i, source in enumerate(self.sources) if source.has_alpha)
+        return next(found, None) if self.coloured else None
 
     @property
     def coloured(self) -> bool:
-        return self.colour_from != "none"
+        return bool(self.colour_from)
 
     @property
     def channels(self) -> tuple[int, ...]:
         """The channels of the result: (), (3,) or (4,)."""
         if not self.coloured:
             return ()
-        return (4,) if self.keeps_alpha else (3,)
+        return (3,) if self.alpha_from is None else (4,)
 
     @property
     def is_lazy(self) -> bool:
         """Whether a source, and hence the result, is a dask array."""
-        return any(is_dask(source.data) for source in (self.first, self.second))
+        return any(is_dask(source.data) for source in self.sources)
 
     @property
     def is_eight_bit(self) -> bool:
-        return all(source.dtype.itemsize == 1 for source in (self.first, self.second))
+        return all(source.dtype.itemsize == 1 for source in self.sources)
 
     @property
     def is_masked(self) -> bool:
-        return self.first.is_masked
+        return self.reference.is_masked
+
+    @property
+    def needs_sources(self) -> bool:
+        """Whether a result is finished with the sources: for colour, alpha or missing pixels."""
+        colour = self.coloured and not self.by_shares
+        missing = any(source.may_have_missing for source in self.sources)
+        return colour or missing or self.alpha_from is not None
+
+    @property
+    def different(self) -> tuple[int, ...]:
+        """The places of the sources that are not the one before."""
+        return tuple(
+            i for i, source in enumerate(self.sources) if not i or source is not self.sources[i - 1]
+        )
 
     def indices(self) -> Iterator[tuple[int, ...]]:
         """Yield the index of every plane."""
         yield from np.ndindex(self.shape[:-2])
 
-    def places(self, index: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return both sources' indices of the plane at an index of the result."""
-        one, two = (_broadcast_index(s.shape, index) for s in (self.first, self.second))
-        return one, two
+    def places(self, index: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return every source's index of the plane at an index of the result."""
+        return tuple(_broadcast_index(source.shape, index) for source in self.sources)
 
-    def planes(
-        self, index: tuple[int, ...], region: Region | None = None
-    ) -> tuple[SourcePlane, SourcePlane]:
-        """Return both sources' planes at an index of the result, or a region of them."""
-        one, two = self.places(index)
-        first = self.first.plane(one, self.limits[0], region)
-        if self.second is self.first:
-            return first, first
-        return first, self.second.plane(two, self.limits[1], region)
+    def planes(self, index: tuple[int, ...], region: Region | None = None) -> list[SourcePlane]:
+        """Return every source's plane at an index of the result, or a region of it."""
+        found: list[SourcePlane] = []
+        different = self.different
+        for i, place in enumerate(self.places(index)):
+            new = i in different
+            found.append(
+                self.sources[i].plane(place, self.limits[i], region) if new else found[i - 1]
+            )
+        return found
 
-    def arrays(self, index: tuple[int, ...], region: Region) -> tuple[Pixels, Pixels | None]:
-        """Return both sources' arrays of a region; None for a second that is the first."""
-        one, two = self.places(index)
-        first = self.first.array(one, region)
-        return first, None if self.second is self.first else self.second.array(two, region)
+    def arrays(self, index: tuple[int, ...], region: Region) -> list[Pixels]:
+        """Return the arrays of a region of all sources that are not the one before."""
+        places = self.places(index)
+        return [self.sources[i].array(places[i], region) for i in self.different]
+
+    def with_arrays(self, arrays: Sequence[Pixels]) -> Request:
+        """Return the request with other pixels, given as `arrays` returns them."""
+        given, sources = iter(arrays), list[Source]()
+        for i, source in enumerate(self.sources):
+            new = i in self.different
+            sources.append(replace(source, data=next(given)) if new else sources[i - 1])
+        return replace(self, sources=tuple(sources))
 
     def require_data(self, index: tuple[int, ...]) -> None:
         """Refuse planes without a single finite pixel, with an `InvalidInputError`."""
-        for source, place in zip((self.first, self.second), self.places(index), strict=True):
-            source.require_data(place)
+        places = self.places(index)
+        for i in self.different:
+            self.sources[i].require_data(places[i])
 
 
 def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int, ...]:
@@ -115,48 +157,73 @@ def _broadcast_index(shape: Sequence[int], index: tuple[int, ...]) -> tuple[int,
 
 
 def make_request(
-    first: object,
-    second: object,
+    images: Sequence[object],
     value_range: ValueRange = "auto",
     channel_axis: int | Literal["auto"] | None = "auto",
     chroma: str = "auto",
+    any_number: bool = False,
 ) -> Request:
-    """Validate two images, or one image twice (the same object), as `gifnet.fuse` takes them.
+    """Validate images as `gifnet.fuse` takes them.
+
+    Parameters
+    ----------
+    images : sequence of array
+        One image, or one given twice (the same object), is enhanced.
+    value_range, channel_axis, chroma
+        See `FuseOptions`.
+    any_number : bool
+        Whether the model takes any number of images, and decides on colour by shares.
 
     Raises
     ------
     InvalidInputError
         With the image or option that cannot be used, and the remedy.
     """
-    specs = split_range_spec(value_range)
-    if second is first and specs[0] == specs[1]:
-        (source,) = read_sources({"first": first}, channel_axis)
-        sources = (source, source)
-        limits = (resolve_range(source.intensities, specs[0]),) * 2
+    specs = split_range_spec(value_range, len(images))
+    same = len(images) == 2 and images[0] is images[1] and specs[0] == specs[1]
+    if same and not any_number:
+        (source,) = read_sources({"first": images[0]}, channel_axis)
+        sources: tuple[Source, ...] = (source, source)
+        limits: tuple[Range, ...] = (resolve_range(source.intensities, specs[0]),) * 2
     else:
-        one, two = read_sources({"first": first, "second": second}, channel_axis)
-        sources = (one, two)
-        limits = (_limits(one, specs[0]), _limits(two, specs[1]))
+        names = [ordinal(number) for number in range(len(images))]
+        sources = read_sources(dict(zip(names, images, strict=True)), channel_axis)
+        limits = tuple(_limits(*each) for each in zip(sources, specs, strict=True))
         try:
-            np.broadcast_shapes(one.shape, two.shape)
+            np.broadcast_shapes(*(source.shape for source in sources))
         except ValueError:
+            axes = ", ".join(f"{source.name} {source.shape[:-2]}" for source in sources)
             raise InvalidInputError(
-                f"The leading axes of the images do not match: first {one.shape[:-2]}, second "
-                f"{two.shape[:-2]}. Give both the same number of planes, or one of them a "
-                "single plane."
+                f"The leading axes of the images do not match: {axes}. Give all the same number "
+                "of planes, or some of them a single plane."
             ) from None
     colour_from = _colour_from(sources, chroma)
-    return Request(*sources, limits, _output_limits(sources, limits), colour_from)
+    by_shares = any_number and chroma == "auto" and len(colour_from) == len(sources)
+    reference = colour_from[0] if colour_from else 0
+    output = _output_limits(sources, limits, reference)
+    return Request(sources, limits, output, colour_from, by_shares)
 
 
-def _output_limits(sources: tuple[Source, Source], limits: tuple[Range, Range]) -> Range:
-    """Return the first image's range, or another one if that image is constant."""
-    (low, high), second = limits
-    if low < high or second[0] == second[1]:
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+)  # fmt: skip
+
+
+def ordinal(number: int) -> str:
+    """Return the name of an image in messages, counted from 0: "first", ..., "12th"."""
+    return _ORDINALS[number] if number < len(_ORDINALS) else f"{number + 1}th"
+
+
+def _output_limits(sources: tuple[Source, ...], limits: tuple[Range, ...], reference: int) -> Range:
+    """Return the reference's range, or another one if that image is constant."""
+    low, high = limits[reference]
+    varying = [i for i, (least, most) in enumerate(limits) if least < most]
+    if low < high or not varying:
         return low, high
-    # The second's values may not fit the first's type.
-    dtype = sources[0].dtype
-    return second if dtype == sources[1].dtype or dtype.kind == "f" else dtype_range(dtype)
+    # Another one's values may not fit the reference's type.
+    dtype, other = sources[reference].dtype, varying[0]
+    fits = dtype == sources[other].dtype or dtype.kind == "f"
+    return limits[other] if fits else dtype_range(dtype)
 
 
 def _limits(source: Source, spec: RangeSpec) -> Range:
@@ -166,25 +233,30 @@ def _limits(source: Source, spec: RangeSpec) -> Range:
         raise InvalidInputError(f"In the {source.name} image: {error}") from error
 
 
-def _colour_from(
-    sources: tuple[Source, Source], chroma: str
-) -> Literal["first", "second", "blend", "none"]:
-    first, second = (source.coloured for source in sources)
-    if chroma == "none" or not (first or second):
+def _colour_from(sources: tuple[Source, ...], chroma: str) -> tuple[int, ...]:
+    """Return the sources whose colour the result gets, by the option `chroma`."""
+    coloured = tuple(i for i, source in enumerate(sources) if source.coloured)
+    if chroma == "none" or not coloured:
         if chroma in ("first", "second", "blend"):
             raise InvalidInputError(
-                f"chroma is {chroma!r}, but neither image has colour channels; pass channel_axis "
+                f"chroma is {chroma!r}, but no image has colour channels; pass channel_axis "
                 "if one has, or leave chroma at 'auto'."
             )
-        return "none"
+        return ()
     if chroma == "auto":
-        if sources[0] is sources[1]:
-            return "first"
-        return "blend" if first and second else ("first" if first else "second")
-    wanted = {"first": first, "second": second, "blend": first and second}
-    if not wanted[chroma]:
-        missing = chroma if chroma != "blend" else ("second" if first else "first")
-        raise InvalidInputError(
-            f"chroma is {chroma!r}, but the {missing} image is grey; leave chroma at 'auto'."
-        )
-    return chroma  # type: ignore[return-value]
+        return coloured[:1] if all(source is sources[0] for source in sources) else coloured
+    if chroma == "blend":
+        wanted = tuple(range(len(sources)))
+    else:
+        wanted = (("first", "second").index(chroma),)
+        if wanted[0] >= len(sources):
+            raise InvalidInputError(
+                f"chroma is {chroma!r}, but there is one image; leave chroma at 'auto'."
+            )
+    for i in wanted:
+        if i not in coloured:
+            raise InvalidInputError(
+                f"chroma is {chroma!r}, but the {sources[i].name} image is grey; leave chroma at "
+                "'auto'."
+            )
+    return wanted

@@ -6,6 +6,8 @@ offset; ranges follow the RGB range, so any value range works, not only [0, 1].
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,15 +45,16 @@ def to_rgb(y: Floats, cbcr: Floats) -> Floats:
     return np.stack((red, green, blue), axis=-1)
 
 
-def blend_chroma(first: Floats, second: Floats) -> Floats:
-    """Return the mean of two centred chroma arrays, weighted by their own magnitude.
+def blend_chroma(chromas: Sequence[Floats]) -> Floats:
+    """Return the mean of centred chroma arrays, weighted by their own magnitude.
 
-    C = (C1 |C1| + C2 |C2|) / (|C1| + |C2|), the field's usual rule for two coloured
-    sources (Prabhakar et al., "DeepFuse", ICCV 2017, Eq. 1); 0 where both are grey. On the
+    C = (C1 |C1| + C2 |C2|) / (|C1| + |C2|), the field's usual rule for coloured
+    sources (Prabhakar et al., "DeepFuse", ICCV 2017, Eq. 1); 0 where all are grey. On the
     8-bit scale |C| is |C - 128|.
     """
-    weight_first, weight_second = np.abs(first), np.abs(second)
-    total = weight_first + weight_second
-    weighted = first * weight_first + second * weight_second
+    total = sum(np.abs(each) for each in chromas)
+    weighted = sum(each * np.abs(each) for each in chromas)
+    assert not isinstance(total, int)
+    assert not isinstance(weighted, int)
     result: Floats = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
     return result

@@ -2,55 +2,76 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from .source import Mask, Plane
+import numpy as np
+import numpy.typing as npt
+
+from .source import Mask
+
+Floats = npt.NDArray[np.float32]
 
 #: Maximum distance in pixels from which a missing pixel is filled.
 FILL_REACH = 64
 
 
-def fill_pair(
-    first: Plane, second: Plane, valid_first: Mask | None, valid_second: Mask | None
-) -> tuple[Plane, Plane]:
-    """Fill missing pixels of both luminance planes.
+def fill(planes: Floats, valid: Sequence[Mask | None]) -> Floats:
+    """Fill missing pixels of the planes of all sources.
 
-    A pixel that is missing in one source comes from the other, so that their fusion is that
-    other source. A pixel that is missing in both takes the nearest pixel with data, and 0 if that
-    is further away than `FILL_REACH`. So a region with a margin of `FILL_REACH` is filled like the
-    whole plane.
+    A pixel that is missing in some sources takes the mean of the others, so that the fusion of two
+    is the other one. A pixel that is missing in all takes the nearest pixel with data, and 0 if
+    that is further away than `FILL_REACH`. So a region with a margin of `FILL_REACH` is filled
+    like the whole plane.
+
+    Parameters
+    ----------
+    planes : (P, N, H, W) float32 array
+        P planes of each of N sources.
+    valid : sequence of N (H, W) bool arrays or None
+        None where all pixels of a source are valid.
     """
-    if valid_first is None and valid_second is None:
-        return first, second
-    full = np.ones(first.shape, bool)
-    has_first = full if valid_first is None else valid_first
-    has_second = full if valid_second is None else valid_second
-    filled_first = np.where(has_first, first, second)
-    filled_second = np.where(has_second, second, first)
-    missing = ~(has_first | has_second)
+    if all(mask is None for mask in valid):
+        return planes
+    has = np.stack([np.ones(planes.shape[-2:], bool) if mask is None else mask for mask in valid])
+    known = np.where(has, planes, np.float32(0))
+    mean = known.sum(axis=1, keepdims=True) / np.maximum(has.sum(axis=0), 1).astype(np.float32)
+    filled: Floats = np.where(has, planes, mean)
+    missing = ~has.any(axis=0)
     if missing.any():
         from scipy.ndimage import distance_transform_edt
 
         if missing.all():
-            return np.zeros_like(first), np.zeros_like(second)
+            return np.zeros_like(planes)
         distance, (rows, columns) = distance_transform_edt(missing, return_indices=True)
-        filled_first = np.where(distance > FILL_REACH, 0, filled_first[rows, columns])
-        filled_second = np.where(distance > FILL_REACH, 0, filled_second[rows, columns])
-    return filled_first, filled_second
+        filled = np.where(distance > FILL_REACH, np.float32(0), filled[..., rows, columns])
+    return filled
 
 
-def both_missing(valid_first: Mask | None, valid_second: Mask | None) -> Mask | None:
-    """Return the pixels that are missing in both sources, None if there are none."""
-    if valid_first is None or valid_second is None:
-        return None
-    missing: Mask = ~(valid_first | valid_second)
-    return missing if missing.any() else None
+def all_missing(valid: Sequence[Mask | None]) -> Mask | None:
+    """Return the pixels that are missing in every source, None if there are none."""
+    missing: Mask | None = None
+    for mask in valid:
+        if mask is None:
+            return None
+        missing = ~mask if missing is None else missing & ~mask
+    return missing if missing is not None and missing.any() else None
 
 
-def share_of_data(share: Plane, valid_first: Mask | None, valid_second: Mask | None) -> Plane:
-    """Return the first source's share: 0 where its pixels are missing, 1 where the other's are."""
-    if valid_first is not None:
-        share = np.where(valid_first, share, np.float32(0))
-    if valid_second is not None:
-        share = np.where(valid_second, share, np.float32(1))
-    return share
+def shares_of_data(shares: Floats, valid: Sequence[Mask | None]) -> Floats:
+    """Return (N, H, W) shares that are 0 where a source's pixels are missing.
+
+    Those of the other sources grow so that all add up to 1. Where all are missing the first has 1.
+    """
+    if all(mask is None for mask in valid):
+        return shares
+    has = np.stack([np.ones(shares.shape[1:], bool) if mask is None else mask for mask in valid])
+    left = np.where(has, shares, np.float32(0))
+    total = left.sum(axis=0)
+    # Sources with no share at all stand in equally for those that are missing.
+    left = np.where(total > 0, left, has.astype(np.float32))
+    total = left.sum(axis=0)
+    left[0] = np.where(total > 0, left[0], np.float32(1))
+    whole = np.all(has, axis=0)
+    found: Floats = np.where(whole, shares, left / np.maximum(total, np.float32(1e-12)))
+    found[0] = np.where(has.any(axis=0), found[0], np.float32(1))
+    return found

@@ -22,9 +22,10 @@ BYTES_AT_ONCE = 3 << 18
 
 
 class Fused(NamedTuple):
-    """A fused plane and, if the head has it, the first source's share per pixel.
+    """Fused planes and, if the network has them, shares per pixel, in [0, 1].
 
-    Both are (B, 1, H, W); `share` is in [0, 1].
+    Modules return (B, 1, H, W) for both, with the first source's share. The last stage of a
+    pipeline returns (P, 1, H, W) planes, and (1, 1, H, W) or (1, N, H, W) shares.
     """
 
     image: Tensor
@@ -68,7 +69,7 @@ class PlaneSum(Protocol):
         """Return the input of later stages."""
 
 
-#: Returns both planes of a region, (1, 2, H, W), first source first, in the stage's type.
+#: Returns the planes of a region, (P, N, H, W): P of each of N sources, in the stage's type.
 ReadPlanes: TypeAlias = Callable[[Region], Tensor]
 #: The moments of each output of every measured stage so far.
 KnownMoments: TypeAlias = Sequence[Sequence[Moments]]
@@ -87,12 +88,15 @@ class StageTask:
     planes : callable
     into : tuple of (1, C, H, W) tensors, optional
         Memory for the outputs. They are also returned.
+    want_share : bool
+        Whether shares are used. Stages may leave them out otherwise.
     """
 
     to: Region
     image: Region
     planes: ReadPlanes
     into: tuple[Tensor, ...] | None = None
+    want_share: bool = True
 
 
 #: A stage with all whole-image moments that it needs: from the previous stage's outputs on
@@ -109,8 +113,9 @@ class Stage(Protocol):
     maps : tuple of int
         Channels of every map of its output; empty for the last stage, and for stages whose output
         is used for statistics only.
-    measured : tuple of int
-        For every output map, the number of channels whose moments are needed; empty for none.
+    measured : tuple of int or None
+        For every output map, the number of channels whose moments are needed, None for all of
+        them; empty for none.
     shift : int
         Its windows' grid begins this many pixels above and left of the image.
     block_factor : int
@@ -119,7 +124,7 @@ class Stage(Protocol):
 
     name: str
     maps: tuple[int, ...]
-    measured: tuple[int, ...]
+    measured: tuple[int | None, ...]
     shift: int
     block_factor: int
 

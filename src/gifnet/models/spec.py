@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .contract import Pipeline
 
 
+#: At this side of tiles in pixels margins cost little.
+LARGEST_TILE = 2048
+
+
 class Checkpoint(Protocol):
     """A reader of the authors' checkpoints of a network; a module with two functions."""
 
@@ -59,10 +63,16 @@ class ModelSpec:
     pipeline_factory : str
         Reference to a function of (module, device, dtype) that returns the `Pipeline` that runs
         it in tiles. Without one the module runs on whole planes.
-    set_function : str
-        Reference to a function that fuses any number of images at once; see `shares.sets.fuse_set`.
+    any_number : bool
+        Whether it fuses any number of images, in any order, and applies its decisions to colour.
+        The others fuse two.
+    bfloat16 : bool
+        Whether it is faster in bfloat16 where processors have it.
     plane_bytes : int
-        For a model that computes planes or tiles at once: bytes of memory per pixel in float32.
+        For a model that computes planes or tiles at once: bytes of memory per pixel of a pair in
+        float32.
+    largest_tile : int
+        For such a model: maximum side of tiles in pixels.
     bundled : mapping of str or None to str
         File names of bundled weights by task; None stands for every task.
     colornet_tasks : tuple of str
@@ -85,8 +95,10 @@ class ModelSpec:
     halo: int = 0
     minimum_side: int = 1
     pipeline_factory: str = ""
-    set_function: str = ""
+    any_number: bool = False
+    bfloat16: bool = True
     plane_bytes: int = 0
+    largest_tile: int = LARGEST_TILE
     bundled: Mapping[str | None, str] = field(default_factory=dict)
     colornet_tasks: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
@@ -113,15 +125,6 @@ class ModelSpec:
         factory = _resolve(self.pipeline_factory or "whole_plane:whole_plane_pipeline")
         pipeline: Pipeline = factory(module, device, dtype)
         return pipeline
-
-    @property
-    def fuses_sets(self) -> bool:
-        """Whether it fuses any number of images at once."""
-        return bool(self.set_function)
-
-    def fuse_set(self, module: nn.Module, *arguments: Any) -> Any:
-        """Fuse any number of images; see `shares.sets.fuse_set`."""
-        return _resolve(self.set_function)(module, *arguments)
 
     def bundled_name(self, task: str | None = None) -> str:
         """Return the file name of the bundled weights for a task, empty if there is none."""

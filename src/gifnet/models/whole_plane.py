@@ -15,7 +15,7 @@ class WholePlane:
 
     name = "whole plane"
     maps: tuple[int, ...] = ()
-    measured: tuple[int, ...] = ()
+    measured: tuple[int | None, ...] = ()
     shift = 0
     block_factor = 1
 

@@ -110,14 +110,14 @@ def fuse_files(
         with bar("fusing") as progress:
             done = used.run(
                 *(image.data for image in images),
-                want_share=mask is not None,
+                shares="none" if mask is None else "first",
                 out=(scratch.array, scratch.array),
                 progress=progress,
             )
         record = {**done.record, **extra}
         save_result(output, done.image, images, record)
         if mask is not None:
-            save_result(mask, _fit_to_format(done.share, mask), images, record)
+            save_result(mask, _fit_to_format(done.shares, mask), images, record)
         _report(note, output, f"{used.model} on {used.device}", began)
 
 

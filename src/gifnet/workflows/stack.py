@@ -29,6 +29,7 @@ from ..registration.search import check_registration
 from ..registration.transform import Transform
 from ..validation import require_choice, require_integer
 from .align_slices import align_slices
+from .stack_planes import StackPlanes
 
 Plane = npt.NDArray[np.float32]
 
@@ -177,7 +178,7 @@ class StackFuser:
             _luminance(source, has, limits) for source, has in zip(slices, valid, strict=True)
         ]
         grey = options.chroma == "none"
-        if method != "network" or self._fuser.fuses_sets:
+        if method != "network" or self._fuser.fuses_any_number:
             image, depth = self._at_once(method, slices, planes, valid, limits, grey, reporter)
         else:
             shares = self._shares(planes, valid, reporter)
@@ -200,7 +201,15 @@ class StackFuser:
         first, channels = slices[0], _channels(slices, valid)
         filled = _with_mean(np.stack(planes), valid)
         if method == "network":
-            fused, depth = self._fuser.fuse_set(filled, channels, reporter.check)
+            planes_of = StackPlanes(filled, channels)
+            self._fuser.run_planes(
+                planes_of,
+                len(filled),
+                filled.shape[1:],
+                shares=True,
+                progress=lambda done, total: reporter.check(),
+            )
+            fused, depth = planes_of.fused, planes_of.depth
         else:
             colours = normalise(channels[:, :3], limits) if first.coloured else None
             layers = Layers(filled, channels, valid, colours)
@@ -250,13 +259,14 @@ class StackFuser:
 
     def _share(self, first: _Node, second: _Node, reporter: Reporter) -> Plane:
         """Return the first one's share; pixels missing in one come from the other."""
-        share = self._compared.fuse_planes(
+        shares = self._compared.fuse_planes(
             np.where(first.valid, first.plane, second.plane),
             np.where(second.valid, second.plane, first.plane),
             progress=lambda done, total: reporter.check(),
-        ).share
-        assert share is not None
+        ).shares
+        assert shares is not None
         reporter.advance()
+        share: Plane = shares[0]
         return share
 
     def _record(

@@ -66,7 +66,7 @@ class StatisticsStage(_TileStage):
     """Computes the inputs of one unit's GRNs, of which only moments are used later."""
 
     name = "survey"
-    measured: tuple[int, ...] = (1,) * sum(RESPONSES)
+    measured: tuple[int | None, ...] = (1,) * sum(RESPONSES)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.network.size_multiple)
@@ -94,7 +94,7 @@ class OutputStage(_TileStage):
     """Computes pixels with the whole-image statistics of all GRNs."""
 
     name = "rendering"
-    measured: tuple[int, ...] = ()
+    measured: tuple[int | None, ...] = ()
 
     def bounds(self, image: Region) -> Region:
         return image

@@ -82,7 +82,7 @@ class EmbeddingStage:
             ]
         )
         self.maps: tuple[int, ...] = (layout.size, layout.size)
-        self.measured: tuple[int, ...] = (width, width)
+        self.measured: tuple[int | None, ...] = (width, width)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
@@ -119,7 +119,7 @@ class InteractionStage:
         )
         self.shift = block.shift
         self.maps: tuple[int, ...] = (layout.size,)
-        self.measured: tuple[int, ...] = (model.encoder.channels,)
+        self.measured: tuple[int | None, ...] = (model.encoder.channels,)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(self.multiple)
@@ -159,7 +159,7 @@ class TransformStage:
 
     name = "transform"
     block_factor = 1
-    measured: tuple[int, ...] = ()
+    measured: tuple[int | None, ...] = ()
 
     def __init__(self, model: GIFNet, folding: ConvolutionFolding):
         block = cast(InteractionBlock, model.blocks[1])
@@ -193,7 +193,7 @@ class DecodingStage:
 
     name = "decoding"
     maps: tuple[int, ...] = ()
-    measured: tuple[int, ...] = ()
+    measured: tuple[int | None, ...] = ()
     shift = 0
     block_factor = 2
 

@@ -12,7 +12,6 @@ strength of the details missing in that copy. Decisions on the fine bands use `M
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import reduce
 from typing import NamedTuple
@@ -116,7 +115,7 @@ class Head(nn.Module):
 
     def forward(self, features: Tensor, count: int) -> Band:
         found = _by_image(self.out(F.leaky_relu(features, _SLOPE)).contiguous(), count)
-        heat = torch.exp(self.heat[0] + self.heat[1] * math.log2(max(count, 2) / 2))
+        heat = torch.exp(self.heat[0] + self.heat[1] * _doublings(count, self.heat))
         shares = torch.softmax(heat * found[:, :, :4], dim=1)
         if found.shape[2] == 4:
             return Band(shares, None)
@@ -269,9 +268,18 @@ def _channels_last(x: Tensor) -> Tensor:
 
 def _over_images(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return the maximum and the sum of (B N, C, h, w) features over the images."""
+    images = _by_image(x, count)
+    if torch.compiler.is_exporting():
+        # The graph leaves the number of images open.
+        return images.amax(dim=1), images.sum(dim=1)
     # Pairwise, as reductions over an outer axis are slower and change the layout.
-    images = _by_image(x, count).unbind(dim=1)
-    return reduce(torch.maximum, images), reduce(torch.add, images)
+    each = images.unbind(dim=1)
+    return reduce(torch.maximum, each), reduce(torch.add, each)
+
+
+def _doublings(count: int, like: Tensor) -> Tensor:
+    """Return how often two images are doubled to make so many, 0 for fewer."""
+    return torch.log2(like.new_ones(count).sum().clamp(min=2) / 2)
 
 
 def _doubled(x: Tensor) -> Tensor:

@@ -29,12 +29,12 @@ GRID = 16
 
 @dataclass
 class MapSum:
-    """A map of a whole plane, assembled from parts."""
+    """Maps of a whole plane, (N, C, H, W), assembled from parts."""
 
     parts: list[tuple[Region, Tensor]] = field(default_factory=list)
 
     def add(self, x: Tensor, at: Region) -> None:
-        """Add the (1, C, H, W) map of a region."""
+        """Add the (N, C, H, W) maps of a region."""
         self.parts.append((at, x))
 
     def join(self, other: MapSum) -> None:
@@ -55,11 +55,11 @@ class MapSum:
 class Whole(NamedTuple):
     """The whole-plane input of a tile.
 
-    `plane` is the composed plane at an eighth, `features` are for the fine decisions, and `shares`
-    the first image's shares of the fourth detail and of the base.
+    `planes` are the composed planes at an eighth, (P, 1, h, w), `features` are for the fine
+    decisions, and `shares` all images' shares of the fourth detail and of the base.
     """
 
-    plane: Tensor
+    planes: Tensor
     features: Tensor
     shares: tuple[Tensor, Tensor]
 
@@ -67,7 +67,7 @@ class Whole(NamedTuple):
         """Return the part for a tile."""
         bounds, (detail, base) = image.padded_to(MULTIPLE), self.shares
         return Whole(
-            crop_reduced(self.plane, bounds, at, REDUCTION),
+            crop_reduced(self.planes, bounds, at, REDUCTION),
             crop_reduced(self.features, bounds, at, 2 * REDUCTION),
             (
                 crop_reduced(detail, bounds, at, REDUCTION),
@@ -88,20 +88,20 @@ class _SharesStage:
         return to
 
     def read(self, part: StageTask) -> tuple[Region, Tensor]:
-        """Return a part with its margin on whole blocks, and its planes, (N, 1, H, W)."""
+        """Return a part with its margin on whole blocks, and its planes, (P, N, H, W)."""
         self.network.to(self.device)
         at = part.to.expand_within(MARGIN, part.image)
         padded = _padded(at, part.image)
-        planes = part.planes(at).float().transpose(0, 1)
+        planes = part.planes(at).float()
         ends = (0, padded.right - at.right, 0, padded.bottom - at.bottom)
         return padded, F.pad(planes, ends, mode="replicate")
 
 
 class ReduceStage(_SharesStage):
-    """Reduces both planes to an eighth, with the strength of the lost details."""
+    """Reduces all planes to an eighth, with the strength of the lost details."""
 
     name = "reduce"
-    measured: tuple[int, ...] = (4, 4)
+    measured: tuple[int | None, ...] = (None,)
 
     def bounds(self, image: Region) -> Region:
         return image.padded_to(MULTIPLE)
@@ -110,27 +110,27 @@ class ReduceStage(_SharesStage):
         return self
 
     def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
-        at, planes = self.read(part)
-        reduced = torch.cat(self.network.reduce(planes), dim=1)
-        found = crop_reduced(reduced, at, part.to, REDUCTION)
-        return tuple(found.contiguous().split(1))
+        at, (deciding, *others) = self.read(part)
+        reduced = self.network.reduce(deciding[:, None])
+        maps = [*reduced, *(self.network.reduce(each[:, None]).planes for each in others)]
+        return (crop_reduced(torch.cat(maps, dim=1), at, part.to, REDUCTION).contiguous(),)
 
     def conclude(self, maps: Sequence[Tensor]) -> Whole:
         """Decide the coarse bands from the whole plane's reduced maps, and apply them."""
-        both = torch.cat(tuple(maps)).to(self.device)
-        reduced = Reduced(both[:, :1], both[:, 1:])
+        (found,) = maps
+        deciding, strengths, others = found.to(self.device).split([1, 3, found.shape[1] - 4], dim=1)
+        planes = (deciding, *(each[:, None] for each in others.unbind(dim=1)))
         with torch.inference_mode(), autocast(self.device, self.dtype):
-            coarse = self.network.decide(reduced, len(both))
-            plane = self.network.compose_coarse(reduced.planes, coarse)
-        shares = (_first(coarse.detail), _first(coarse.base))
-        return Whole(plane, coarse.features, shares)
+            coarse = self.network.decide(Reduced(deciding, strengths), len(found))
+            composed = torch.cat([self.network.compose_coarse(each, coarse) for each in planes])
+        return Whole(composed, coarse.features, (_by_image(coarse.detail), _by_image(coarse.base)))
 
 
 class RenderStage(_SharesStage):
     """Decides the fine bands and makes pixels."""
 
     name = "render"
-    measured: tuple[int, ...] = ()
+    measured: tuple[int | None, ...] = ()
 
     def bounds(self, image: Region) -> Region:
         return image
@@ -148,18 +148,23 @@ class _ReadyRender:
     def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> Fused:
         at, planes = self.stage.read(part)
         network, whole = self.stage.network, self.whole.on(at, part.image)
+        count = planes.shape[1]
         with autocast(self.stage.device, self.stage.dtype):
-            details = network.details(planes)
-            bands = network.refine(planes, details, whole.features, len(planes))
-            fused = network.compose(whole.plane, details, bands)
-        shares = (*map(_first, bands), *whole.shares)
-        share = add_bands(shares) / len(shares)
-        return Fused(crop(fused.float(), at, part.to), crop(share, at, part.to))
+            details = [network.details(each[:, None]) for each in planes]
+            deciding = planes[0][:, None]
+            bands = network.refine(deciding, details[0], whole.features, count)
+            composed = zip(whole.planes.split(1), details, strict=True)
+            fused = torch.cat([network.compose(low, fine, bands) for low, fine in composed])
+        image = crop(fused.float(), at, part.to)
+        if not part.want_share:
+            return Fused(image, None)
+        shares = (*map(_by_image, bands), *whole.shares)
+        return Fused(image, crop(add_bands(shares) / len(shares), at, part.to))
 
 
-def _first(band: Band) -> Tensor:
-    """Return the first image's shares of a band as a (B, 1, 2 h, 2 w) map."""
-    return F.pixel_shuffle(band.shares[:, 0], 2)
+def _by_image(band: Band) -> Tensor:
+    """Return all images' shares of a band as a (1, N, 2 h, 2 w) map."""
+    return F.pixel_shuffle(band.shares[0], 2).transpose(0, 1)
 
 
 def add_bands(shares: Sequence[Tensor]) -> Tensor:
@@ -193,7 +198,7 @@ def crop_reduced(x: Tensor, at: Region, to: Region, scale: int) -> Tensor:
 
 
 def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    """Return Shares ready to run on pairs in tiles.
+    """Return Shares ready to run on any number of images in tiles.
 
     Parameters
     ----------
