@@ -19,7 +19,7 @@ from gifnet.imaging.colour import luminance
 from gifnet.io import read_images
 from gifnet.options import STACK_METHODS
 from gifnet.training.data.defocus import blurred_by, defocus
-from gifnet.workflows.stack import StackFuser
+from gifnet.workflows.stacks.fuser import StackFuser
 
 Plane = npt.NDArray[np.float32]
 #: Blurs that slices are interpolated between, as sigmas in pixels.

@@ -7,7 +7,7 @@ from .options import FuseOptions
 from .registration.api import misalignment, register
 from .tasks import TASKS
 from .workflows.pansharpen import pansharpen
-from .workflows.stack import fuse_stack
+from .workflows.stacks.api import fuse_stack
 
 __all__ = [
     "TASKS",

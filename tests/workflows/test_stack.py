@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from gifnet import Fuser, fuse_stack
 from gifnet.errors import Cancelled, GifnetWarning, InvalidInputError
-from gifnet.workflows.stack import StackFuser
+from gifnet.workflows.stacks import fuser as stacks_fuser
+from gifnet.workflows.stacks.fuser import StackFuser
 
 SHAPE = (40, 84)
 
@@ -136,10 +137,10 @@ def test_missing_pixels(seen: object) -> None:
 def test_saturated_pixels_do_not_wrap(
     dtype: type, seen: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shares(self: object, planes: Any, *rest: object) -> np.ndarray:
+    def shares(fuser: object, planes: Any, *rest: object) -> np.ndarray:
         return np.full((len(planes), *planes[0].shape), 0.33333337, np.float32)
 
-    monkeypatch.setattr(StackFuser, "_shares", shares)
+    monkeypatch.setattr(stacks_fuser, "pairwise_shares", shares)
     limits = np.iinfo(dtype)
     slices = np.full((3, 16, 16), limits.max, dtype)
     slices[:, :4] = limits.min

@@ -8,7 +8,7 @@ from .batch import (
     run_batch,
 )
 from .files import enhance_file, fuse_files, pansharpen_files, stack_files
-from .stack import StackFuser
+from .stacks.fuser import StackFuser
 
 __all__ = [
     "BatchItem",

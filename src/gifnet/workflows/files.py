@@ -38,7 +38,7 @@ from ..provenance import versions
 from .align import register_image, warn_of_misalignment
 from .pansharpen import pansharpen
 from .scratch import Scratch
-from .stack import StackFuser
+from .stacks.fuser import StackFuser
 
 #: Makes a progress bar for a part of the work, from the name of that part.
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress]]

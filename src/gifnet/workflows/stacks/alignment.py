@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import GifnetWarning
-from ..geometry import Grid
-from ..imaging.source import Source
-from ..progress import Reporter
-from ..registration.api import mean_luminance, resample_onto
-from ..registration.chain import solve_links
-from ..registration.links import Link, find_links
-from ..registration.transform import Transform
+from ...errors import GifnetWarning
+from ...geometry import Grid
+from ...imaging.source import Source
+from ...progress import Reporter
+from ...registration.api import mean_luminance, resample_onto
+from ...registration.chain import solve_links
+from ...registration.links import Link, find_links
+from ...registration.transform import Transform
 
 
 def align_slices(
