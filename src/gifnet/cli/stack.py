@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .. import workflows
 from ..io.formats import NAMES
-from ..options import REGISTRATION_CHOICES, STACK_METHODS, FuseOptions
+from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_METHODS, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Output, Overwrite, choice
+from .outputs import Overwrite, choice
 from .terminal import note, progress_bar
 
 
@@ -24,7 +24,15 @@ def stack(
             "a Z axis."
         ),
     ],
-    output: Output,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The file of the result. TIFF keeps types, pixel sizes and the record.",
+        ),
+    ] = None,
     depth: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +65,28 @@ def stack(
             "or exposures (mertens).",
         ),
     ] = "network",
+    transforms: Annotated[
+        Path | None,
+        typer.Option(
+            "--transforms",
+            metavar="FILE",
+            help="Align by the transforms of an earlier run, from a JSON file or the TIFF of its "
+            "result. With --align-only, the JSON file to write.",
+        ),
+    ] = None,
+    align_only: Annotated[
+        bool,
+        typer.Option(
+            "--align-only",
+            help="Only align: write the transforms and, with --output, the aligned slices.",
+        ),
+    ] = False,
+    crop: Annotated[
+        str,
+        choice(
+            "--crop", STACK_CROPS, "Extent: that of the reference slice, or what all slices cover."
+        ),
+    ] = "reference",
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
@@ -64,15 +94,28 @@ def stack(
     """Fuse a focus stack or an exposure bracket into one file."""
     if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
         raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
+    common: dict[str, Any] = {
+        "reference": reference,
+        "crop": crop,
+        "overwrite": overwrite,
+        "bar": progress_bar,
+        "note": note(),
+    }
+    if align_only:
+        if transforms is None:
+            raise typer.BadParameter("--align-only needs --transforms, the file to write.")
+        kind = "affine" if align == "none" else align
+        workflows.align_files(slices, transforms, output, align=kind, **common)
+        return
+    if output is None:
+        raise typer.BadParameter("Name the file of the result with --output (-o).")
     workflows.stack_files(
         slices,
         output,
         options,
         depth=depth,
         align=align,
-        reference=reference,
+        transforms=None if transforms is None else workflows.read_transforms(transforms),
         method=method,
-        overwrite=overwrite,
-        bar=progress_bar,
-        note=note(),
+        **common,
     )

@@ -16,8 +16,11 @@ def fuse_stack(
     axis: int = 0,
     align: str = "none",
     reference: int | None = None,
+    transforms: Any = None,
+    crop: str = "reference",
     method: str = "network",
     return_depth: bool = False,
+    return_info: bool = False,
     progress: Progress = None,
     options: FuseOptions | None = None,
     **overrides: Any,
@@ -38,11 +41,18 @@ def fuse_stack(
         magnification of a refocused lens. Slices without structure stay unmoved, with a warning.
     reference : int, optional
         Index of the reference slice; the middle one by default.
+    transforms : sequence of Transform, FusedStack, AlignedStack or record, optional
+        The transforms of an earlier run. They are used instead of a new registration, for other
+        channels, another lighting or other settings. Slices are as many and as large as then.
+    crop : {"reference", "common"}
+        The extent of the result: that of the reference slice, or what all slices cover.
     method : {"network", "pyramid", "depth-map", "mertens"}
         What fuses: the network of the options, or a classical method. "pyramid" takes the sharpest
         detail, "depth-map" the sharpest slice, "mertens" is for exposures.
     return_depth : bool
         Also return the depth map.
+    return_info : bool
+        Also return a `FusedStack` with the transforms, the record and all else that was found.
     progress : callable or progress bar, optional
         As in `gifnet.fuse`.
     options : FuseOptions, optional
@@ -58,11 +68,14 @@ def fuse_stack(
         Shape, type and value range of a slice. NaN or masked where all slices are missing.
     depth : (H, W) uint16 array
         Index of the slice with the greatest share; only with `return_depth`.
+    info : FusedStack
+        Only with `return_info`.
 
     Raises
     ------
     InvalidInputError
-        If the slices cannot be used together, or the model has no shares.
+        If the slices cannot be used together, the transforms do not fit, or the model has no
+        shares.
     Cancelled
         If the progress callback returned False.
 
@@ -75,6 +88,14 @@ def fuse_stack(
     """
     with Fuser(options, **overrides) as fuser:
         fused = StackFuser(fuser).fuse(
-            images, axis=axis, align=align, reference=reference, method=method, progress=progress
+            images,
+            axis=axis,
+            align=align,
+            reference=reference,
+            transforms=transforms,
+            crop=crop,
+            method=method,
+            progress=progress,
         )
-    return (fused.image, fused.depth) if return_depth else fused.image
+    extra = (fused.depth,) * return_depth + (fused,) * return_info
+    return (fused.image, *extra) if extra else fused.image

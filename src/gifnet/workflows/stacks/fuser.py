@@ -14,18 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...classical import CLASSICAL_METHODS, Layers
-from ...errors import InvalidInputError
 from ...fusion.fuser import Fuser
-from ...imaging.ranges import normalise, shared_range
+from ...geometry.region import Region
+from ...imaging.ranges import Range, normalise, shared_range
 from ...models.registry import require_share
-from ...options import STACK_METHODS
 from ...progress import Progress, Reporter
-from ...registration.search import check_registration
 from ...registration.transform import Transform
-from ...validation import require_choice, require_integer
-from .alignment import align_slices
+from .alignment import aligned
 from .network import fuse_by_network
 from .pairwise import pairwise_shares
+from .settings import StackSettings
 from .slices import Slices, read_slices, with_mean
 
 
@@ -42,6 +40,8 @@ class FusedStack:
         Index of the slice with the greatest share per pixel.
     transforms : tuple of Transform
         One per slice, as `gifnet.register` finds them; empty without alignment.
+    region : Region
+        The part of the slices that the result covers: all of it, if it is not cropped.
     provenance : dict
         The record of the run.
     """
@@ -49,6 +49,7 @@ class FusedStack:
     image: npt.NDArray[np.generic]
     depth: npt.NDArray[np.uint16]
     transforms: tuple[Transform, ...]
+    region: Region
     provenance: dict[str, Any]
 
 
@@ -69,35 +70,45 @@ class StackFuser:
         images: Any,
         *,
         axis: int = 0,
-        align: str = "none",
-        reference: int | None = None,
-        method: str = "network",
+        settings: StackSettings | None = None,
         progress: Progress = None,
+        **overrides: Any,
     ) -> FusedStack:
-        """Fuse a stack; see `fuse_stack`."""
-        check_registration(align, "edges")
-        require_choice("method", method, STACK_METHODS)
-        if method == "network":
+        """Fuse a stack; see `fuse_stack`.
+
+        Parameters
+        ----------
+        images, axis, progress
+            As in `fuse_stack`.
+        settings : StackSettings, optional
+            Defaults for `overrides`.
+        **overrides
+            Single settings by name.
+        """
+        settings = (settings or StackSettings()).updated(**overrides)
+        if settings.method == "network":
             require_share(self._fuser.model, "by which stacks are fused")
-        slices = read_slices(images, axis, self._fuser.options)
-        index = reference_index(reference, slices.count)
+        options = self._fuser.options
+        slices = read_slices(images, axis, options.channel_axis)
+        index = settings.reference_index(slices.count)
         limits = shared_range(
-            [source.intensities for source in slices.sources], self._fuser.options.value_range
+            [source.intensities for source in slices.sources], options.value_range
         )
         reporter = Reporter(progress)
-        pairs = slices.count - 1
-        reporter.expect((pairs if align != "none" else 0) + 2 * pairs)
-        transforms: tuple[Transform, ...] = ()
-        if align != "none":
-            sources, transforms = align_slices(slices.sources, index, align, reporter)
-            slices = Slices(tuple(sources))
-        fused, depth = self._fused(method, slices, limits, reporter)
-        image = slices.image(fused, self._fuser.options.chroma == "none")
-        record = self._record(align, index, method, transforms)
-        return FusedStack(image, depth, transforms, record)
+        reporter.expect(2 * (slices.count - 1))
+        slices, transforms, region = aligned(slices, index, settings, reporter)
+        fused, depth = self._fused(settings.method, slices, limits, reporter)
+        image = slices.image(fused, options.chroma == "none")
+        record = {
+            **self._fuser.provenance(),
+            "overshoot": None,
+            "operation": "fuse_stack",
+            "stack": settings.updated(reference=index, transforms=transforms or None).to_dict(),
+        }
+        return FusedStack(image, depth, transforms, region, record)
 
     def _fused(
-        self, method: str, slices: Slices, limits: tuple[float, float], reporter: Reporter
+        self, method: str, slices: Slices, limits: Range, reporter: Reporter
     ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16]]:
         """Return the fused (C, H, W) channels, and the sharpest slice per pixel."""
         planes = slices.planes(limits)
@@ -113,28 +124,3 @@ class StackFuser:
             found = CLASSICAL_METHODS[method].fuse(layers, reporter.check)
         reporter.advance(2 * (slices.count - 1))
         return found
-
-    def _record(
-        self, align: str, reference: int, method: str, transforms: tuple[Transform, ...]
-    ) -> dict[str, object]:
-        record = {**self._fuser.provenance(), "overshoot": None}
-        stack: dict[str, object] = {"align": align, "reference": reference}
-        if method != "network":
-            stack["method"] = method
-        if transforms:
-            stack["transforms"] = [transform.to_dict() for transform in transforms]
-        return {**record, "operation": "fuse_stack", "stack": stack}
-
-
-def reference_index(reference: int | None, count: int) -> int:
-    """Return the index of the reference slice, the middle one by default.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such slice.
-    """
-    index = count // 2 if reference is None else require_integer("reference", reference)
-    if not -count <= index < count:
-        raise InvalidInputError(f"reference is {index}, but the stack has {count} slices.")
-    return index % count

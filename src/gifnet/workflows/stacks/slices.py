@@ -5,20 +5,21 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import InvalidInputError
+from ...geometry.region import Region
 from ...imaging.arrays import compute, with_missing
 from ...imaging.colour import luminance
 from ...imaging.ranges import Range, normalise, to_type
 from ...imaging.source import Source, as_array, read_sources
-from ...options import FuseOptions
 from ...validation import require_integer
 
 Floats = npt.NDArray[np.float32]
+ChannelAxis = int | Literal["auto"] | None
 Mask = npt.NDArray[np.bool_]
 
 
@@ -69,6 +70,12 @@ class Slices:
         channels = np.moveaxis(values, -1, 1) if self.first.coloured else values[:, None]
         return with_mean(channels, self.valid[:, None])
 
+    def cropped(self, region: Region) -> Slices:
+        """Return a part of the slices."""
+        at = region.slices
+        sources = [dataclasses.replace(one, data=one.data[at]) for one in self.sources]
+        return dataclasses.replace(self, sources=tuple(sources))
+
     def image(self, fused: npt.NDArray[np.floating], grey: bool) -> npt.NDArray[np.generic]:
         """Return fused (C, H, W) channels like a slice, missing where all slices are."""
         first = self.first
@@ -89,7 +96,7 @@ class Slices:
         return np.moveaxis(total, -1, 0) if self.first.coloured else total[None]
 
 
-def read_slices(images: Any, axis: int, options: FuseOptions) -> Slices:
+def read_slices(images: Any, axis: int, channel_axis: ChannelAxis) -> Slices:
     """Return the slices of a stack, colour last.
 
     Raises
@@ -102,7 +109,7 @@ def read_slices(images: Any, axis: int, options: FuseOptions) -> Slices:
     if len(images) < 2:
         raise InvalidInputError(f"The stack has {len(images)} slice(s); two or more can be fused.")
     named = {f"slice {number}": image for number, image in enumerate(images)}
-    slices = list(read_sources(named, options.channel_axis))
+    slices = list(read_sources(named, channel_axis))
     shapes = {tuple(source.data.shape) for source in slices}
     types = {str(source.dtype) for source in slices}
     if len(shapes) > 1 or len(types) > 1:
