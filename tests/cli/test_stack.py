@@ -22,11 +22,23 @@ def test_files_into_one(run: Run, tmp_path: Path, options: list[str], random_wei
     for path, image in zip(paths, images, strict=True):
         write_image(path, image, axes="YX", scale=(0.5, 0.5), units=("um", "um"))
     out, depth = tmp_path / "out.tif", tmp_path / "depth.tif"
-    assert run("stack", *paths, "-o", out, "--depth", depth, *options) == Outcome(0, "", "")
-    expected = gifnet.fuse_stack(
-        images, weights=random_weights, device="cpu", precision="float32", return_depth=True
+    command = ("stack", *paths, "-o", out, "--depth", depth, "--spacing", "2.5")
+    maps = {name: tmp_path / f"{name}.tif" for name in ("confidence", "sharpest")}
+    for name, path in maps.items():
+        command = (*command, f"--{name}", path)
+    assert run(*command, *options) == Outcome(0, "", "")
+    fused, measured, info = gifnet.fuse_stack(
+        images,
+        weights=random_weights,
+        device="cpu",
+        precision="float32",
+        spacing=2.5,
+        return_depth=True,
+        return_info=True,
     )
-    for path, wanted in zip((out, depth), expected, strict=True):
+    expected = {out: fused, depth: measured}
+    expected |= {path: getattr(info, name) for name, path in maps.items()}
+    for path, wanted in expected.items():
         (found,) = read_images(path)
         np.testing.assert_array_equal(found.data, wanted)
         assert found.scale == pytest.approx((0.5, 0.5))
@@ -41,6 +53,12 @@ def test_a_file_with_a_z_axis(run: Run, tmp_path: Path, options: list[str]) -> N
     write_image(path, stack, axes="ZYX")
     assert run("stack", path, "-o", out, *options).code == 0
     assert read_images(out)[0].data.shape == stack.shape[1:]
+    placed, depth = tmp_path / "placed.tif", tmp_path / "depth.tif"
+    write_image(placed, stack, axes="ZYX", scale=(3, 1, 1), units=("um",) * 3)
+    command = ("stack", placed, "-o", tmp_path / "b.tif", "--depth", depth)
+    assert run(*command, "--method", "pyramid").code == 0
+    expected = fuse_stack(stack, method="pyramid", spacing=3, return_depth=True)[1]
+    assert_array_equal(read_images(depth)[0].data, expected)
 
 
 def test_what_cannot_be_a_stack(run: Run, pair: tuple[Path, Path]) -> None:

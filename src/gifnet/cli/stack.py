@@ -38,8 +38,33 @@ def stack(
         typer.Option(
             "--depth",
             metavar="OUT_DEPTH",
+            help="Also write the depth, measured between the slices, as a TIFF of floats.",
+        ),
+    ] = None,
+    confidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--confidence",
+            metavar="FILE",
+            help="Also write the confidence of the depth, from 0 to 1, as a TIFF.",
+        ),
+    ] = None,
+    sharpest: Annotated[
+        Path | None,
+        typer.Option(
+            "--sharpest",
+            metavar="FILE",
             help="Also write the number of the slice with the greatest share per pixel, from 0, "
             "as a TIFF.",
+        ),
+    ] = None,
+    spacing: Annotated[
+        float | None,
+        typer.Option(
+            "--spacing",
+            metavar="DISTANCE",
+            help="Distance of neighbouring slices; the depth is in its unit. By default that of "
+            "the file's Z axis, otherwise the depth is in slices.",
         ),
     ] = None,
     align: Annotated[
@@ -92,8 +117,10 @@ def stack(
     options: FuseOptions,
 ) -> None:
     """Fuse a focus stack or an exposure bracket into one file."""
-    if depth is not None and depth.suffix.lower() not in (".tif", ".tiff"):
-        raise typer.BadParameter(f"--depth is {str(depth)!r}; give a name ending in .tif.")
+    maps = {"depth": depth, "confidence": confidence, "sharpest": sharpest}
+    for name, path in maps.items():
+        if path is not None and path.suffix.lower() not in (".tif", ".tiff"):
+            raise typer.BadParameter(f"--{name} is {str(path)!r}; give a name ending in .tif.")
     common: dict[str, Any] = {
         "reference": reference,
         "crop": crop,
@@ -114,6 +141,9 @@ def stack(
         output,
         options,
         depth=depth,
+        confidence=confidence,
+        sharpest=sharpest,
+        spacing=spacing,
         align=align,
         transforms=None if transforms is None else workflows.read_transforms(transforms),
         method=method,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ...geometry.region import Region
 from ...imaging.arrays import lazy
 from ...io.atomic import require_free
 from ...io.files import read_image
+from ...io.formats import output_format
 from ...io.image import Image
 from ...io.ome_zarr import is_ngff
 from ...io.pairs import differs_in_a_number, images_in, natural_order
@@ -47,6 +48,7 @@ class _Stack:
     channel_axis: int | None
     planes: tuple[Image, ...]
     names: tuple[str, ...]
+    spacing: float | None = None
 
 
 def stack_files(
@@ -55,6 +57,8 @@ def stack_files(
     options: FuseOptions | None = None,
     *,
     depth: Path | None = None,
+    confidence: Path | None = None,
+    sharpest: Path | None = None,
     settings: StackSettings | None = None,
     overwrite: bool = False,
     fuser: fusion.Fuser | None = None,
@@ -73,7 +77,10 @@ def stack_files(
         The result.
     options : FuseOptions, optional
         As in `fuse_files`.
-    depth : Path, optional
+    depth, confidence : Path, optional
+        The files for the measured depth and its confidence. The depth is in the unit of the
+        spacing: that of the settings, otherwise of the file's Z axis, otherwise in slices.
+    sharpest : Path, optional
         The file for the number of the slice with the greatest share per pixel.
     settings : StackSettings, optional
         How to fuse.
@@ -89,8 +96,11 @@ def stack_files(
     """
     settings = (settings or StackSettings()).updated(**overrides)
     options = options_of(options, fuser)
-    require_outputs(output, depth, overwrite)
+    maps = {"depth": depth, "confidence": confidence, "sharpest": sharpest}
+    _require_maps(output, maps, overwrite)
     stack = _read_stack(slices, note)
+    if depth is not None or confidence is not None:
+        settings = settings.updated(depth=True, spacing=settings.spacing or stack.spacing)
     require_formats(output, None, stack.planes, "auto")
     began = time.perf_counter()
     with contextlib.ExitStack() as opened:
@@ -103,8 +113,9 @@ def stack_files(
     record = {**fused.provenance, "sources": list(stack.names)}
     planes = [_cropped(image, fused.region) for image in stack.planes]
     save_result(output, fused.image, planes, record)
-    if depth is not None:
-        save_result(depth, fused.depth, planes, record)
+    for name, path in maps.items():
+        if path is not None:
+            save_result(path, getattr(fused, name), planes, {**record, "values": name})
     report(note, output, computed, began)
 
 
@@ -177,6 +188,17 @@ def align_files(
     report(note, transforms, f"{len(found.transforms)} transforms", began)
 
 
+def _require_maps(output: Path, maps: Mapping[str, Path | None], overwrite: bool) -> None:
+    """Refuse equal names, existing files, and formats that cannot hold a map."""
+    paths = [output, *(path for path in maps.values() if path is not None)]
+    for number, path in enumerate(paths):
+        require_outputs(path, None, overwrite)
+        if any(path.resolve() == other.resolve() for other in paths[:number]):
+            raise WriteError(f"Two results are called {str(path)!r}; name them apart.")
+        if number and output_format(path).pixels is not None:
+            raise WriteError(f"{str(path)!r} cannot hold a map; give a name ending in .tif.")
+
+
 def _read_stack(slices: Sequence[Path], note: Note | None) -> _Stack:
     """Return the slices of files.
 
@@ -195,7 +217,9 @@ def _read_stack(slices: Sequence[Path], note: Note | None) -> _Stack:
                 f"{str(slices[0])!r} has axes {first.axes}, not one of slices; give a file with a "
                 "Z axis, or several files."
             )
-        return _Stack(first.data, axis, (first.without_axis(first.axes[0]),), names)
+        known = first.units[0] != "pixel" and first.scale[0] > 0
+        spacing = first.scale[0] if known else None
+        return _Stack(first.data, axis, (first.without_axis(first.axes[0]),), names, spacing)
     if any(len(image.placed_axes) != 2 for image in images):
         raise InvalidInputError("Several files are given, and not all of them hold one plane.")
     return _Stack([image.data for image in images], axis, tuple(images), names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...fusion.fuser import Fuser
@@ -19,6 +20,7 @@ def fuse_stack(
     transforms: Any = None,
     crop: str = "reference",
     method: str = "network",
+    spacing: float | Sequence[float] | None = None,
     return_depth: bool = False,
     return_info: bool = False,
     progress: Progress = None,
@@ -49,8 +51,11 @@ def fuse_stack(
     method : {"network", "pyramid", "depth-map", "mertens"}
         What fuses: the network of the options, or a classical method. "pyramid" takes the sharpest
         detail, "depth-map" the sharpest slice, "mertens" is for exposures.
+    spacing : float or sequence of float, optional
+        The distance of neighbouring slices, or the position of every slice. The depth is in its
+        unit; in slices, from 0, by default.
     return_depth : bool
-        Also return the depth map.
+        Also return the depth, measured by the sharpness of the slices.
     return_info : bool
         Also return a `FusedStack` with the transforms, the record and all else that was found.
     progress : callable or progress bar, optional
@@ -66,8 +71,9 @@ def fuse_stack(
     -------
     fused : array
         Shape, type and value range of a slice. NaN or masked where all slices are missing.
-    depth : (H, W) uint16 array
-        Index of the slice with the greatest share; only with `return_depth`.
+    depth : (H, W) float32 array
+        Measured between the slices, NaN where nothing is ever sharp; only with `return_depth`. Its
+        confidence is in `info`.
     info : FusedStack
         Only with `return_info`.
 
@@ -95,6 +101,8 @@ def fuse_stack(
             transforms=transforms,
             crop=crop,
             method=method,
+            spacing=spacing,
+            depth=return_depth,
             progress=progress,
         )
     extra = (fused.depth,) * return_depth + (fused,) * return_info

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...classical import CLASSICAL_METHODS, Layers
+from ...classical import CLASSICAL_METHODS, Layers, measure_depth
 from ...fusion.fuser import Fuser
 from ...geometry.region import Region
 from ...imaging.ranges import Range, normalise, shared_range
@@ -24,7 +24,7 @@ from .alignment import aligned
 from .network import fuse_by_network
 from .pairwise import pairwise_shares
 from .settings import StackSettings
-from .slices import Slices, read_slices, with_mean
+from .slices import Floats, Slices, read_slices, with_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,10 @@ class FusedStack:
     image : array
         In the slices' type and value range; (H, W), or (H, W, C). NaN in floats, and masked in
         integers, where all slices are missing.
-    depth : (H, W) uint16 array
+    sharpest : (H, W) uint16 array
         Index of the slice with the greatest share per pixel.
+    depth, confidence : (H, W) float32 array or None
+        The measured depth, and its confidence in [0, 1], if they were asked for.
     transforms : tuple of Transform
         One per slice, as `gifnet.register` finds them; empty without alignment.
     region : Region
@@ -47,7 +49,9 @@ class FusedStack:
     """
 
     image: npt.NDArray[np.generic]
-    depth: npt.NDArray[np.uint16]
+    sharpest: npt.NDArray[np.uint16]
+    depth: npt.NDArray[np.float32] | None
+    confidence: npt.NDArray[np.float32] | None
     transforms: tuple[Transform, ...]
     region: Region
     provenance: dict[str, Any]
@@ -97,7 +101,11 @@ class StackFuser:
         reporter = Reporter(progress)
         reporter.expect(2 * (slices.count - 1))
         slices, transforms, region = aligned(slices, index, settings, reporter)
-        fused, depth = self._fused(settings.method, slices, limits, reporter)
+        planes = slices.planes(limits)
+        fused, sharpest = self._fused(settings.method, slices, planes, limits, reporter)
+        depth, confidence = None, None
+        if settings.depth:
+            depth, confidence = _measured(slices, planes, settings, reporter)
         image = slices.image(fused, options.chroma == "none")
         record = {
             **self._fuser.provenance(),
@@ -105,13 +113,12 @@ class StackFuser:
             "operation": "fuse_stack",
             "stack": settings.updated(reference=index, transforms=transforms or None).to_dict(),
         }
-        return FusedStack(image, depth, transforms, region, record)
+        return FusedStack(image, sharpest, depth, confidence, transforms, region, record)
 
     def _fused(
-        self, method: str, slices: Slices, limits: Range, reporter: Reporter
+        self, method: str, slices: Slices, planes: Floats, limits: Range, reporter: Reporter
     ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16]]:
         """Return the fused (C, H, W) channels, and the sharpest slice per pixel."""
-        planes = slices.planes(limits)
         if method == "network" and not self._fuser.fuses_sets:
             shares = pairwise_shares(self._fuser, list(planes), slices.valid, reporter)
             return slices.weighted(shares), shares.argmax(axis=0).astype(np.uint16)
@@ -124,3 +131,16 @@ class StackFuser:
             found = CLASSICAL_METHODS[method].fuse(layers, reporter.check)
         reporter.advance(2 * (slices.count - 1))
         return found
+
+
+def _measured(
+    slices: Slices, planes: Floats, settings: StackSettings, reporter: Reporter
+) -> tuple[Floats, Floats]:
+    """Return the depth, in slices or at the positions of the settings, and its confidence."""
+    layers = Layers(with_mean(planes, slices.valid), valid=slices.valid)
+    found = measure_depth(layers, reporter.check)
+    positions = settings.positions(slices.count)
+    if positions is None:
+        return found.position, found.confidence
+    depth = np.interp(found.position, np.arange(slices.count), positions)
+    return depth.astype(np.float32), found.confidence
