@@ -117,7 +117,8 @@ def fuse_stack_layers(
     align, reference
         As in `gifnet.fuse_stack`.
     return_depth : bool
-        Also return a layer with the index of the slice with the greatest share.
+        Also return a layer with the measured depth, in world coordinates along the stack's axis,
+        or in slices for several layers. It is NaN where nothing is ever sharp.
     progress : callable, optional
         Called with (done, total); returns False to stop.
     **options

@@ -40,7 +40,8 @@ class StackJob:
     reference : int or None
         The slice whose frame the result has; the middle one if None.
     want_depth : bool
-        Also return the index of the slice with the greatest share.
+        Also return the measured depth: in world coordinates along the stack's axis, or in slices
+        for several layers.
     """
 
     images: tuple[Snapshot, ...]
@@ -166,7 +167,7 @@ class StackJob:
         planes = list(np.ndindex(lead))
         channels = slices[0].shape[-1:] if rgb else ()
         image = np.empty(place.grid.shape + channels, slices[0].dtype)
-        depth = np.empty(place.grid.shape, np.uint16)
+        depth = np.empty(place.grid.shape, np.float32)
         transforms, record = [], {}
         for number, at in enumerate(planes):
 
@@ -177,10 +178,13 @@ class StackJob:
                 [one[at] for one in slices],
                 align=self.align,
                 reference=self.index,
+                depth=self.want_depth,
+                spacing=self._positions,
                 progress=report,
             )
             image[at] = without_mask(found.image)
-            depth[at] = found.depth
+            if found.depth is not None:
+                depth[at] = found.depth
             transforms.append(found.provenance["stack"].get("transforms"))
             record = found.provenance
         record = self._record(record, place, transforms)
@@ -188,6 +192,18 @@ class StackJob:
         if self.want_depth:
             layers.insert(0, self._depth_layer(depth, place, record))
         return layers
+
+    @property
+    def _positions(self) -> tuple[float, ...] | None:
+        """The world coordinates of the slices along the stack's axis."""
+        if self.axis is None:
+            return None
+        axis, matrix = self.axis % self.images[0].ndim, self.images[0].grid.matrix
+        return tuple(float(k * matrix[axis, axis] + matrix[axis, -1]) for k in range(self.count))
+
+    @property
+    def _depth_unit(self) -> str:
+        return "slice" if self.axis is None else str(self.images[0].units[self.axis])
 
     def _slices(self, place: Snapshot, progress: ProgressCallback) -> list[Array]:
         """Return the slices on the result's grid."""
@@ -245,6 +261,8 @@ class StackJob:
         data, arguments, kind = result_layer(
             depth, f"Depth of {self.name}", place, record, rgb=False
         )
-        limits = (0.0, float(max(1, self.count - 1)))
+        positions = self._positions or (0.0, float(self.count - 1))
+        limits = (min(positions), max(positions))
         arguments.update(contrast_limits=limits, colormap="viridis", visible=False)
+        arguments["metadata"]["depth"] = {"unit": self._depth_unit, "positions": list(positions)}
         return data, arguments, kind

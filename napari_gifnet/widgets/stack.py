@@ -64,8 +64,8 @@ class StackWidget(QWidget):
         self.depth_map = CheckBox(
             text="Also add the depth map",
             value=True,
-            tooltip="Adds a hidden layer with the number of the slice, from 0, that has the "
-            "greatest share of each pixel.",
+            tooltip="Adds a hidden layer with the depth of every pixel, measured between the "
+            "slices. It has the unit of the stack's axis.",
         )
         self.advanced = AdvancedOptions()
         self.controls = RunControls(

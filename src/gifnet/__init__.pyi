@@ -7,7 +7,8 @@ from .options import FuseOptions
 from .registration.api import misalignment, register
 from .tasks import TASKS
 from .workflows.pansharpen import pansharpen
-from .workflows.stack import fuse_stack
+from .workflows.stacks.alignment import align_stack
+from .workflows.stacks.api import fuse_stack
 
 __all__ = [
     "TASKS",
@@ -16,6 +17,7 @@ __all__ = [
     "GifnetError",
     "ModelInfo",
     "__version__",
+    "align_stack",
     "enhance",
     "fuse",
     "fuse_stack",

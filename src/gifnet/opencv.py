@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .errors import InvalidInputError
 from .fusion.fuser import Fuser
 from .options import FuseOptions
-from .workflows.stack import StackFuser
+from .workflows.stacks.fuser import StackFuser
 
 __all__ = ["MergeGIFNet", "createMergeGIFNet"]
 

@@ -39,6 +39,8 @@ MEASURE_CHOICES = ("edges", "mutual-information")
 PANSHARPEN_CHOICES = ("gifnet", "brovey", "gram-schmidt")
 #: What can fuse a stack: the network, or a classical method (`gifnet.classical`).
 STACK_METHODS = ("network", "pyramid", "depth-map", "mertens")
+#: The extent of a fused stack: that of the reference slice, or what all slices cover.
+STACK_CROPS = ("reference", "common")
 #: The overshoot of an enhanced image: invisible at an edge.
 ENHANCED_OVERSHOOT = 0.03
 

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 
 import gifnet
+from gifnet import align_stack, fuse_stack
 from gifnet.io import read_images, write_image
+from gifnet.workflows import read_transforms
 from tests.helpers.cli_tools import Outcome, Run, scene
+from tests.helpers.stack_samples import moved_stack
 
 
 def test_files_into_one(run: Run, tmp_path: Path, options: list[str], random_weights: Path) -> None:
@@ -18,11 +22,23 @@ def test_files_into_one(run: Run, tmp_path: Path, options: list[str], random_wei
     for path, image in zip(paths, images, strict=True):
         write_image(path, image, axes="YX", scale=(0.5, 0.5), units=("um", "um"))
     out, depth = tmp_path / "out.tif", tmp_path / "depth.tif"
-    assert run("stack", *paths, "-o", out, "--depth", depth, *options) == Outcome(0, "", "")
-    expected = gifnet.fuse_stack(
-        images, weights=random_weights, device="cpu", precision="float32", return_depth=True
+    command = ("stack", *paths, "-o", out, "--depth", depth, "--spacing", "2.5")
+    maps = {name: tmp_path / f"{name}.tif" for name in ("confidence", "sharpest")}
+    for name, path in maps.items():
+        command = (*command, f"--{name}", path)
+    assert run(*command, *options) == Outcome(0, "", "")
+    fused, measured, info = gifnet.fuse_stack(
+        images,
+        weights=random_weights,
+        device="cpu",
+        precision="float32",
+        spacing=2.5,
+        return_depth=True,
+        return_info=True,
     )
-    for path, wanted in zip((out, depth), expected, strict=True):
+    expected = {out: fused, depth: measured}
+    expected |= {path: getattr(info, name) for name, path in maps.items()}
+    for path, wanted in expected.items():
         (found,) = read_images(path)
         np.testing.assert_array_equal(found.data, wanted)
         assert found.scale == pytest.approx((0.5, 0.5))
@@ -37,6 +53,12 @@ def test_a_file_with_a_z_axis(run: Run, tmp_path: Path, options: list[str]) -> N
     write_image(path, stack, axes="ZYX")
     assert run("stack", path, "-o", out, *options).code == 0
     assert read_images(out)[0].data.shape == stack.shape[1:]
+    placed, depth = tmp_path / "placed.tif", tmp_path / "depth.tif"
+    write_image(placed, stack, axes="ZYX", scale=(3, 1, 1), units=("um",) * 3)
+    command = ("stack", placed, "-o", tmp_path / "b.tif", "--depth", depth)
+    assert run(*command, "--method", "pyramid").code == 0
+    expected = fuse_stack(stack, method="pyramid", spacing=3, return_depth=True)[1]
+    assert_array_equal(read_images(depth)[0].data, expected)
 
 
 def test_what_cannot_be_a_stack(run: Run, pair: tuple[Path, Path]) -> None:
@@ -59,3 +81,31 @@ def test_a_classical_method_with_alignment(run: Run, tmp_path: Path, options: li
     (found,) = read_images(out)
     assert found.metadata["gifnet"]["stack"]["method"] == "pyramid"
     assert run("stack", *paths, "-o", out, "--method", "luck").code == 2
+
+
+def test_the_shell_writes_and_reads_transforms(run: Run, tmp_path: Path) -> None:
+    paths = [tmp_path / f"slice{k}.tif" for k in range(4)]
+    slices = moved_stack()
+    for path, image in zip(paths, slices, strict=True):
+        write_image(path, image, axes="YX", scale=(0.5, 0.25), units=("um", "um"))
+    kept, out, moved = (tmp_path / name for name in ("kept.json", "out.tif", "moved.tif"))
+    command = ("stack", *paths, "--transforms", kept)
+    assert run(*command, "--align-only", "--align", "translation", "-o", moved).code == 0
+    expected = align_stack(slices, align="translation")
+    assert_allclose(read_transforms(kept)[0].matrix, expected.transforms[0].matrix)
+    (aligned,) = read_images(moved)
+    assert aligned.axes == "ZYX"
+    assert aligned.scale[1:] == pytest.approx((0.5, 0.25))
+    assert run(*command, "-o", out, "--method", "pyramid", "--crop", "common").code == 0
+    (fused,) = read_images(out)
+    wanted, info = fuse_stack(
+        slices, transforms=expected, crop="common", return_info=True, method="pyramid"
+    )
+    assert_array_equal(fused.data, wanted)
+    place = (info.region.top * 0.5, info.region.left * 0.25)
+    assert fused.translate == pytest.approx(place)
+    # The result holds the transforms, too.
+    assert_allclose(read_transforms(out)[3].matrix, expected.transforms[3].matrix)
+    assert run("stack", *paths, "--align-only").code == 2
+    assert run("stack", *paths).code == 2
+    assert run("stack", *paths, "--align-only", "--transforms", tmp_path / "a.tif").code == 1

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from gifnet import Fuser, fuse_stack
 from gifnet.errors import Cancelled, GifnetWarning, InvalidInputError
-from gifnet.workflows.stack import StackFuser
+from gifnet.workflows.stacks import fuser as stacks_fuser
+from gifnet.workflows.stacks.fuser import StackFuser
 
 SHAPE = (40, 84)
 
@@ -52,7 +53,8 @@ def focus_stack(count: int, colour: bool = False) -> tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize("count", [2, 3, 5, 6, 7])
 def test_each_strip_comes_from_its_slice(count: int, judge: None) -> None:
     slices, scene = focus_stack(count)
-    fused, depth = fuse_stack(list(slices), return_depth=True, device="cpu")
+    fused, info = fuse_stack(list(slices), return_info=True, device="cpu")
+    depth = info.sharpest
     assert fused.dtype == np.uint8
     assert depth.dtype == np.uint16
     width = SHAPE[1] // count
@@ -74,11 +76,11 @@ def test_colour_is_that_of_the_slices(judge: None) -> None:
 def test_the_reversed_stack_gives_the_same(count: int, random_weights: object) -> None:
     rng = np.random.default_rng(1)
     slices = rng.random((count, 16, 24)).astype(np.float32)
-    options = {"weights": random_weights, "device": "cpu", "return_depth": True}
-    fused, depth = fuse_stack(slices, **options)
-    again, again_depth = fuse_stack(slices[::-1], **options)
+    options = {"weights": random_weights, "device": "cpu", "return_info": True}
+    fused, info = fuse_stack(slices, **options)
+    again, info_again = fuse_stack(slices[::-1], **options)
     assert_allclose(again, fused, atol=1e-5)
-    assert (count - 1 - again_depth == depth).mean() > 0.99
+    assert (count - 1 - info_again.sharpest == info.sharpest).mean() > 0.99
 
 
 def test_any_order_agrees_where_one_slice_is_clearly_sharpest(judge: None) -> None:
@@ -124,9 +126,9 @@ def test_missing_pixels(seen: object) -> None:
     slices = np.random.default_rng(4).random((3, 16, 16)).astype(np.float32)
     slices[0, :4] = np.nan
     slices[:, 10:, 10:] = np.nan
-    fused, depth = fuse_stack(slices, device="cpu", return_depth=True)
+    fused, info = fuse_stack(slices, device="cpu", return_info=True)
     assert_array_equal(np.isnan(fused), np.isnan(slices).all(axis=0))
-    assert (depth[:4] != 0).all()
+    assert (info.sharpest[:4] != 0).all()
     masked = np.ma.MaskedArray((np.nan_to_num(slices) * 200).astype(np.uint8), np.isnan(slices))
     fused = fuse_stack(list(masked), device="cpu")
     assert_array_equal(np.ma.getmaskarray(fused), np.isnan(slices).all(axis=0))
@@ -136,10 +138,10 @@ def test_missing_pixels(seen: object) -> None:
 def test_saturated_pixels_do_not_wrap(
     dtype: type, seen: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shares(self: object, planes: Any, *rest: object) -> np.ndarray:
+    def shares(fuser: object, planes: Any, *rest: object) -> np.ndarray:
         return np.full((len(planes), *planes[0].shape), 0.33333337, np.float32)
 
-    monkeypatch.setattr(StackFuser, "_shares", shares)
+    monkeypatch.setattr(stacks_fuser, "pairwise_shares", shares)
     limits = np.iinfo(dtype)
     slices = np.full((3, 16, 16), limits.max, dtype)
     slices[:, :4] = limits.min
@@ -211,9 +213,9 @@ def test_a_blank_slice_stays_unmoved_and_is_named(judge: None) -> None:
 @pytest.mark.parametrize("method", ["pyramid", "depth-map", "mertens"])
 def test_classical_methods_keep_types_and_missing_pixels(method: str) -> None:
     slices, scene = focus_stack(3, colour=True)
-    fused, depth = fuse_stack(slices, method=method, return_depth=True)
+    fused, info = fuse_stack(slices, method=method, return_info=True)
     assert fused.dtype == np.uint8
-    assert depth.max() < 3
+    assert info.sharpest.max() < 3
     again = fuse_stack(slices[::-1], method=method)
     assert np.abs(fused.astype(int) - again).max() <= 1
     grey = slices[..., 0].astype(np.float32)

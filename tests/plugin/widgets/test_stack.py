@@ -43,9 +43,13 @@ def test_one_layer_is_fused_along_its_axis(random_weights: Path) -> None:
     stack = Image(np.stack(make_slices()), name="stack", **PLACE, axis_labels=("z", "y", "x"))
     stack.rotate = (0, 0, 20)
     depth, fused = fuse_stack_layers(stack, return_depth=True, weights=random_weights)
-    image, index = fuse_stack(make_slices(), return_depth=True, weights=random_weights)
+    image, measured = fuse_stack(
+        make_slices(), return_depth=True, spacing=(7, 12, 17), weights=random_weights
+    )
     np.testing.assert_array_equal(fused.data, image)
-    np.testing.assert_array_equal(depth.data, index)
+    np.testing.assert_array_equal(depth.data, measured)
+    assert depth.metadata["depth"] == {"unit": "micrometer", "positions": [7, 12, 17]}
+    assert depth.contrast_limits == [7, 17]
     assert fused.data.dtype == np.uint16
     for layer in (fused, depth):
         np.testing.assert_array_equal(layer.scale, (0.5, 0.25))

@@ -1,0 +1,1 @@
+"""More than two: a focus stack or an exposure bracket fused into one image."""

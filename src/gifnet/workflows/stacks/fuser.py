@@ -1,0 +1,146 @@
+"""`StackFuser`: one stack from call to result.
+
+Slices -> alignment -> luminance planes in [0, 1] -> decisions by the network or a classical
+method -> channels of the slices, weighted by the decisions. So colours and values come from the
+slices alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...classical import CLASSICAL_METHODS, Layers, measure_depth
+from ...fusion.fuser import Fuser
+from ...geometry.region import Region
+from ...imaging.ranges import Range, normalise, shared_range
+from ...models.registry import require_share
+from ...progress import Progress, Reporter
+from ...registration.transform import Transform
+from .alignment import aligned
+from .network import fuse_by_network
+from .pairwise import pairwise_shares
+from .settings import StackSettings
+from .slices import Floats, Slices, read_slices, with_mean
+
+
+@dataclass(frozen=True, eq=False)
+class FusedStack:
+    """A stack fused into one image.
+
+    Attributes
+    ----------
+    image : array
+        In the slices' type and value range; (H, W), or (H, W, C). NaN in floats, and masked in
+        integers, where all slices are missing.
+    sharpest : (H, W) uint16 array
+        Index of the slice with the greatest share per pixel.
+    depth, confidence : (H, W) float32 array or None
+        The measured depth, and its confidence in [0, 1], if they were asked for.
+    transforms : tuple of Transform
+        One per slice, as `gifnet.register` finds them; empty without alignment.
+    region : Region
+        The part of the slices that the result covers: all of it, if it is not cropped.
+    provenance : dict
+        The record of the run.
+    """
+
+    image: npt.NDArray[np.generic]
+    sharpest: npt.NDArray[np.uint16]
+    depth: npt.NDArray[np.float32] | None
+    confidence: npt.NDArray[np.float32] | None
+    transforms: tuple[Transform, ...]
+    region: Region
+    provenance: dict[str, Any]
+
+
+class StackFuser:
+    """Fuses stacks with a `Fuser`, which keeps the network loaded.
+
+    Parameters
+    ----------
+    fuser : Fuser
+        For method "network" its model must have shares.
+    """
+
+    def __init__(self, fuser: Fuser):
+        self._fuser = fuser
+
+    def fuse(
+        self,
+        images: Any,
+        *,
+        axis: int = 0,
+        settings: StackSettings | None = None,
+        progress: Progress = None,
+        **overrides: Any,
+    ) -> FusedStack:
+        """Fuse a stack; see `fuse_stack`.
+
+        Parameters
+        ----------
+        images, axis, progress
+            As in `fuse_stack`.
+        settings : StackSettings, optional
+            Defaults for `overrides`.
+        **overrides
+            Single settings by name.
+        """
+        settings = (settings or StackSettings()).updated(**overrides)
+        if settings.method == "network":
+            require_share(self._fuser.model, "by which stacks are fused")
+        options = self._fuser.options
+        slices = read_slices(images, axis, options.channel_axis)
+        index = settings.reference_index(slices.count)
+        limits = shared_range(
+            [source.intensities for source in slices.sources], options.value_range
+        )
+        reporter = Reporter(progress)
+        reporter.expect(2 * (slices.count - 1))
+        slices, transforms, region = aligned(slices, index, settings, reporter)
+        planes = slices.planes(limits)
+        fused, sharpest = self._fused(settings.method, slices, planes, limits, reporter)
+        depth, confidence = None, None
+        if settings.depth:
+            depth, confidence = _measured(slices, planes, settings, reporter)
+        image = slices.image(fused, options.chroma == "none")
+        record = {
+            **self._fuser.provenance(),
+            "overshoot": None,
+            "operation": "fuse_stack",
+            "stack": settings.updated(reference=index, transforms=transforms or None).to_dict(),
+        }
+        return FusedStack(image, sharpest, depth, confidence, transforms, region, record)
+
+    def _fused(
+        self, method: str, slices: Slices, planes: Floats, limits: Range, reporter: Reporter
+    ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16]]:
+        """Return the fused (C, H, W) channels, and the sharpest slice per pixel."""
+        if method == "network" and not self._fuser.fuses_any_number:
+            shares = pairwise_shares(self._fuser, list(planes), slices.valid, reporter)
+            return slices.weighted(shares), shares.argmax(axis=0).astype(np.uint16)
+        filled, channels = with_mean(planes, slices.valid), slices.channels()
+        if method == "network":
+            found = fuse_by_network(self._fuser, filled, channels, reporter.check)
+        else:
+            colours = normalise(channels[:, :3], limits) if slices.first.coloured else None
+            layers = Layers(filled, channels, slices.valid, colours)
+            found = CLASSICAL_METHODS[method].fuse(layers, reporter.check)
+        reporter.advance(2 * (slices.count - 1))
+        return found
+
+
+def _measured(
+    slices: Slices, planes: Floats, settings: StackSettings, reporter: Reporter
+) -> tuple[Floats, Floats]:
+    """Return the depth, in slices or at the positions of the settings, and its confidence."""
+    layers = Layers(with_mean(planes, slices.valid), valid=slices.valid)
+    found = measure_depth(layers, reporter.check)
+    positions = settings.positions(slices.count)
+    if positions is None:
+        return found.position, found.confidence
+    depth = np.interp(found.position, np.arange(slices.count), positions)
+    return depth.astype(np.float32), found.confidence

@@ -1,0 +1,155 @@
+"""The settings of a stack's fusion, apart from those of the network."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import InvalidInputError
+from ...options import STACK_CROPS, STACK_METHODS
+from ...registration.search import check_registration
+from ...registration.transform import Transform
+from ...validation import as_number, require_choice, require_integer
+from .transforms import as_transforms
+
+
+@dataclass(frozen=True, eq=False)
+class StackSettings:
+    """How a stack is fused; see `gifnet.fuse_stack`.
+
+    Attributes
+    ----------
+    align : {"none", "translation", "rigid", "similarity", "affine"}
+    reference : int or None
+    method : {"network", "pyramid", "depth-map", "mertens"}
+    transforms : tuple of Transform or None
+        Used instead of a new registration.
+    crop : {"reference", "common"}
+    depth : bool
+        Measure the depth.
+    spacing : float, sequence of float, or None
+        The distance of neighbouring slices, or the position of every slice.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is not one of those allowed.
+    """
+
+    align: str = "none"
+    reference: int | None = None
+    method: str = "network"
+    transforms: tuple[Transform, ...] | None = None
+    crop: str = "reference"
+    depth: bool = False
+    spacing: float | tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_registration(self.align, "edges")
+        require_choice("method", self.method, STACK_METHODS)
+        require_choice("crop", self.crop, STACK_CROPS)
+        if self.reference is not None:
+            self._set(reference=require_integer("reference", self.reference))
+        if self.transforms is not None:
+            self._set(transforms=as_transforms(self.transforms))
+        if self.spacing is not None:
+            self._set(spacing=_as_spacing(self.spacing))
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def updated(self, **values: Any) -> StackSettings:
+        """Return settings with other values.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such setting.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        if unknown := [name for name in values if name not in known]:
+            raise InvalidInputError(
+                f"{unknown[0]!r} is no setting of a stack; use one of {', '.join(known)}."
+            )
+        return dataclasses.replace(self, **values)
+
+    def reference_index(self, count: int) -> int:
+        """Return the index of the reference slice, the middle one by default.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such slice.
+        """
+        index = count // 2 if self.reference is None else self.reference
+        if not -count <= index < count:
+            raise InvalidInputError(f"reference is {index}, but the stack has {count} slices.")
+        return index % count
+
+    def positions(self, count: int) -> tuple[float, ...] | None:
+        """Return the position of every slice by the spacing, None without one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of positions is not that of the slices.
+        """
+        if self.spacing is None:
+            return None
+        if not isinstance(self.spacing, tuple):
+            return tuple(index * self.spacing for index in range(count))
+        if len(self.spacing) != count:
+            raise InvalidInputError(
+                f"spacing has {len(self.spacing)} positions, but the stack has {count} slices. "
+                "Give one position per slice, or one distance."
+            )
+        return self.spacing
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON values, from which `from_record` makes the settings again."""
+        found: dict[str, object] = {"align": self.align}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is not field.default and value != field.default:
+                found[field.name] = value
+        if self.transforms is not None:
+            found["transforms"] = [one.to_dict() for one in self.transforms]
+        return found
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> StackSettings:
+        """Return the settings of an earlier run, with its transforms, from its record.
+
+        Raises
+        ------
+        InvalidInputError
+            If the record is not that of a stack.
+        """
+        stack = record.get("stack")
+        if not isinstance(stack, Mapping):
+            raise InvalidInputError("The record is not that of a fused stack.")
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in stack.items() if name in known})
+
+
+def _as_spacing(value: Any) -> float | tuple[float, ...]:
+    """Return a distance above 0, or rising or falling positions."""
+    if np.ndim(value) == 0:
+        distance = as_number(value)
+        if math.isfinite(distance) and distance > 0:
+            return distance
+    else:
+        positions = tuple(map(as_number, value))
+        steps = np.diff(positions)
+        if len(steps) and (all(steps > 0) or all(steps < 0)) and np.isfinite(positions).all():
+            return positions
+    raise InvalidInputError(
+        f"spacing is {value!r}; give the distance of neighbouring slices, above 0, or the position "
+        "of every slice, rising or falling."
+    )
