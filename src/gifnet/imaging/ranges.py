@@ -121,20 +121,25 @@ def resolve_range(array: Pixels, spec: RangeSpec) -> Range:
     return low, high
 
 
-def split_range_spec(spec: Any) -> tuple[RangeSpec, RangeSpec]:
-    """Return the specifications of the first and the second source."""
+def split_range_spec(spec: Any, count: int = 2) -> tuple[RangeSpec, ...]:
+    """Return the specification of each of so many sources."""
     if isinstance(spec, str):
-        return spec, spec  # type: ignore[return-value]
+        return (spec,) * count  # type: ignore[return-value]
     try:
-        first, second = spec
-    except (TypeError, ValueError):
-        raise InvalidInputError(
-            f"value_range is {spec!r}; use 'auto', 'dtype', (low, high), or a pair of these, one "
-            "a source."
-        ) from None
-    if any(isinstance(one, str | tuple | list) or np.ndim(one) for one in (first, second)):
-        return first, second
-    return spec, spec
+        parts = tuple(spec)
+    except TypeError:
+        parts = ()
+    if any(isinstance(one, str | tuple | list) or np.ndim(one) for one in parts):
+        if len(parts) == count:
+            return parts
+        if count == 1 and len(parts) == 2:
+            return (parts[0],)
+    elif len(parts) == 2:
+        return (spec,) * count
+    raise InvalidInputError(
+        f"value_range is {spec!r}; use 'auto', 'dtype', (low, high), or {count} of these, one "
+        "a source."
+    )
 
 
 def shared_range(arrays: Sequence[Pixels], spec: Any) -> Range:
