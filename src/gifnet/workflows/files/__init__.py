@@ -1,0 +1,5 @@
+"""Workflows on files, for the commands, batches and the plugin."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

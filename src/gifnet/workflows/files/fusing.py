@@ -1,0 +1,229 @@
+"""Fusion of files, for the commands, batches and the plugin.
+
+Large files are never in memory as a whole: sources are read in parts if their format allows it,
+and a large result is assembled in a scratch file in its own folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ... import fusion
+from ...errors import InvalidInputError
+from ...io.files import read_image
+from ...io.image import Image
+from ...io.ome_zarr import is_ngff
+from ...io.pairs import differs_in_a_number, images_in, natural_order
+from ...io.pixels.orientation import stored_shape, turned, turned_back
+from ...options import FuseOptions
+from ..align import register_image, warn_of_misalignment
+from ..scratch import Scratch
+from ..stack import StackFuser
+from .results import (
+    Bar,
+    Note,
+    fit_to_format,
+    no_bar,
+    options_of,
+    report,
+    require_formats,
+    require_outputs,
+    save_result,
+)
+
+
+def fuse_files(
+    first: Path,
+    second: Path,
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    mask: Path | None = None,
+    registration: str = "none",
+    measure: str = "edges",
+    overwrite: bool = False,
+    fuser: fusion.Fuser | None = None,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Fuse two files into one.
+
+    Parameters
+    ----------
+    first, second : Path
+        Image files, or OME-Zarr folders, of one image each.
+    output : Path
+        The result, on the first source's grid, with its nodata value and the record.
+    options : FuseOptions, optional
+        `channel_axis` comes from the files unless it is given.
+    mask : Path, optional
+        The file for the first source's share per pixel, with 8 bits in pictures.
+    registration, measure : str
+        Register the second source to the first one first; see `gifnet.register`.
+    overwrite : bool
+        Replace existing files.
+    fuser : Fuser, optional
+        A loaded network. Its options replace `options`.
+    bar, note : callable, optional
+        Show progress and messages. With `note`, misaligned sources cause a warning.
+
+    Raises
+    ------
+    GifnetError
+        If a file cannot be read, fused or written. No file is left half-written.
+    """
+    options = options_of(options, fuser)
+    require_outputs(output, mask, overwrite)
+    images = [read_image(first), read_image(second)]
+    require_formats(output, mask, images, options.chroma)
+    began = time.perf_counter()
+    extra: dict[str, object] = {"operation": "fuse"}
+    if registration != "none":
+        with bar("registering") as progress:
+            images[1], extra["registration"], text = register_image(
+                images[1], images[0], registration, measure, progress
+            )
+        if note:
+            note(text)
+    elif note:
+        warn_of_misalignment(images, note)
+    with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
+        with bar("fusing") as progress:
+            done = used.run(
+                *(image.data for image in images),
+                want_share=mask is not None,
+                out=(scratch.array, scratch.array),
+                progress=progress,
+            )
+        record = {**done.record, **extra}
+        save_result(output, done.image, images, record)
+        if mask is not None:
+            save_result(mask, fit_to_format(done.share, mask), images, record)
+        report(note, output, f"{used.model} on {used.device}", began)
+
+
+def enhance_file(
+    image: Path,
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    overwrite: bool = False,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Enhance the image of a file. See `fuse_files` for parameters and errors."""
+    options = options_of(options)
+    require_outputs(output, None, overwrite)
+    images = [read_image(image)]
+    require_formats(output, None, images, options.chroma)
+    began = time.perf_counter()
+    with _fusing(options, None, images) as used, Scratch(output) as scratch:
+        with bar("enhancing") as progress:
+            done = used.run_enhancement(images[0].data, out=scratch.array, progress=progress)
+        save_result(output, done.image, images, {**done.record, "operation": "enhance"})
+        report(note, output, f"{used.model} on {used.device}", began)
+
+
+def stack_files(
+    slices: Sequence[Path],
+    output: Path,
+    options: FuseOptions | None = None,
+    *,
+    depth: Path | None = None,
+    align: str = "none",
+    reference: int | None = None,
+    method: str = "network",
+    overwrite: bool = False,
+    fuser: fusion.Fuser | None = None,
+    bar: Bar = no_bar,
+    note: Note | None = None,
+) -> None:
+    """Fuse the slices of a focus stack or exposure bracket into one file.
+
+    The slices are files of one plane each, a folder of them, or one file with a stack axis. Files
+    whose names differ in one number are taken in the order of that number. `depth` is the file for
+    the number of the slice with the greatest share per pixel. See `gifnet.fuse_stack` and
+    `fuse_files` for other parameters and errors.
+    """
+    options = options_of(options, fuser)
+    require_outputs(output, depth, overwrite)
+    slices = _slice_files(slices)
+    images = [read_image(path) for path in slices]
+    images = _in_one_orientation(images, note)
+    single = len(images) == 1
+    if single and len(images[0].placed_axes) != 3:
+        raise InvalidInputError(
+            f"{str(slices[0])!r} has axes {images[0].axes}, not one of slices; give a file with a "
+            "Z axis, or several files."
+        )
+    if not single and any(len(image.placed_axes) != 2 for image in images):
+        raise InvalidInputError("Several files are given, and not all of them hold one plane.")
+    planes = [images[0].without_axis(images[0].axes[0])] if single else images
+    require_formats(output, None, planes, "auto")
+    axis = -1 if images[0].channel_axis is not None else None
+    began = time.perf_counter()
+    with contextlib.ExitStack() as opened:
+        owner = fuser or opened.enter_context(fusion.Fuser(options))
+        used = owner.with_options(channel_axis=axis)
+        with bar("fusing") as progress:
+            fused = StackFuser(used).fuse(
+                images[0].data if single else [image.data for image in images],
+                align=align,
+                reference=reference,
+                method=method,
+                progress=progress,
+            )
+        computed = method if method != "network" else f"{used.model} on {used.device}"
+    record = {**fused.provenance, "sources": [image.name for image in images]}
+    save_result(output, fused.image, planes, record)
+    if depth is not None:
+        save_result(depth, fused.depth, planes, record)
+    report(note, output, computed, began)
+
+
+def _slice_files(slices: Sequence[Path]) -> list[Path]:
+    """Return the files of a stack, from a folder or in the order of their numbers."""
+    files = list(slices)
+    if len(files) == 1 and files[0].is_dir() and not is_ngff(files[0]):
+        files = images_in(files[0])
+        if not files:
+            raise InvalidInputError(f"{str(slices[0])!r} holds no image.")
+    return natural_order(files) if differs_in_a_number(files) else files
+
+
+def _in_one_orientation(images: Sequence[Image], note: Note | None) -> list[Image]:
+    """Turn all slices like the first one, if a camera has turned the same planes differently."""
+    orientations = {image.orientation for image in images}
+    stored = {stored_shape(image.plane_shape, image.orientation) for image in images}
+    if len(orientations) == 1 or len(stored) != 1:
+        return list(images)
+    wanted = images[0].orientation
+    if note:
+        note(
+            f"note: the slices have the orientations {sorted(orientations)}; all are turned like "
+            f"the first one ({wanted})."
+        )
+    turns = []
+    for image in images:
+        coloured = image.channel_axis is not None
+        flat = turned_back(image.data, image.orientation, coloured)
+        data = turned(flat, wanted, coloured)
+        turns.append(dataclasses.replace(image, data=data, orientation=wanted, coarser=()))
+    return turns
+
+
+@contextlib.contextmanager
+def _fusing(
+    options: FuseOptions, fuser: fusion.Fuser | None, images: Sequence[Image]
+) -> Iterator[fusion.Fuser]:
+    """Lend a fuser whose options include the files' channel axis."""
+    axis = options.channel_axis
+    if axis == "auto":
+        axis = -1 if any(image.channel_axis is not None for image in images) else None
+    with contextlib.ExitStack() as stack:
+        owner = fuser or stack.enter_context(fusion.Fuser(options))
+        yield owner.with_options(channel_axis=axis)

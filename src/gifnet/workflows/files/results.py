@@ -1,0 +1,110 @@
+"""Results of workflows as files: what is refused before the work, and what is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import fusion
+from ...errors import WriteError
+from ...imaging.arrays import Pixels
+from ...io.atomic import require_free
+from ...io.files import write_image
+from ...io.formats import output_format
+from ...io.image import Image
+from ...io.nodata import put_nodata
+from ...io.pixels.exif import Photo
+from ...options import FuseOptions
+from ...progress import Progress
+
+#: Makes a progress bar for a part of the work, from the name of that part.
+Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
+#: Receives messages for the user, one line each.
+Note: TypeAlias = Callable[[str], object]
+
+
+def no_bar(name: str) -> AbstractContextManager[None]:
+    """Show no progress."""
+    return nullcontext()
+
+
+def options_of(options: FuseOptions | None, fuser: fusion.Fuser | None = None) -> FuseOptions:
+    return fuser.options if fuser else options or FuseOptions()
+
+
+def report(note: Note | None, output: Path, computed: str, began: float) -> None:
+    if note:
+        note(f"{output}: {computed}, {time.perf_counter() - began:.1f} s")
+
+
+def require_outputs(output: Path, extra: Path | None, overwrite: bool) -> None:
+    """Refuse equal names, existing files and unknown formats before the work."""
+    if extra is not None and extra.resolve() == output.resolve():
+        raise WriteError(f"The result and the mask are both {str(output)!r}; name them apart.")
+    for path in (output, extra):
+        if path is not None:
+            require_free(path, overwrite)
+            output_format(path)
+
+
+def require_formats(output: Path, mask: Path | None, images: Sequence[Image], chroma: str) -> None:
+    """Refuse formats that cannot hold the results before the work."""
+    axes = max((image.placed_axes for image in images), key=len)
+    coloured = [image for image in images if image.channel_axis is not None and chroma != "none"]
+    samples = max((image.samples for image in coloured), default=1)
+    kind = images[0].data.dtype
+    output_format(output).require(output, kind, f"{axes}S" if coloured else axes, samples)
+    if mask is not None:
+        output_format(mask).require(mask, np.dtype(np.uint8), axes, 1)
+
+
+def fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.generic]:
+    """Return a mask unchanged for formats that hold any type, and in 8 bits for the others."""
+    if output_format(path).pixels is None:
+        return share
+    return (share * 255).round().astype(np.uint8)
+
+
+def save_result(
+    path: Path, data: Pixels, images: Sequence[Image], record: Mapping[str, object]
+) -> None:
+    """Write a result on the first source's grid, with its record.
+
+    Missing pixels get the first source's nodata value, if it has one. OME-Zarr keeps NaN.
+
+    Raises
+    ------
+    WriteError
+        If the format cannot hold it, or the file cannot be written.
+    """
+    # A plane fused with a stack gives a stack.
+    rank = max(len(image.placed_axes) for image in images)
+    full = [image for image in images if len(image.placed_axes) == rank]
+    # The sources share one grid. If the first has no pixel size, the second's is used.
+    placed = (image for image in full if set(image.units) != {"pixel"})
+    like = next(placed, full[0])
+    lossless = not output_format(path).nodata and data.dtype.kind == "f"
+    data, nodata = put_nodata(data, None if lossless else images[0].nodata)
+    coloured = data.ndim > rank
+    photos = (image.photo for image in (like, *images))
+    photo = next((photo for photo in photos if photo.fits(coloured)), Photo(b"", like.photo.exif))
+    place = like.georeference
+    result = Image(
+        data,
+        like.placed_axes + "S" * coloured,
+        like.scale,
+        like.units,
+        like.translate,
+        record={"sources": [image.name for image in images], **record},
+        nodata=nodata,
+        georeference=None if place is None or "C" in like.axes else place.without_bands(),
+        direction=like.direction,
+        photo=Photo(photo.profile, like.photo.exif),
+    )
+    write_image(path, result)
