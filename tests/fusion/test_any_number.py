@@ -18,6 +18,7 @@ from gifnet.fusion.request import ordinal
 from gifnet.imaging.colour import chroma, luminance
 from gifnet.models.shares.network import SharesNet
 from gifnet.models.weights import save_weights
+from gifnet.workflows.stacks.fuser import StackFuser
 
 RNG = np.random.default_rng(0)
 
@@ -152,15 +153,13 @@ def test_one_image_given_twice(fuser: Fuser) -> None:
 @pytest.mark.parametrize("count", [2, 3, 12])
 def test_a_stack_is_fused_in_its_own_type(weights: Path, count: int) -> None:
     images = [RNG.integers(0, 256, (70, 90, 3)).astype(np.uint8) for _ in range(count)]
-    fused, depth = gifnet.fuse_stack(images, weights=weights, device="cpu", return_depth=True)
-    order = RNG.permutation(count)
-    again, renumbered = gifnet.fuse_stack(
-        [images[i] for i in order], weights=weights, device="cpu", return_depth=True
-    )
-    assert fused.dtype == np.uint8
-    assert fused.shape == (70, 90, 3)
-    assert np.abs(fused.astype(int) - again).max() <= 1
-    assert (order[renumbered] == depth).mean() > 0.999
+    fuser = StackFuser(Fuser(weights=weights, device="cpu"))
+    found, order = fuser.fuse(images), RNG.permutation(count)
+    again = fuser.fuse([images[i] for i in order])
+    assert found.image.dtype == np.uint8
+    assert found.image.shape == (70, 90, 3)
+    assert np.abs(found.image.astype(int) - again.image).max() <= 1
+    assert (order[again.sharpest] == found.sharpest).mean() > 0.999
 
 
 def test_a_stack_with_missing_pixels(weights: Path) -> None:
