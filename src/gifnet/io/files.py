@@ -208,11 +208,8 @@ def write_geotiff(
             f"Cannot write bands of shape {data.shape} as {path}; give (B, H, W) and a name ending "
             "in .tif."
         )
-    scale, units = place.pixel_size()
     record = None if description is None else dict(description)
-    write_image(
-        path, Image(data, "CYX", scale, units, record=record, nodata=nodata, georeference=place)
-    )
+    write_image(path, Image(data, "CYX", record=record, nodata=nodata, georeference=place))
 
 
 def _tuple(values: Sequence[T] | None) -> tuple[T, ...]:

@@ -54,7 +54,7 @@ class Image:
     coarser : tuple of array
         The coarser levels of a pyramid. Each has half the size of the previous one.
     georeference : Georeference or None
-        The tags of a GeoTIFF.
+        The tags of a GeoTIFF. Scale, units and translate come from it if none of them is given.
     direction : (N, N) array or None
         The directions in the world of unit steps along the axes except S, as columns, for rotated
         and flipped images. None if they are the world's axes.
@@ -91,6 +91,8 @@ class Image:
                 f"axes {self.axes!r} do not fit data of shape {self.data.shape}."
             )
         count = len(self.placed_axes)
+        if self.georeference is not None and not (self.scale or self.units or self.translate):
+            self._place_by(self.georeference)
         scale = tuple(map(float, self.scale)) or (1.0,) * count
         units = tuple(map(unit_name, self.units)) or ("pixel",) * count
         translate = tuple(map(float, self.translate)) or (0.0,) * count
@@ -106,6 +108,19 @@ class Image:
                 f"{(count, count)}."
             )
         self.__dict__.update(scale=scale, units=units, translate=translate)
+
+    def _place_by(self, georeference: Georeference) -> None:
+        """Take pixel sizes, units, origin and directions from the georeference."""
+        known, axes = georeference.place(), self.placed_axes
+        if not known or axes[-2:] != "YX":
+            return
+        places = [known.get(axis, (1.0, "pixel", 0.0)) for axis in axes]
+        scale, units, translate = zip(*places, strict=True)
+        direction, turn = self.direction, georeference.direction()
+        if direction is None and turn is not None:
+            direction = np.eye(len(axes))
+            direction[-2:, -2:] = turn
+        self.__dict__.update(scale=scale, units=units, translate=translate, direction=direction)
 
     @property
     def placed_axes(self) -> str:

@@ -163,8 +163,9 @@ def _read_other(
 ) -> _Found:
     page = series.keyframe
     found = _Found()
+    on_earth = georeference.place()
     if georeference.reference_system is not None:
-        for axis, (size, unit, origin) in georeference.place().items():
+        for axis, (size, unit, origin) in on_earth.items():
             found.keep(axis, size, unit)
             found.origin[axis] = origin
         found.turn = georeference.direction()
@@ -178,10 +179,13 @@ def _read_other(
     for shaped in tif.shaped_metadata or ():
         if isinstance(shaped, dict) and "axes" in shaped and "scale" in shaped:
             named = str(shaped["axes"]).replace("S", "")
+            origins = dict(zip(named, shaped.get("translate", ()), strict=False))
             for axis, size, unit in zip(named, shaped["scale"], shaped["units"], strict=True):
+                if axis in on_earth:  # other programs change the tags only
+                    continue
                 found.keep(axis, size, unit)
-            for axis, position in zip(named, shaped.get("translate", ()), strict=False):
-                found.origin[axis] = _number(position) or 0.0
+                if axis in origins:
+                    found.origin[axis] = _number(origins[axis]) or 0.0
             found.record = shaped.get("gifnet")
     return found
 
