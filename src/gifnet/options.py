@@ -37,6 +37,8 @@ REGISTRATION_CHOICES: tuple[RegistrationKind, ...] = get_args(RegistrationKind)
 #: The measures that registration can compare.
 MEASURE_CHOICES = ("edges", "mutual-information")
 PANSHARPEN_CHOICES = ("gifnet", "brovey", "gram-schmidt")
+#: How files are placed on each other.
+PLACE_CHOICES = ("auto", "world", "same-field", "pixels")
 #: What can fuse a stack: the network, or a classical method (`gifnet.classical`).
 STACK_METHODS = ("network", "pyramid", "depth-map", "mertens")
 #: The extent of a fused stack: that of the reference slice, or what all slices cover.
