@@ -13,7 +13,7 @@ from .. import workflows
 from ..io.formats import RESULT_SUFFIXES
 from ..options import REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Overwrite, choice
+from .outputs import Overwrite, Place, Reference, choice
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def batch(
         str,
         choice("--align", REGISTRATION_CHOICES, "Of stacks: register all slices first."),
     ] = "none",
+    place: Place = "auto",
+    reference: Reference = "finer",
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +80,7 @@ def batch(
     else:
         patterns = [folder / pattern for pattern in (first, second)]
         found = workflows.match_sources(patterns, output, suffix)
+        settings |= {"place": place, "reference": reference}
     if found.alone:
         typer.echo(found.summary, err=True)
     results: list[BatchResult] = []

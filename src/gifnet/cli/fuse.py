@@ -11,7 +11,7 @@ from .. import workflows
 from ..io.formats import NAMES
 from ..options import MEASURE_CHOICES, REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Output, Overwrite, choice
+from .outputs import Output, Overwrite, Place, Reference, choice
 from .terminal import note, progress_bar
 
 
@@ -21,14 +21,14 @@ def fuse(
         Path,
         typer.Argument(
             help="The functional or spectral source: infrared, PET, over-exposed, multispectral "
-            f"({NAMES}). The result has its type, value range and pixel size."
+            f"({NAMES}). The result has its type and value range."
         ),
     ],
     second: Annotated[
         Path,
         typer.Argument(
-            help="The structural source, of the same size: visible, MRI, under-exposed, "
-            "panchromatic."
+            help="The structural source: visible, MRI, under-exposed, panchromatic. Sources on "
+            "different grids are resampled; see --place."
         ),
     ],
     output: Output,
@@ -41,12 +41,14 @@ def fuse(
             "other formats.",
         ),
     ] = None,
+    place: Place = "auto",
+    reference: Reference = "finer",
     registration: Annotated[
         str,
         choice(
             "--register",
             REGISTRATION_CHOICES,
-            "Register the second source to the first before fusion, with this class of transform.",
+            "Register the other source to the reference first, with this class of transform.",
         ),
     ] = "none",
     register_by: Annotated[
@@ -69,6 +71,8 @@ def fuse(
         output,
         options,
         mask=mask,
+        place=place,
+        reference=reference,  # type: ignore[arg-type]
         registration=registration,
         measure=register_by,
         overwrite=overwrite,

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..options import PLACE_CHOICES
+
 
 def choice(name: str, choices: Iterable[str], help: str) -> Any:
     """Return an option with a few allowed words; others are wrong usage."""
@@ -31,3 +33,23 @@ Output = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+Place = Annotated[
+    str,
+    choice(
+        "--place",
+        PLACE_CHOICES,
+        "How files are placed on each other: by the positions and pixel sizes that they state "
+        "(world), by their field of view, which is the same (same-field), or pixel by pixel. auto "
+        "is world if all files state their place, otherwise pixels.",
+    ),
+]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference",
+        metavar="finer|first|second",
+        help="The file whose grid and place the result has. finer is the one with the smallest "
+        "pixels.",
+        callback=lambda text: int(text) if text.isdecimal() else text,
+    ),
+]

@@ -30,3 +30,21 @@ KNOWN_UNITS = {alias.lower(): unit for unit, names in _ALIASES.items() for alias
 def unit_name(text: str | None) -> str:
     """Return gifnet's name of a unit, "pixel" if it is unknown."""
     return KNOWN_UNITS.get(str(text or "").strip().lower(), "pixel")
+
+
+#: Lengths in metres, and times in seconds.
+_METRES = {
+    "angstrom": 1e-10, "nm": 1e-9, "um": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3,
+    "inch": 0.0254, "foot": 0.3048,
+}  # fmt: skip
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "hour": 3600.0}
+
+
+def unit_factor(ours: str, theirs: str) -> float | None:
+    """Return what numbers in one unit are multiplied by to be in another, None if none fits."""
+    if ours == theirs:
+        return 1.0
+    for table in (_METRES, _SECONDS):
+        if ours in table and theirs in table:
+            return table[ours] / table[theirs]
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -42,7 +43,10 @@ def in_system_of(image: Image, reference: Image) -> Image:
             "'napari-gifnet[geo]'."
         )
     try:
-        return _warped(image, reference)
+        with warnings.catch_warnings():
+            # rasterio itself uses an operator that the package affine is to drop.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            return _warped(image, reference)
     except InvalidInputError:
         raise
     except Exception as error:  # GDAL's errors are of many types
@@ -60,9 +64,10 @@ def _warped(image: Image, reference: Image) -> Image:
     assert other is not None
     source, target = place.crs(), other.crs()
     height, width = image.plane_shape
-    transform = Affine(*place.corner_transform())
-    corners = [transform * (x, y) for x in (0, width) for y in (0, height)]
-    xs, ys = zip(*corners, strict=True)
+    a, b, c, d, e, f = place.corner_transform()
+    transform = Affine(a, b, c, d, e, f)
+    corners = [(x, y) for x in (0, width) for y in (0, height)]
+    xs, ys = [a * x + b * y + c for x, y in corners], [d * x + e * y + f for x, y in corners]
     found, new_width, new_height = calculate_default_transform(
         source, target, width, height, left=min(xs), bottom=min(ys), right=max(xs), top=max(ys)
     )

@@ -11,12 +11,18 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ... import fusion
+from ...imaging.common_grid import Reference, in_own_type
+from ...imaging.ranges import split_range_spec
 from ...io.files import read_image
 from ...io.image import Image
 from ...options import FuseOptions
-from ..align import register_image, warn_of_misalignment
+from ...progress import Reporter
+from ..align import find_transform, warn_of_misalignment
 from ..scratch import Scratch
+from .grids import Placement, place_images
 from .results import (
     Bar,
     Note,
@@ -37,6 +43,8 @@ def fuse_files(
     options: FuseOptions | None = None,
     *,
     mask: Path | None = None,
+    place: str = "auto",
+    reference: Reference = "finer",
     registration: str = "none",
     measure: str = "edges",
     overwrite: bool = False,
@@ -51,13 +59,21 @@ def fuse_files(
     first, second : Path
         Image files, or OME-Zarr folders, of one image each.
     output : Path
-        The result, on the first source's grid, with its nodata value and the record.
+        The result, on the reference's grid, with its place, colour profile and EXIF, the first
+        source's nodata value, and the record.
     options : FuseOptions, optional
         `channel_axis` comes from the files unless it is given.
     mask : Path, optional
         The file for the first source's share per pixel, with 8 bits in pictures.
+    place : {"auto", "world", "same-field", "pixels"}
+        How the files are placed on each other: by the positions and pixel sizes that they state,
+        by their field of view, which is the same, or pixel by pixel. "auto" is "world" if all
+        files state their place, otherwise "pixels".
+    reference : {"finer", "first", "second"} or int
+        The file whose grid the result has. "finer" is the one with the most axes, then that with
+        the smallest pixels, then the first.
     registration, measure : str
-        Register the second source to the first one first; see `gifnet.register`.
+        Register the other source to the reference first; see `gifnet.register`.
     overwrite : bool
         Replace existing files.
     fuser : Fuser, optional
@@ -72,32 +88,54 @@ def fuse_files(
     """
     options = options_of(options, fuser)
     require_outputs(output, mask, overwrite)
-    images = [read_image(first), read_image(second)]
+    images = [read_image(path) for path in (first, second)]
+    placement = place_images(images, place, reference, any_size=registration != "none")
+    images = list(placement.images)
     require_formats(output, mask, images, options.chroma)
     began = time.perf_counter()
-    extra: dict[str, object] = {"operation": "fuse"}
+    extra: dict[str, object] = {"operation": "fuse", "reference": placement.like.name}
     if registration != "none":
-        with bar("registering") as progress:
-            images[1], extra["registration"], text = register_image(
-                images[1], images[0], registration, measure, progress
-            )
-        if note:
-            note(text)
-    elif note:
-        warn_of_misalignment(images, note)
+        placement, extra["registration"] = _registered(placement, registration, measure, bar, note)
+    with bar("placing") as progress:
+        found = placement.on_one_grid(options.value_range, Reporter(progress).check)
+    if registration == "none" and note:
+        warn_of_misalignment(found.images, placement.grids, note)
+    if found.value_range != split_range_spec(options.value_range, len(images)):
+        options = options.updated(value_range=found.value_range)
     with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
         with bar("fusing") as progress:
             done = used.run(
-                *(image.data for image in images),
+                *found.images,
                 shares="none" if mask is None else "first",
                 out=(scratch.array, scratch.array),
                 progress=progress,
             )
-        record = {**done.record, **extra}
-        save_result(output, done.image, images, record)
+        record = {**done.record, **extra, "place": placement.place}
+        coloured = done.image.ndim > placement.like.world.ndim
+        fused = in_own_type(done.image, np.dtype(images[0].data.dtype), coloured)
+        save_result(output, fused, images, record, placement.like)
         if mask is not None:
-            save_result(mask, fit_to_format(done.shares, mask), images, record)
+            save_result(mask, fit_to_format(done.shares, mask), images, record, placement.like)
         report(note, output, f"{used.model} on {used.device}", began)
+
+
+def _registered(
+    placement: Placement, kind: str, measure: str, bar: Bar, note: Note | None
+) -> tuple[Placement, dict[str, object]]:
+    """Return a placement with the other image registered to the reference, and the record."""
+    fixed, grids = placement.like, placement.grids
+    record: dict[str, object] = {}
+    for number, image in enumerate(placement.images):
+        if number == placement.reference:
+            continue
+        with bar("registering") as progress:
+            pair = grids[number], grids[placement.reference]
+            found = find_transform((image.data, fixed.data), pair, kind, measure, progress)
+        placement = placement.moved(number, found)
+        record = {"moving": image.name, "reference": fixed.name, **found.to_dict()}
+        if note:
+            note(found.describe())
+    return placement, record
 
 
 def enhance_file(
@@ -132,4 +170,4 @@ def _fusing(
         axis = -1 if any(image.channel_axis is not None for image in images) else None
     with contextlib.ExitStack() as stack:
         owner = fuser or stack.enter_context(fusion.Fuser(options))
-        yield owner.with_options(channel_axis=axis)
+        yield owner.with_options(options, channel_axis=axis)

@@ -72,28 +72,38 @@ def fit_to_format(share: npt.NDArray[np.float32], path: Path) -> npt.NDArray[np.
 
 
 def save_result(
-    path: Path, data: Pixels, images: Sequence[Image], record: Mapping[str, object]
+    path: Path,
+    data: Pixels,
+    images: Sequence[Image],
+    record: Mapping[str, object],
+    like: Image | None = None,
 ) -> None:
-    """Write a result on the first source's grid, with its record.
+    """Write a result at the place of one of its sources, with its record.
 
     Missing pixels get the first source's nodata value, if it has one. OME-Zarr keeps NaN.
+
+    Parameters
+    ----------
+    path : Path
+    data : array
+    images : sequence of Image
+        The sources.
+    record : mapping
+    like : Image, optional
+        The source whose grid, place, profile and EXIF the result has; the first by default.
 
     Raises
     ------
     WriteError
         If the format cannot hold it, or the file cannot be written.
     """
-    # A plane fused with a stack gives a stack.
-    rank = max(len(image.placed_axes) for image in images)
-    full = [image for image in images if len(image.placed_axes) == rank]
-    # The sources share one grid. If the first has no pixel size, the second's is used.
-    placed = (image for image in full if set(image.units) != {"pixel"})
-    like = next(placed, full[0])
+    like = like or images[0]
     lossless = not output_format(path).nodata and data.dtype.kind == "f"
     data, nodata = put_nodata(data, None if lossless else images[0].nodata)
-    coloured = data.ndim > rank
-    photos = (image.photo for image in (like, *images))
-    photo = next((photo for photo in photos if photo.fits(coloured)), Photo(b"", like.photo.exif))
+    coloured = data.ndim > len(like.placed_axes)
+    photos = [image.photo for image in (like, *images)]
+    profiles = (photo.profile for photo in photos if photo.fits(coloured))
+    exifs = (photo.exif for photo in photos if photo.exif)
     place = like.georeference
     result = Image(
         data,
@@ -105,6 +115,6 @@ def save_result(
         nodata=nodata,
         georeference=None if place is None or "C" in like.axes else place.without_bands(),
         direction=like.direction,
-        photo=Photo(photo.profile, like.photo.exif),
+        photo=Photo(next(profiles, b""), next(exifs, b"")),
     )
     write_image(path, result)
