@@ -25,7 +25,7 @@ GIFNET = PACKAGES["gifnet"]
 #: The layers of the core, lowest first. A module imports from its own folder, from lower layers,
 #: and from folders of its own layer as long as these do not import it in turn.
 LAYERS = {
-    "base": ("_version", "errors", "validation", "progress", "tasks"),
+    "base": ("_version", "errors", "validation", "progress", "tasks", "ct_windows"),
     "parts": ("imaging", "geometry", "io", "models"),
     "execution": ("options", "engine", "provenance", "registration", "metrics", "classical"),
     "fusion": ("fusion", "export", "training"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from .ct_windows import CTWindow, windows_in_words
 from .errors import InvalidInputError
 from .models.registry import model_spec
 from .tasks import DEFAULT_MODEL, TASKS, best_model
@@ -22,7 +23,14 @@ from .validation import (
 )
 
 Range: TypeAlias = tuple[float, float]
-ValueRange: TypeAlias = Literal["auto", "dtype"] | Range | tuple[Range | str, Range | str]
+#: Limits of a value range may be percentiles such as "99.9%".
+ValueRange: TypeAlias = (
+    Literal["auto", "dtype"]
+    | CTWindow
+    | Range
+    | tuple[Range | str, Range | str]
+    | tuple[Range | str | tuple[float | str, float | str], ...]
+)
 Overshoot: TypeAlias = float | Literal["auto"] | None
 Precision: TypeAlias = Literal["auto", "float32", "tf32", "bfloat16", "float16"]
 PRECISION_CHOICES: tuple[Precision, ...] = get_args(Precision)
@@ -114,8 +122,9 @@ class FuseOptions:
         "auto",
         "The values that map to the network's [0, 1]: auto (the type's range for uint8, each "
         "source's own finite minimum and maximum over the whole stack otherwise), dtype, "
-        "(low, high), or one of these per source.",
-        '"auto", "dtype", (low, high), or a pair of these',
+        "(low, high), percentiles such as ('1%', '99.9%'), a window of CT images in Hounsfield "
+        f"units: {windows_in_words()}, or one of these per source.",
+        '"auto", "dtype", (low, high), a window, or one of these per source',
     )
     channel_axis: int | Literal["auto"] | None = _option(
         "auto",

@@ -1,17 +1,21 @@
 """Value ranges there and back, for every type."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gifnet.errors import InvalidInputError
+from gifnet.ct_windows import CT_WINDOWS, CTWindow
+from gifnet.errors import GifnetWarning, InvalidInputError
 from gifnet.imaging.ranges import (
     denormalise,
     dtype_range,
     finite_range,
     normalise,
+    resolve_noting_extremes,
     resolve_range,
     shared_range,
     split_range_spec,
@@ -144,3 +148,53 @@ def test_a_range_that_several_arrays_share():
     assert shared_range([one, two], "dtype") == (0, 65535)
     assert shared_range([one, two], (0, 4)) == (0, 4)
     assert shared_range([one.astype(np.uint8)] * 2, "auto") == (0, 255)
+
+
+def normal(shape: tuple[int, ...] = (200, 200)) -> np.ndarray:
+    return np.random.default_rng(0).normal(1000, 100, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_percentiles_are_limits(lazy: bool) -> None:
+    da = pytest.importorskip("dask.array")
+    values = normal()
+    values[0, :10] = np.nan
+    array = da.from_array(values, chunks=64) if lazy else values
+    expected = np.nanpercentile(values, (1, 99.9))
+    np.testing.assert_allclose(resolve_range(array, ("1%", "99.9%")), expected, rtol=1e-6)
+    assert resolve_range(array, ("1%", 5000))[1] == 5000
+
+
+def test_percentiles_of_several_arrays_are_those_of_all() -> None:
+    parts = normal((2, 100, 100)) * np.array([1, 3], np.float32)[:, None, None]
+    found = shared_range(list(parts), ("1%", "99%"))
+    np.testing.assert_allclose(found, np.percentile(parts, (1, 99)), rtol=1e-6)
+
+
+def test_percentiles_are_one_range_for_all_sources() -> None:
+    assert split_range_spec(("1%", "99%")) == (("1%", "99%"),) * 2
+    assert split_range_spec((("1%", "99%"), "auto")) == (("1%", "99%"), "auto")
+    assert split_range_spec(("auto", "dtype")) == ("auto", "dtype")
+    assert split_range_spec((0, 1), 3) == ((0, 1),) * 3
+
+
+def test_windows_have_names() -> None:
+    assert get_args(CTWindow) == tuple(CT_WINDOWS)
+    assert resolve_range(normal(), "ct-brain") == (0, 80)
+    with pytest.raises(InvalidInputError, match=r"'ct-head'.*ct-lung \(-1350 to 150 HU\)"):
+        resolve_range(normal(), "ct-head")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=r"'101%'.*'0%' to '100%'"):
+        resolve_range(normal(), ("101%", 5))
+
+
+def test_a_range_that_a_few_pixels_take_causes_a_warning() -> None:
+    hot, padded = normal(), normal()
+    hot[::50, ::50] = 60000
+    padded[:60] = -32768
+    for values, match in ((hot, r"99\.8% .*60000"), (padded, r"30% of the pixels are -32768")):
+        with pytest.warns(GifnetWarning, match=f"In 'scan', .*{match}.*--value-range="):
+            resolve_noting_extremes(values, "auto", "'scan'")
+    for calm in (normal(), (normal() > 1000).astype(np.float32), np.zeros((50, 50))):
+        resolve_noting_extremes(calm, "auto", "'scan'")
+    resolve_noting_extremes(hot, ("1%", "99%"), "'scan'")
+    resolve_noting_extremes(np.array([[-1e308, 1e308]] * 600), "auto", "'scan'")

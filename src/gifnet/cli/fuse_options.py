@@ -15,12 +15,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from ..ct_windows import CT_WINDOWS, windows_in_words
 from ..options import (
     CHROMA_CHOICES,
     PRECISION_CHOICES,
     STATISTICS_CHOICES,
     FuseOptions,
-    Range,
     ValueRange,
 )
 from ..tasks import TASKS
@@ -38,7 +38,7 @@ _METAVARS = {
     "statistics": "|".join(STATISTICS_CHOICES),
     "tile": "auto|PIXELS",
     "memory": "auto|BYTES",
-    "value_range": "auto|dtype|LOW,HIGH",
+    "value_range": "auto|dtype|LOW,HIGH|1%,99.9%|WINDOW",
     "channel_axis": "auto|none|AXIS",
     "chroma": "|".join(CHROMA_CHOICES),
     "overshoot": "auto|none|SHARE",
@@ -138,16 +138,25 @@ def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
     return (ranges[0], ranges[1])
 
 
-def _one_range(text: str) -> Range | str:
-    if text in ("auto", "dtype"):
+def _one_range(text: str) -> tuple[float | str, float | str] | str:
+    if text in ("auto", "dtype", *CT_WINDOWS):
         return text
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = map(_limit, text.split(","))
     except ValueError:
         raise typer.BadParameter(
-            f"--value-range is {text!r}; use auto, dtype, or two numbers such as 0,4095."
+            f"--value-range is {text!r}; use auto, dtype, two numbers such as 0,4095, percentiles "
+            f"such as 1%,99.9%, or a CT window: {windows_in_words()}."
         ) from None
     return (low, high)
+
+
+def _limit(text: str) -> float | str:
+    """Return a number, or a percentile as it is written, which `FuseOptions` checks."""
+    text = text.strip()
+    if not text.endswith("%"):
+        return float(text)
+    return f"{float(text[:-1]):g}%"
 
 
 def _integer(text: str) -> int | str:

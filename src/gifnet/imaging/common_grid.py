@@ -13,7 +13,7 @@ from ..errors import InvalidInputError
 from ..geometry import Grid, finer, resample
 from .arrays import Pixels, compute, lazy
 from .colour import luminance
-from .ranges import RangeSpec, dtype_range, resolve_range, split_range_spec, to_type
+from .ranges import RangeSpec, dtype_range, resolve_noting_extremes, split_range_spec, to_type
 from .source import as_array
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -246,7 +246,4 @@ def _fill_empty_planes(
 
 
 def _limits(data: Pixels, image: PlacedImage, value_range: RangeSpec) -> tuple[float, float]:
-    try:
-        return resolve_range(_intensities(data, image), value_range)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"In {image.name!r}: {error}") from error
+    return resolve_noting_extremes(_intensities(data, image), value_range, repr(image.name))

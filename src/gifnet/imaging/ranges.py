@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InvalidInputError
+from ..ct_windows import CT_WINDOWS, CTWindow, windows_in_words
+from ..errors import GifnetWarning, InvalidInputError
 from .arrays import Pixels, is_dask
+from .percentiles import find_extremes, is_limit, percent, percentile_of
 
 Range: TypeAlias = tuple[float, float]
 #: Number of values to read from a file at a time.
 _SLAB = 1 << 25
 _NO_VALUE = "An image has no finite value, so it has no value range."
-RangeSpec: TypeAlias = Literal["auto", "dtype"] | Range
+#: The limits may be percentiles, such as ("1%", "99.9%").
+RangeSpec: TypeAlias = Literal["auto", "dtype"] | CTWindow | Range | tuple[float | str, float | str]
+_WORDS = (
+    "'auto', 'dtype', (low, high), percentiles such as ('1%', '99.9%'), or a CT window: "
+    f"{windows_in_words()}"
+)
 
 
 def dtype_range(dtype: npt.DTypeLike) -> Range:
@@ -92,32 +100,47 @@ def resolve_range(array: Pixels, spec: RangeSpec) -> Range:
     ----------
     array : array
         The whole stack, not a slice of it, and without an alpha channel.
-    spec : "auto", "dtype" or (low, high)
+    spec : "auto", "dtype", (low, high), or the name of a CT window
         "auto" is the type's range for uint8 and bool, and the finite minimum and maximum
-        otherwise.
+        otherwise. Limits are numbers or percentiles, such as ("1%", "99.9%").
 
     Raises
     ------
     InvalidInputError
         If the specification is none of these, or the range is empty.
     """
-    dtype = np.dtype(array.dtype)
-    if isinstance(spec, str):
-        if spec == "dtype" or (spec == "auto" and dtype in (np.uint8, np.bool_)):
-            return dtype_range(dtype)
-        if spec == "auto":
-            return finite_range(array)
-        raise InvalidInputError(f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high).")
+    return shared_range([array], spec)
+
+
+def resolve_noting_extremes(array: Pixels, spec: RangeSpec, name: str) -> Range:
+    """Return the range as `resolve_range` does, and warn if a few pixels take most of it.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the image.
+
+    Raises
+    ------
+    InvalidInputError
+        With the name.
+    """
     try:
-        low, high = (float(value) for value in spec)
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidInputError(
-            f"value_range is {spec!r}; use 'auto', 'dtype' or (low, high)."
-        ) from None
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InvalidInputError(
-            f"value_range is ({low:g}, {high:g}); low must be below high, and both finite."
-        )
+        low, high = resolve_range(array, spec)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"In {name}: {error}") from error
+    if isinstance(spec, str) and spec == "auto" and array.dtype not in (np.uint8, np.bool_):
+        found = find_extremes(array, low, high)
+        if found:
+            text, least, most = found
+            warnings.warn(
+                f"In {name}, a few values take most of the value range: {text}. If that is not "
+                "wanted, mark padding as missing, or give the range: "
+                f"value_range=({least:g}, {most:g}), --value-range={least:g},{most:g}. "
+                "Percentiles such as ('0.1%', '99.9%') are possible too.",
+                GifnetWarning,
+                stacklevel=2,
+            )
     return low, high
 
 
@@ -129,7 +152,7 @@ def split_range_spec(spec: Any, count: int = 2) -> tuple[RangeSpec, ...]:
         parts = tuple(spec)
     except TypeError:
         parts = ()
-    if any(isinstance(one, str | tuple | list) or np.ndim(one) for one in parts):
+    if not all(map(is_limit, parts)):
         if len(parts) == count:
             return parts
         if count == 1 and len(parts) == 2:
@@ -145,13 +168,37 @@ def split_range_spec(spec: Any, count: int = 2) -> tuple[RangeSpec, ...]:
 def shared_range(arrays: Sequence[Pixels], spec: Any) -> Range:
     """Return the (low, high) values that map to 0 and 1 in several arrays of one type.
 
-    "auto" measures all of them together; see `resolve_range`.
+    "auto" and percentiles measure all of them together; see `resolve_range`.
     """
-    found = resolve_range(arrays[0], spec)
-    if not (isinstance(spec, str) and spec == "auto") or arrays[0].dtype in (np.uint8, np.bool_):
-        return found
-    ranges = [found, *map(finite_range, arrays[1:])]
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    dtype = np.dtype(arrays[0].dtype)
+    if isinstance(spec, str):
+        if spec == "dtype" or (spec == "auto" and dtype in (np.uint8, np.bool_)):
+            return dtype_range(dtype)
+        if spec == "auto":
+            ranges = [finite_range(array) for array in arrays]
+            return min(low for low, _ in ranges), max(high for _, high in ranges)
+        if spec in CT_WINDOWS:
+            return CT_WINDOWS[spec]
+        raise InvalidInputError(f"value_range is {spec!r}; use {_WORDS}.")
+    try:
+        low, high = (_limit(arrays, limit) for limit in spec)
+    except InvalidInputError:
+        raise
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInputError(f"value_range is {spec!r}; use {_WORDS}.") from None
+    if any(isinstance(limit, str) for limit in spec) and low == high:
+        return low, high  # a constant image, as with "auto"
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InvalidInputError(
+            f"value_range is ({low:g}, {high:g}); low must be below high, and both finite."
+        )
+    return low, high
+
+
+def _limit(arrays: Sequence[Pixels], limit: Any) -> float:
+    """Return a limit of a range, a number or a percentile."""
+    part = percent(limit)
+    return float(limit) if part is None else percentile_of(arrays, part)
 
 
 def normalise(values: npt.NDArray[np.generic], limits: Range) -> npt.NDArray[np.float32]:

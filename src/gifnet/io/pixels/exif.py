@@ -12,6 +12,8 @@ from .orientation import TAG, known
 
 _EXIF_IFD = 0x8769
 _GPS_IFD = 0x8825
+#: tifffile writes no tag of a directory, so it writes the number before, which is put right later.
+_KEPT_PLACE = 1
 #: Maker, model, software, time, artist and copyright, as TIFF tags.
 _TEXT_TAGS = (270, 271, 272, 305, 306, 315, 33432)
 
@@ -89,7 +91,7 @@ def tiff_tags(photo: Photo) -> list[tuple[Any, ...]]:
             tags.append((code, 2, 0, value.encode("ascii", "replace").decode(), True))
     for code in (_EXIF_IFD, _GPS_IFD):
         if exif is not None and exif.get_ifd(code):
-            tags.append((code, 4, 1, 0, True))
+            tags.append((code - _KEPT_PLACE, 4, 1, 0, True))
     return tags
 
 
@@ -106,7 +108,7 @@ def append_exif(path: Path, photo: Photo) -> None:
             return
         page: Any = tif.pages.first
         for code in (_EXIF_IFD, _GPS_IFD):
-            found, entry = exif.get_ifd(code), page.tags.get(code)
+            found, entry = exif.get_ifd(code), page.tags.get(code - _KEPT_PLACE)
             if not found or entry is None:
                 continue
             directory = ImageFileDirectory_v2(prefix=b"MM" if tif.byteorder == ">" else b"II")
@@ -119,6 +121,8 @@ def append_exif(path: Path, photo: Photo) -> None:
             start = handle.tell() + handle.tell() % 2
             handle.seek(start)
             handle.write(directory.tobytes(start))
+            handle.seek(entry.offset)
+            handle.write(struct.pack(f"{tif.byteorder}H", code))
             handle.seek(entry.valueoffset)
             handle.write(struct.pack(f"{tif.byteorder}I", start))
 
