@@ -37,6 +37,28 @@ def test_fuse_writes_what_the_function_returns(
     assert files(out.parent) == ["first.png", "out.png", "second.png"]
 
 
+def test_any_number_of_files(
+    run: Run, tmp_path: Path, options: list[str], random_weights: Path
+) -> None:
+    paths = [tmp_path / f"{name}.tif" for name in "abc"]
+    for seed, path in enumerate(paths):
+        write_image(path, scene("uint16", seed=seed), axes="YX")
+    out = tmp_path / "out.tif"
+    assert run("fuse", *paths, "-o", out, "--device", "cpu").code == 0
+    (image,) = read_images(out)
+    planes = [read_images(path)[0].data for path in paths]
+    np.testing.assert_array_equal(image.data, gifnet.fuse(*planes, device="cpu"))
+    assert image.metadata["gifnet"]["sources"] == ["a", "b", "c"]
+    out.unlink()
+    outcome = run("fuse", *paths, "-o", out, *options)
+    assert outcome.code == 1
+    assert "'gifnet' fuses two images, not 3" in outcome.err
+    outcome = run("fuse", paths[0], "-o", out)
+    assert outcome.code == 1
+    assert "two or more" in outcome.err
+    assert not out.exists()
+
+
 def test_pixel_size_units_and_record_are_kept(
     run: Run, tmp_path: Path, options: list[str], random_weights: Path
 ) -> None:

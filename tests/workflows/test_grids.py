@@ -32,7 +32,7 @@ def words(random_weights: Path) -> list[str]:
 
 def fused(paths: list[Path], options: FuseOptions, **settings: Any) -> Image:
     out = paths[0].parent / "fused.tif"
-    fuse_files(*paths, out, options, overwrite=True, **settings)
+    fuse_files(paths, out, options, overwrite=True, **settings)
     return read_image(out)
 
 

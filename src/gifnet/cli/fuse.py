@@ -17,18 +17,14 @@ from .terminal import note, progress_bar
 
 @takes_options()
 def fuse(
-    first: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            help="The functional or spectral source: infrared, PET, over-exposed, multispectral "
-            f"({NAMES}). The result has its type and value range."
-        ),
-    ],
-    second: Annotated[
-        Path,
-        typer.Argument(
-            help="The structural source: visible, MRI, under-exposed, panchromatic. Sources on "
-            "different grids are resampled; see --place."
+            help=f"Two or more images of one scene ({NAMES}), in any order with the default "
+            "model. Other models take two: first infrared, PET, over-exposed or multispectral, "
+            "then visible, MRI, under-exposed or panchromatic. Sources on different grids are "
+            "resampled; see --place. The result has the type and value range of the first one, "
+            "or of the first coloured one."
         ),
     ],
     output: Output,
@@ -48,7 +44,7 @@ def fuse(
         choice(
             "--register",
             REGISTRATION_CHOICES,
-            "Register the other source to the reference first, with this class of transform.",
+            "Register the other sources to the reference first, with this class of transform.",
         ),
     ] = "none",
     register_by: Annotated[
@@ -64,10 +60,9 @@ def fuse(
     *,
     options: FuseOptions,
 ) -> None:
-    """Fuse two images of one scene into one file."""
+    """Fuse two or more images of one scene into one file."""
     workflows.fuse_files(
-        first,
-        second,
+        sources,
         output,
         options,
         mask=mask,
@@ -89,7 +84,7 @@ def enhance(
     *,
     options: FuseOptions,
 ) -> None:
-    """Enhance one image: fuse it with itself."""
+    """Enhance one image."""
     workflows.enhance_file(
         image, output, options, overwrite=overwrite, bar=progress_bar, note=note()
     )

@@ -36,15 +36,19 @@ def find_transform(
 def warn_of_misalignment(
     data: Sequence[Pixels], grids: Sequence[Grid], note: Callable[[str], object]
 ) -> None:
-    """Report a pair on one grid that looks misaligned, unless it is large."""
+    """Report the first image that looks misaligned with the others, unless it is large."""
     if any(each.nbytes > _MAX_EXAMINED_BYTES for each in data):
         return
-    try:
-        found = misalignment(*data, channel_axis=_channel_axis(data, grids))
-    except GifnetError:  # the fusion itself reports what is wrong
-        return
-    if found.found:
-        note(f"warning: {found.warning} See --register.")
+    axis = _channel_axis(data, grids)
+    for number, other in enumerate(data[1:], start=2):
+        try:
+            found = misalignment(data[0], other, channel_axis=axis)
+        except GifnetError:  # the fusion itself reports what is wrong
+            return
+        if found.found:
+            which = f"image {number}: " if len(data) > 2 else ""
+            note(f"warning: {which}{found.warning} See --register.")
+            return
 
 
 def _channel_axis(data: Sequence[Pixels], grids: Sequence[Grid]) -> int | None:

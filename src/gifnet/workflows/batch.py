@@ -233,7 +233,7 @@ def _fused(
         if item.stack:
             stack_files(item.sources, item.output, **common)
         else:
-            fuse_files(item.first, item.second, item.output, **common)
+            fuse_files(item.sources, item.output, **common)
     except Cancelled:
         raise
     # Whatever ends one item must not end the batch: drivers and decoders raise many types.

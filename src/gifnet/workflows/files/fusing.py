@@ -37,8 +37,7 @@ from .results import (
 
 
 def fuse_files(
-    first: Path,
-    second: Path,
+    sources: Sequence[Path],
     output: Path,
     options: FuseOptions | None = None,
     *,
@@ -52,12 +51,13 @@ def fuse_files(
     bar: Bar = no_bar,
     note: Note | None = None,
 ) -> None:
-    """Fuse two files into one.
+    """Fuse two or more files into one.
 
     Parameters
     ----------
-    first, second : Path
-        Image files, or OME-Zarr folders, of one image each.
+    sources : sequence of Path
+        Image files, or OME-Zarr folders, of one image each. Models other than the default one take
+        two.
     output : Path
         The result, on the reference's grid, with its place, colour profile and EXIF, the first
         source's nodata value, and the record.
@@ -73,7 +73,7 @@ def fuse_files(
         The file whose grid the result has. "finer" is the one with the most axes, then that with
         the smallest pixels, then the first.
     registration, measure : str
-        Register the other source to the reference first; see `gifnet.register`.
+        Register the other sources to the reference first; see `gifnet.register`.
     overwrite : bool
         Replace existing files.
     fuser : Fuser, optional
@@ -88,7 +88,7 @@ def fuse_files(
     """
     options = options_of(options, fuser)
     require_outputs(output, mask, overwrite)
-    images = [read_image(path) for path in (first, second)]
+    images = [read_image(path) for path in sources]
     placement = place_images(images, place, reference, any_size=registration != "none")
     images = list(placement.images)
     require_formats(output, mask, images, options.chroma)
@@ -122,10 +122,13 @@ def fuse_files(
 
 def _registered(
     placement: Placement, kind: str, measure: str, bar: Bar, note: Note | None
-) -> tuple[Placement, dict[str, object]]:
-    """Return a placement with the other image registered to the reference, and the record."""
+) -> tuple[Placement, object]:
+    """Return a placement with the other images registered to the reference, and the record.
+
+    The record is that of one image, or a list in the order of several.
+    """
     fixed, grids = placement.like, placement.grids
-    record: dict[str, object] = {}
+    records: list[dict[str, object]] = []
     for number, image in enumerate(placement.images):
         if number == placement.reference:
             continue
@@ -133,10 +136,10 @@ def _registered(
             pair = grids[number], grids[placement.reference]
             found = find_transform((image.data, fixed.data), pair, kind, measure, progress)
         placement = placement.moved(number, found)
-        record = {"moving": image.name, "reference": fixed.name, **found.to_dict()}
+        records.append({"moving": image.name, "reference": fixed.name, **found.to_dict()})
         if note:
             note(found.describe())
-    return placement, record
+    return placement, records[0] if len(records) == 1 else records
 
 
 def enhance_file(
