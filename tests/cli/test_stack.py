@@ -77,9 +77,12 @@ def test_a_classical_method_with_alignment(run: Run, tmp_path: Path, options: li
         write_image(path, scene("uint8", seed=1), axes="YX")
     out = tmp_path / "out.tif"
     command = ("stack", *paths, "-o", out, "--method", "pyramid", "--align", "similarity")
+    command = (*command, "--equalise", "brightness")
     assert run(*command, *options).code == 0
     (found,) = read_images(out)
-    assert found.metadata["gifnet"]["stack"]["method"] == "pyramid"
+    stack = found.metadata["gifnet"]["stack"]
+    assert stack["method"] == "pyramid"
+    assert stack["gains"] == [[1.0]] * 3
     assert run("stack", *paths, "-o", out, "--method", "luck").code == 2
 
 

@@ -10,7 +10,7 @@ import typer
 from .. import workflows
 from ..io.files import read_image
 from ..io.formats import NAMES
-from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_METHODS, FuseOptions
+from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_GAINS, STACK_METHODS, FuseOptions
 from .fuse_options import takes_options
 from .outputs import Overwrite, choice
 from .terminal import note, progress_bar
@@ -113,6 +113,15 @@ def stack(
             "--crop", STACK_CROPS, "Extent: that of the reference slice, or what all slices cover."
         ),
     ] = "reference",
+    equalise: Annotated[
+        str,
+        choice(
+            "--equalise",
+            STACK_GAINS,
+            "Give all slices of a focus stack the brightness, or the brightness and white balance "
+            "(colour), of the reference slice. Not for brackets.",
+        ),
+    ] = "none",
     decide_on: Annotated[
         str | None,
         typer.Option(
@@ -191,6 +200,7 @@ def stack(
             transforms=None if transforms is None else workflows.read_transforms(transforms),
             crop=crop,
             method=method,
+            equalise=equalise,
             decide_on=channel,
             shares=_map_in(shares),
             retouching=_map_in(retouch),

@@ -23,6 +23,7 @@ def fuse_stack(
     transforms: Any = None,
     crop: str = "reference",
     method: str = "network",
+    equalise: str = "none",
     decide_on: int | str | None = None,
     shares: Any = None,
     retouching: Any = None,
@@ -58,6 +59,10 @@ def fuse_stack(
     method : {"network", "pyramid", "depth-map", "mertens"}
         What fuses: the network of the options, or a classical method. "pyramid" takes the sharpest
         detail, "depth-map" the sharpest slice, "mertens" is for exposures.
+    equalise : {"none", "brightness", "colour"}
+        Multiply the slices of a focus stack by gains, so that they have the brightness of the
+        reference slice: one gain per slice, or one per slice and colour (white balance). Not for
+        brackets, whose differences in brightness are wanted.
     decide_on : int or str, optional
         The channel in which the slices are registered and compared, for all channels. For RGB(A):
         "luminance" (the default), a number, "red", "green" or "blue". For slices with other
@@ -121,6 +126,7 @@ def fuse_stack(
             transforms=transforms,
             crop=crop,
             method=method,
+            equalise=equalise,
             decide_on=decide_on,
             shares=shares,
             retouching=retouching,

@@ -21,6 +21,7 @@ from ...models.registry import require_share
 from ...progress import Progress, Reporter
 from ...registration.transform import Transform
 from .alignment import aligned
+from .equalise import equalised
 from .maps import apply_decision, require_map, retouched
 from .network import fuse_by_network
 from .pairwise import pairwise_shares
@@ -100,6 +101,7 @@ class StackFuser:
         reporter = Reporter(progress)
         reporter.expect(2 * (slices.count - 1))
         slices, transforms, region = aligned(slices, index, settings, reporter)
+        slices = equalised(slices, index, settings.equalise)
         planes = slices.planes(limits)
         fused, sharpest = self._fused(settings, slices, planes, limits, reporter)
         image = slices.image(fused, options.chroma == "none")
@@ -111,12 +113,14 @@ class StackFuser:
         depth, confidence = None, None
         if settings.depth:
             depth, confidence = _measured(slices, planes, settings, reporter)
-        record = {
+        record: dict[str, Any] = {
             **self._fuser.provenance(),
             "overshoot": None,
             "operation": "fuse_stack",
             "stack": settings.updated(reference=index, transforms=transforms or None).to_dict(),
         }
+        if slices.gains is not None:
+            record["stack"]["gains"] = slices.gains.round(6).tolist()
         return FusedStack(image, sharpest, depth, confidence, transforms, region, record)
 
     def _fused(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InvalidInputError
-from ...options import STACK_CROPS, STACK_METHODS
+from ...options import STACK_CROPS, STACK_GAINS, STACK_METHODS
 from ...registration.search import check_registration
 from ...registration.transform import Transform
 from ...validation import as_number, require_choice, require_integer
@@ -32,6 +32,7 @@ class StackSettings:
     transforms : tuple of Transform or None
         Used instead of a new registration.
     crop : {"reference", "common"}
+    equalise : {"none", "brightness", "colour"}
     decide_on : int, str or None
         The channel to decide on.
     shares : map of slice numbers, shares of all slices, or None
@@ -56,6 +57,7 @@ class StackSettings:
     method: str = "network"
     transforms: tuple[Transform, ...] | None = None
     crop: str = "reference"
+    equalise: str = "none"
     decide_on: int | str | None = None
     shares: npt.NDArray[Any] | None = None
     retouching: npt.NDArray[np.int32] | None = None
@@ -67,6 +69,7 @@ class StackSettings:
         check_registration(self.align, "edges")
         require_choice("method", self.method, STACK_METHODS)
         require_choice("crop", self.crop, STACK_CROPS)
+        require_choice("equalise", self.equalise, STACK_GAINS)
         if self.reference is not None:
             self._set(reference=require_integer("reference", self.reference))
         if self.transforms is not None:

@@ -39,10 +39,13 @@ class Slices:
         Of one shape and type: (H, W), (H, W, C) with RGB(A), or (C, H, W) with other channels.
     channel : int or None
         The channel to decide on; None for the luminance, or the mean of other channels.
+    gains : (N, C) float32 array or None
+        The factors of all slices and channels.
     """
 
     sources: tuple[Source, ...]
     channel: int | None = None
+    gains: Floats | None = None
 
     @property
     def count(self) -> int:
@@ -76,11 +79,21 @@ class Slices:
 
     def planes(self, limits: Range) -> Floats:
         """Return the planes to decide on in [0, 1], (N, H, W), 0 where missing."""
-        planes = [self._plane(source, limits) for source in self.sources]
+        planes = [self._plane(index, limits) for index in range(self.count)]
         return np.where(self.valid, np.stack(planes), np.float32(0))
 
-    def _plane(self, source: Source, limits: Range) -> Floats:
-        values = normalise(np.ma.getdata(source.intensities), limits)
+    def data(self, index: int) -> npt.NDArray[Any]:
+        """Return a slice's values, multiplied by its gains."""
+        values = np.ma.getdata(self.sources[index].data)
+        if self.gains is None:
+            return values
+        gains = self.gains[index]
+        scaled = values * (gains if self.first.coloured else gains[:, None, None])
+        return np.asarray(scaled if self.planar or self.first.coloured else scaled[0], np.float32)
+
+    def _plane(self, index: int, limits: Range) -> Floats:
+        source, values = self.sources[index], self.data(index)
+        values = normalise(values[..., :3] if source.coloured else values, limits)
         if self.planar:
             chosen = values.mean(axis=0) if self.channel is None else values[self.channel]
             return np.asarray(chosen, np.float32)
@@ -103,7 +116,7 @@ class Slices:
 
     def channels(self) -> Floats:
         """Return (N, C, H, W) values; the mean of the others stands for missing pixels."""
-        values = [self.as_channels(np.ma.getdata(source.data)) for source in self.sources]
+        values = [self.as_channels(self.data(index)) for index in range(self.count)]
         return with_mean(np.stack(values).astype(np.float32), self.valid[:, None])
 
     def cropped(self, region: Region) -> Slices:
@@ -132,8 +145,8 @@ class Slices:
         """Return the mean of the slices, weighted by (N, H, W) shares, as (C, H, W)."""
         first = self.as_channels(np.ma.getdata(self.first.data))
         total: npt.NDArray[np.float64] = np.zeros(first.shape, np.float64)
-        for source, share, has in zip(self.sources, shares, self.valid, strict=True):
-            total += share * np.where(has, self.as_channels(np.ma.getdata(source.data)), 0)
+        for index, share in enumerate(shares):
+            total += share * np.where(self.valid[index], self.as_channels(self.data(index)), 0)
         return total
 
 
