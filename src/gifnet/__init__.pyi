@@ -8,7 +8,7 @@ from .registration.api import misalignment, register
 from .tasks import TASKS
 from .workflows.pansharpen import pansharpen
 from .workflows.stacks.alignment import align_stack
-from .workflows.stacks.api import fuse_stack
+from .workflows.stacks.api import fuse_stack, rerun_stack
 
 __all__ = [
     "TASKS",
@@ -25,4 +25,5 @@ __all__ = [
     "misalignment",
     "pansharpen",
     "register",
+    "rerun_stack",
 ]

@@ -49,6 +49,8 @@ PANSHARPEN_CHOICES = ("gifnet", "brovey", "gram-schmidt")
 PLACE_CHOICES = ("auto", "world", "same-field", "pixels")
 #: What can fuse a stack: the network, or a classical method (`gifnet.classical`).
 STACK_METHODS = ("network", "pyramid", "depth-map", "mertens")
+#: Equal brightness of slices: off, one gain per slice, or one per slice and colour.
+STACK_GAINS = ("none", "brightness", "colour")
 #: The extent of a fused stack: that of the reference slice, or what all slices cover.
 STACK_CROPS = ("reference", "common")
 #: The overshoot of an enhanced image: invisible at an edge.

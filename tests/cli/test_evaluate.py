@@ -118,3 +118,17 @@ def test_progress_bar(data: Path, tmp_path: Path, terminal: tuple[int, int]) -> 
     shown = os.read(terminal[0], 100_000).decode()
     assert re.search(r"evaluating: +\d+%.* \d/4 ", shown)
     assert "report.html: 2 methods, 4 results" in shown
+
+
+def test_stacks_with_truth(run: Run, tmp_path: Path) -> None:
+    folder, out = tmp_path / "stacks" / "one", tmp_path / "out"
+    folder.mkdir(parents=True)
+    for name, seed in (("s1", 0), ("s2", 1), ("truth", 0)):
+        imsave(folder / f"{name}.png", scene("uint8", seed=seed), check_contrast=False)
+    command = ("evaluate", tmp_path / "stacks", "--stacks", "-o", out, "--device", "cpu")
+    assert run(*command, "--methods", "pyramid,shares") == Outcome(0, "", "")
+    assert files(out) == ["pictures", "stacks.csv", "stacks.jsonl", "stacks.md"]
+    assert "| shares |" in (out / "stacks.md").read_text(encoding="utf-8")
+    outcome = run("evaluate", tmp_path / "none", "--stacks", "-o", out)
+    assert outcome.code == 1
+    assert "There is no folder" in outcome.err

@@ -13,7 +13,7 @@ from gifnet import align_stack, fuse_stack
 from gifnet.io import read_images, write_image
 from gifnet.workflows import read_transforms
 from tests.helpers.cli_tools import Outcome, Run, scene
-from tests.helpers.stack_samples import moved_stack
+from tests.helpers.stack_samples import banded_stack, moved_stack
 
 
 def test_files_into_one(run: Run, tmp_path: Path, options: list[str], random_weights: Path) -> None:
@@ -77,9 +77,12 @@ def test_a_classical_method_with_alignment(run: Run, tmp_path: Path, options: li
         write_image(path, scene("uint8", seed=1), axes="YX")
     out = tmp_path / "out.tif"
     command = ("stack", *paths, "-o", out, "--method", "pyramid", "--align", "similarity")
+    command = (*command, "--equalise", "brightness")
     assert run(*command, *options).code == 0
     (found,) = read_images(out)
-    assert found.metadata["gifnet"]["stack"]["method"] == "pyramid"
+    stack = found.metadata["gifnet"]["stack"]
+    assert stack["method"] == "pyramid"
+    assert stack["gains"] == [[1.0]] * 3
     assert run("stack", *paths, "-o", out, "--method", "luck").code == 2
 
 
@@ -109,3 +112,38 @@ def test_the_shell_writes_and_reads_transforms(run: Run, tmp_path: Path) -> None
     assert run("stack", *paths, "--align-only").code == 2
     assert run("stack", *paths).code == 2
     assert run("stack", *paths, "--align-only", "--transforms", tmp_path / "a.tif").code == 1
+
+
+def test_the_shell_decides_retouches_and_repeats(run: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 4000, (3, 48, 60)).astype(np.uint16)
+    stack = np.stack([banded_stack(), noise])
+    path, out, numbers = (tmp_path / name for name in ("czyx.ome.tif", "out.tif", "numbers.tif"))
+    units = ("pixel", "um", "um", "um")
+    write_image(path, stack, axes="CZYX", scale=(1, 2, 1, 1), units=units)
+    painted = np.full((48, 60), 255, np.uint8)
+    painted[5:12, 20:40] = 2
+    write_image(tmp_path / "painted.png", painted, axes="YX")
+    command = ("stack", path, "-o", out, "--method", "pyramid", "--decide-on", "0")
+    extra = ("--sharpest", numbers, "--retouch", tmp_path / "painted.png", "--feather", "1")
+    assert run(*command, *extra).code == 0
+    (fused,) = read_images(out)
+    assert fused.axes == "CYX"
+    moved = np.moveaxis(stack, 1, 0)
+    wanted, info = fuse_stack(
+        moved, method="pyramid", decide_on=0, retouching=painted, feather=1, return_info=True
+    )
+    assert_array_equal(fused.data, wanted)
+    assert_array_equal(read_images(numbers)[0].data, info.sharpest)
+    again = tmp_path / "again.tif"
+    assert run("stack", path, "-o", again, "--like", out).code == 0
+    assert_array_equal(read_images(again)[0].data, wanted)
+    other = tmp_path / "other.tif"
+    write_image(other, noise, axes="ZYX")
+    applied = tmp_path / "applied.tif"
+    assert run("stack", other, "-o", applied, "--shares", numbers, "--feather", "0").code == 0
+    kept = np.take_along_axis(noise, info.sharpest[None].astype(int), 0)[0]
+    assert_array_equal(read_images(applied)[0].data, kept)
+    outcome = run("stack", path, "-o", tmp_path / "c.tif", "--decide-on", "DAPI")
+    assert outcome.code == 1
+    assert "'DAPI'" in outcome.err
+    assert run("stack", path, "-o", tmp_path / "c.tif").code == 1

@@ -11,7 +11,9 @@ import typer
 
 from .. import evaluation, metrics
 from ..io.atomic import write_atomically
+from ..options import REGISTRATION_CHOICES
 from ..tasks import TASKS
+from .outputs import choice
 from .terminal import progress_bar, say
 
 
@@ -127,11 +129,27 @@ def evaluate(
             help="Use only the N triplets that training holds back, in sets with all_in_focus.",
         ),
     ] = None,
+    stacks: Annotated[
+        bool,
+        typer.Option(
+            "--stacks",
+            help="Measure focus stacks: folders of slices with the sharp image (truth, reference "
+            "or expected) and optionally depth.tif, in slices. Methods are pyramid, depth-map, "
+            "mertens, and models with shares.",
+        ),
+    ] = False,
+    align: Annotated[
+        str,
+        choice("--align", REGISTRATION_CHOICES, "With --stacks: register the slices first."),
+    ] = "none",
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", help="The device of the networks.")
     ] = "auto",
 ) -> None:
     """Measure fusion methods on folders of pairs. Run it again to resume it or to add methods."""
+    if stacks:
+        _evaluate_stacks(data, out, methods, weights or [], align, crop, device)
+        return
     chosen = _metrics(metrics)
     ranked = _metrics(rank_by) or _metrics(",".join(evaluation.tables.RANKED)) or []
     measured = None if chosen is None else [*chosen, *(m for m in ranked if m not in chosen)]
@@ -149,6 +167,26 @@ def evaluate(
     write_atomically(out / "scores.csv", evaluation.tables.as_csv(results))
     write_atomically(out / "report.html", evaluation.report.html(results, ranked))
     say(f"{out / 'report.html'}: {len(used)} methods, {len(results.rows)} results")
+
+
+def _evaluate_stacks(
+    data: Sequence[Path],
+    out: Path,
+    methods: str | None,
+    weights: Sequence[str],
+    align: str,
+    crop: int,
+    device: str,
+) -> None:
+    names = None if methods is None else parse_names(methods)
+    own = {name: Path(path) for name, path in map(_named, weights)}
+    used = evaluation.make_stack_methods(names, own, device)
+    found = evaluation.find_stacks(data)
+    with progress_bar("evaluating", "result") as bar:
+        rows = evaluation.evaluate_stacks(found, used, out, align=align, crop=crop, progress=bar)
+    write_atomically(out / "stacks.md", evaluation.stack_table(rows))
+    write_atomically(out / "stacks.csv", evaluation.stack_csv(rows))
+    say(f"{out / 'stacks.md'}: {len(used)} methods, {len(found)} stacks")
 
 
 def parse_names(text: str) -> list[str]:

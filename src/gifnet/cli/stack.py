@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from .. import workflows
+from ..io.files import read_image
 from ..io.formats import NAMES
-from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_METHODS, FuseOptions
+from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_GAINS, STACK_METHODS, FuseOptions
 from .fuse_options import takes_options
 from .outputs import Overwrite, choice
 from .terminal import note, progress_bar
@@ -112,40 +113,105 @@ def stack(
             "--crop", STACK_CROPS, "Extent: that of the reference slice, or what all slices cover."
         ),
     ] = "reference",
+    equalise: Annotated[
+        str,
+        choice(
+            "--equalise",
+            STACK_GAINS,
+            "Give all slices of a focus stack the brightness, or the brightness and white balance "
+            "(colour), of the reference slice. Not for brackets.",
+        ),
+    ] = "none",
+    decide_on: Annotated[
+        str | None,
+        typer.Option(
+            "--decide-on",
+            metavar="CHANNEL",
+            help="Name or number of the channel in which the slices are registered and compared, "
+            "for all channels; luminance is the mean of all.",
+        ),
+    ] = None,
+    shares: Annotated[
+        Path | None,
+        typer.Option(
+            "--shares",
+            metavar="FILE",
+            help="Apply an earlier decision: the map that --sharpest wrote.",
+        ),
+    ] = None,
+    retouch: Annotated[
+        Path | None,
+        typer.Option(
+            "--retouch",
+            metavar="FILE",
+            help="A painted map of slice numbers, from 0, to blend into the result. Pixels below "
+            "0, or of the greatest number of an unsigned type, stay.",
+        ),
+    ] = None,
+    feather: Annotated[
+        float,
+        typer.Option(
+            "--feather",
+            metavar="PIXELS",
+            help="Softness of the borders between the slices of --shares and --retouch.",
+        ),
+    ] = 1.5,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="FILE",
+            help="Make a result again: take all settings, transforms and maps from the record in "
+            "its file.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
 ) -> None:
     """Fuse a focus stack or an exposure bracket into one file."""
-    maps = {"depth": depth, "confidence": confidence, "sharpest": sharpest}
+    maps: dict[str, Any] = {"depth": depth, "confidence": confidence, "sharpest": sharpest}
     for name, path in maps.items():
         if path is not None and path.suffix.lower() not in (".tif", ".tiff"):
             raise typer.BadParameter(f"--{name} is {str(path)!r}; give a name ending in .tif.")
-    common: dict[str, Any] = {
-        "reference": reference,
-        "crop": crop,
-        "overwrite": overwrite,
-        "bar": progress_bar,
-        "note": note(),
-    }
+    channel = int(decide_on) if decide_on and decide_on.isdecimal() else decide_on
+    shared: dict[str, Any] = {"overwrite": overwrite, "bar": progress_bar, "note": note()}
     if align_only:
         if transforms is None:
             raise typer.BadParameter("--align-only needs --transforms, the file to write.")
         kind = "affine" if align == "none" else align
-        workflows.align_files(slices, transforms, output, align=kind, **common)
+        settings = workflows.StackSettings(
+            align=kind, reference=reference, crop=crop, decide_on=channel
+        )
+        workflows.align_files(slices, transforms, output, settings=settings, **shared)
         return
     if output is None:
         raise typer.BadParameter("Name the file of the result with --output (-o).")
+    if like is not None:
+        workflows.restack_files(slices, output, like, **maps, **shared)
+        return
     workflows.stack_files(
         slices,
         output,
         options,
-        depth=depth,
-        confidence=confidence,
-        sharpest=sharpest,
-        spacing=spacing,
-        align=align,
-        transforms=None if transforms is None else workflows.read_transforms(transforms),
-        method=method,
-        **common,
+        settings=workflows.StackSettings(
+            align=align,
+            reference=reference,
+            transforms=None if transforms is None else workflows.read_transforms(transforms),
+            crop=crop,
+            method=method,
+            equalise=equalise,
+            decide_on=channel,
+            shares=_map_in(shares),
+            retouching=_map_in(retouch),
+            feather=feather,
+            spacing=spacing,
+        ),
+        **maps,
+        **shared,
     )
+
+
+def _map_in(path: Path | None) -> Any:
+    """Return the map in a file."""
+    return None if path is None else read_image(path).data

@@ -7,7 +7,14 @@ from .batch import (
     match_stacks,
     run_batch,
 )
-from .files import align_files, enhance_file, fuse_files, pansharpen_files, stack_files
+from .files import (
+    align_files,
+    enhance_file,
+    fuse_files,
+    pansharpen_files,
+    restack_files,
+    stack_files,
+)
 from .stacks.fuser import StackFuser
 from .stacks.settings import StackSettings
 from .stacks.transforms import read_transforms
@@ -26,6 +33,7 @@ __all__ = [
     "match_stacks",
     "pansharpen_files",
     "read_transforms",
+    "restack_files",
     "run_batch",
     "stack_files",
 ]

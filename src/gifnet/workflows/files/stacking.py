@@ -25,8 +25,10 @@ from ...io.pairs import differs_in_a_number, images_in, natural_order
 from ...io.pixels.orientation import stored_shape, turned, turned_back
 from ...options import FuseOptions
 from ..stacks.alignment import align_stack
+from ..stacks.api import recorded_options, require_recorded_weights
 from ..stacks.fuser import StackFuser
 from ..stacks.settings import StackSettings
+from ..stacks.slices import LUMINANCE
 from ..stacks.transforms import write_transforms
 from .results import (
     Bar,
@@ -48,6 +50,7 @@ class _Stack:
     channel_axis: int | None
     planes: tuple[Image, ...]
     names: tuple[str, ...]
+    decide_on: int | str | None = None
     spacing: float | None = None
 
 
@@ -98,7 +101,8 @@ def stack_files(
     options = options_of(options, fuser)
     maps = {"depth": depth, "confidence": confidence, "sharpest": sharpest}
     _require_maps(output, maps, overwrite)
-    stack = _read_stack(slices, note)
+    stack = _read_stack(slices, note, settings.decide_on)
+    settings = settings.updated(decide_on=stack.decide_on)
     if depth is not None or confidence is not None:
         settings = settings.updated(depth=True, spacing=settings.spacing or stack.spacing)
     require_formats(output, None, stack.planes, "auto")
@@ -108,15 +112,46 @@ def stack_files(
         used = owner.with_options(channel_axis=stack.channel_axis)
         with bar("fusing") as progress:
             fused = StackFuser(used).fuse(stack.data, settings=settings, progress=progress)
-        network = settings.method == "network"
-        computed = f"{used.model} on {used.device}" if network else settings.method
+        network = settings.method == "network" and settings.shares is None
+        method = settings.method if settings.shares is None else "a given decision"
+        computed = f"{used.model} on {used.device}" if network else method
     record = {**fused.provenance, "sources": list(stack.names)}
     planes = [_cropped(image, fused.region) for image in stack.planes]
     save_result(output, fused.image, planes, record)
+    flat = [image.without_axis("C") if "C" in image.axes else image for image in planes]
     for name, path in maps.items():
         if path is not None:
-            save_result(path, getattr(fused, name), planes, {**record, "values": name})
+            save_result(path, getattr(fused, name), flat, {**record, "values": name})
     report(note, output, computed, began)
+
+
+def restack_files(
+    slices: Sequence[Path], output: Path, like: Path, *, shares: Any = None, **files: Any
+) -> None:
+    """Fuse the slices of files again, as the record in a result's file says.
+
+    Parameters
+    ----------
+    slices, output
+        As in `stack_files`.
+    like : Path
+        The earlier result.
+    shares : array, optional
+        As in `gifnet.rerun_stack`.
+    **files
+        Further arguments of `stack_files`.
+
+    Raises
+    ------
+    GifnetError
+        As `stack_files` and `gifnet.rerun_stack`.
+    """
+    record = dict(read_image(like).record or {})
+    settings = StackSettings.from_record(record, shares=shares)
+    with fusion.Fuser(recorded_options(record)) as fuser:
+        if settings.method == "network" and settings.shares is None:
+            require_recorded_weights(fuser, record)
+        stack_files(slices, output, settings=settings, fuser=fuser, **files)
 
 
 def align_files(
@@ -150,7 +185,7 @@ def align_files(
         raise WriteError(f"{str(transforms)!r} is no name of a JSON file; end it in .json.")
     if output is not None:
         require_outputs(output, None, overwrite)
-    stack = _read_stack(slices, note)
+    stack = _read_stack(slices, note, settings.decide_on)
     began = time.perf_counter()
     with bar("aligning") as progress:
         found = align_stack(
@@ -159,6 +194,7 @@ def align_files(
             reference=settings.reference,
             transforms=settings.transforms,
             crop=settings.crop,
+            decide_on=stack.decide_on,
             channel_axis=stack.channel_axis,
             progress=progress,
         )
@@ -199,7 +235,9 @@ def _require_maps(output: Path, maps: Mapping[str, Path | None], overwrite: bool
             raise WriteError(f"{str(path)!r} cannot hold a map; give a name ending in .tif.")
 
 
-def _read_stack(slices: Sequence[Path], note: Note | None) -> _Stack:
+def _read_stack(
+    slices: Sequence[Path], note: Note | None, decide_on: int | str | None = None
+) -> _Stack:
     """Return the slices of files.
 
     Raises
@@ -210,35 +248,58 @@ def _read_stack(slices: Sequence[Path], note: Note | None) -> _Stack:
     slices = _slice_files(slices)
     images = _in_one_orientation([read_image(path) for path in slices], note)
     first, names = images[0], tuple(image.name for image in images)
+    channels = decide_on is not None and "C" in first.axes
+    decide_on = _channel_number(first, decide_on) if channels else decide_on
     axis = -1 if first.channel_axis is not None else None
-    if len(images) == 1:
-        if len(first.placed_axes) != 3:
-            raise InvalidInputError(
-                f"{str(slices[0])!r} has axes {first.axes}, not one of slices; give a file with a "
-                "Z axis, or several files."
-            )
-        known = first.units[0] != "pixel" and first.scale[0] > 0
-        spacing = first.scale[0] if known else None
-        return _Stack(first.data, axis, (first.without_axis(first.axes[0]),), names, spacing)
-    if any(len(image.placed_axes) != 2 for image in images):
+    single, rank = len(images) == 1, 2 + channels
+    if single and len(first.placed_axes) != rank + 1:
+        raise InvalidInputError(
+            f"{str(slices[0])!r} has axes {first.axes}, not one of slices; give a file with a "
+            "Z axis, or several files. For channels, name the one to decide on (decide_on)."
+        )
+    if not single and any(len(image.placed_axes) != rank for image in images):
         raise InvalidInputError("Several files are given, and not all of them hold one plane.")
-    return _Stack([image.data for image in images], axis, tuple(images), names)
+    if not single:
+        return _Stack([image.data for image in images], axis, tuple(images), names, decide_on)
+    name = next(letter for letter in first.axes if letter != "C")
+    place = first.placed_axes.index(name)
+    known = first.units[place] != "pixel" and first.scale[place] > 0
+    spacing = first.scale[place] if known else None
+    data = np.moveaxis(np.ma.asanyarray(first.data), place, 0) if place else first.data
+    return _Stack(data, axis, (first.without_axis(name),), names, decide_on, spacing)
+
+
+def _channel_number(image: Image, decide_on: int | str | None) -> int | str | None:
+    """Return the number of a channel that is given by its name."""
+    names = [name.lower() for name in image.channel_names]
+    known = isinstance(decide_on, str) and decide_on.lower() in names
+    if known or not isinstance(decide_on, str) or decide_on == LUMINANCE:
+        return names.index(str(decide_on).lower()) if known else decide_on
+    raise InvalidInputError(
+        f"decide_on is {decide_on!r}, but {image.name!r} has the channels "
+        f"{', '.join(image.channel_names) or 'without names'}; use one of them, a number, or "
+        f"{LUMINANCE!r}."
+    )
 
 
 def _cropped(image: Image, region: Region) -> Image:
-    """Return a part of a plane at its place."""
+    """Return a part of a plane, or of planes, at its place."""
     height, width = image.plane_shape
     if region == Region.of(height, width):
         return image
     linear = np.diag(image.scale) if image.direction is None else image.direction * image.scale
-    offset = (region.top, region.left)
+    offset = np.zeros(len(image.scale))
+    offset[-2:] = region.top, region.left
+    at = [slice(None)] * image.data.ndim
+    for letter, part in zip(image.placed_axes[-2:], region.slices, strict=True):
+        at[image.axes.index(letter)] = part
     place = image.georeference
     if place is not None and place.matrix is not None:
         shift = np.array([[1.0, 0, region.top], [0, 1, region.left], [0, 0, 1]])
         place = place.moved(place.matrix @ shift)
     return dataclasses.replace(
         image,
-        data=lazy(image.data)[region.slices],
+        data=lazy(image.data)[tuple(at)],
         translate=tuple(np.add(image.translate, linear @ offset)),
         georeference=place,
         coarser=(),

@@ -15,7 +15,7 @@ from ...geometry import Grid
 from ...geometry.region import Region
 from ...imaging.arrays import Pixels
 from ...progress import Progress, Reporter
-from ...registration.api import mean_luminance, resample_onto
+from ...registration.api import resample_onto
 from ...registration.chain import solve_links
 from ...registration.links import Link, find_links
 from ...registration.transform import Transform
@@ -53,6 +53,7 @@ def align_stack(
     reference: int | None = None,
     transforms: Any = None,
     crop: str = "reference",
+    decide_on: int | str | None = None,
     channel_axis: ChannelAxis = "auto",
     progress: Progress = None,
 ) -> AlignedStack:
@@ -60,7 +61,7 @@ def align_stack(
 
     Parameters
     ----------
-    images, axis, align, reference, transforms, crop, progress
+    images, axis, align, reference, transforms, crop, decide_on, progress
         As in `gifnet.fuse_stack`.
     channel_axis : int, "auto" or None
         As in `gifnet.fuse`.
@@ -78,7 +79,7 @@ def align_stack(
         If the progress callback returned False.
     """
     settings = StackSettings(align=align, reference=reference, transforms=transforms, crop=crop)
-    slices = read_slices(images, axis, channel_axis)
+    slices = read_slices(images, axis, channel_axis, decide_on)
     index = settings.reference_index(slices.count)
     slices, found, region = aligned(slices, index, settings, Reporter(progress))
     return AlignedStack(tuple(one.data for one in slices.sources), found, region)
@@ -107,9 +108,7 @@ def find_transforms(
 ) -> tuple[Transform, ...]:
     """Return the transforms of all slices onto the reference, found through their neighbours."""
     shape, count = slices.shape, slices.count
-    links = find_links(
-        lambda number: mean_luminance(slices.sources[number]), count, kind, reporter.check
-    )
+    links = find_links(slices.registered, count, kind, reporter.check)
     holding = [link for link in links if link.holds]
     matrices, _ = solve_links(holding, count, index, kind, shape)
     if unmoved := [number for number, matrix in enumerate(matrices) if matrix is None]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...errors import InvalidInputError, WeightsError
 from ...fusion.fuser import Fuser
 from ...options import FuseOptions
 from ...progress import Progress
-from .fuser import StackFuser
+from .fuser import FusedStack, StackFuser
+from .settings import StackSettings
 
 
 def fuse_stack(
@@ -20,6 +23,11 @@ def fuse_stack(
     transforms: Any = None,
     crop: str = "reference",
     method: str = "network",
+    equalise: str = "none",
+    decide_on: int | str | None = None,
+    shares: Any = None,
+    retouching: Any = None,
+    feather: float = 1.5,
     spacing: float | Sequence[float] | None = None,
     return_depth: bool = False,
     return_info: bool = False,
@@ -51,6 +59,23 @@ def fuse_stack(
     method : {"network", "pyramid", "depth-map", "mertens"}
         What fuses: the network of the options, or a classical method. "pyramid" takes the sharpest
         detail, "depth-map" the sharpest slice, "mertens" is for exposures.
+    equalise : {"none", "brightness", "colour"}
+        Multiply the slices of a focus stack by gains, so that they have the brightness of the
+        reference slice: one gain per slice, or one per slice and colour (white balance). Not for
+        brackets, whose differences in brightness are wanted.
+    decide_on : int or str, optional
+        The channel in which the slices are registered and compared, for all channels. For RGB(A):
+        "luminance" (the default), a number, "red", "green" or "blue". For slices with other
+        channels, (C, H, W): a number, or "luminance", the mean of all channels.
+    shares : array or FusedStack, optional
+        The decision of an earlier run, which is applied instead of a new one: the number of the
+        slice of every pixel, such as `info.sharpest`, integers of shape (H, W); or the shares of
+        all slices, floats of shape (slices, H, W). `method` has no effect then.
+    retouching : (H, W) integers, optional
+        A painted map of slice numbers, from 0, of the result's size. These slices are blended into
+        the result. Pixels below 0, masked, or of the greatest number of an unsigned type stay.
+    feather : float
+        Sigma in pixels of the borders between the slices of both maps.
     spacing : float or sequence of float, optional
         The distance of neighbouring slices, or the position of every slice. The depth is in its
         unit; in slices, from 0, by default.
@@ -101,9 +126,86 @@ def fuse_stack(
             transforms=transforms,
             crop=crop,
             method=method,
+            equalise=equalise,
+            decide_on=decide_on,
+            shares=shares,
+            retouching=retouching,
+            feather=feather,
             spacing=spacing,
             depth=return_depth,
             progress=progress,
         )
     extra = (fused.depth,) * return_depth + (fused,) * return_info
     return (fused.image, *extra) if extra else fused.image
+
+
+def rerun_stack(
+    images: Any,
+    record: Mapping[str, Any],
+    *,
+    axis: int = 0,
+    shares: Any = None,
+    progress: Progress = None,
+) -> FusedStack:
+    """Fuse a stack again from its record, with the same transforms and maps.
+
+    With the same slices, weights and versions, the result has the same bytes on the same device.
+
+    Parameters
+    ----------
+    images, axis, progress
+        As in `fuse_stack`.
+    record : mapping
+        `FusedStack.provenance`, or the record in a result's file.
+    shares : array, optional
+        The shares of all slices, if the run used them: the record has only their sha256.
+
+    Raises
+    ------
+    InvalidInputError
+        If the record is not that of a stack.
+    WeightsError
+        If the weights differ from the recorded ones.
+    """
+    settings = StackSettings.from_record(record, shares=shares)
+    with Fuser(recorded_options(record)) as fuser:
+        if settings.method == "network" and settings.shares is None:
+            require_recorded_weights(fuser, record)
+        return StackFuser(fuser).fuse(images, axis=axis, settings=settings, progress=progress)
+
+
+def recorded_options(record: Mapping[str, Any]) -> FuseOptions:
+    """Return the options of a run, with its device and precision.
+
+    Raises
+    ------
+    InvalidInputError
+        If the record is incomplete.
+    """
+    try:
+        options = FuseOptions.from_dict(record["options"])
+        # "auto" may mean something else on this machine.
+        options = dataclasses.replace(options, device=record["device"])
+        if options.precision == "auto":
+            options = dataclasses.replace(options, precision=record["precision"])
+    except (KeyError, TypeError) as error:
+        raise InvalidInputError(
+            f"The record is incomplete (no {error}). Take the whole record of a fused stack."
+        ) from None
+    return options
+
+
+def require_recorded_weights(fuser: Fuser, record: Mapping[str, Any]) -> None:
+    """Refuse other weights than those of a run.
+
+    Raises
+    ------
+    WeightsError
+        If they differ.
+    """
+    wanted, found = record["weights"]["sha256"], fuser.weights.sha256
+    if wanted != found:
+        raise WeightsError(
+            f"The result was made with weights of sha256 {wanted}, but those of "
+            f"{fuser.weights.source} are {found}. Take the file that was used."
+        )

@@ -16,11 +16,13 @@ import numpy.typing as npt
 from ...classical import CLASSICAL_METHODS, Layers, measure_depth
 from ...fusion.fuser import Fuser
 from ...geometry.region import Region
-from ...imaging.ranges import Range, normalise, shared_range
+from ...imaging.ranges import Range, normalise
 from ...models.registry import require_share
 from ...progress import Progress, Reporter
 from ...registration.transform import Transform
 from .alignment import aligned
+from .equalise import equalised
+from .maps import apply_decision, require_map, retouched
 from .network import fuse_by_network
 from .pairwise import pairwise_shares
 from .settings import StackSettings
@@ -90,35 +92,51 @@ class StackFuser:
             Single settings by name.
         """
         settings = (settings or StackSettings()).updated(**overrides)
-        if settings.method == "network":
+        if settings.method == "network" and settings.shares is None:
             require_share(self._fuser.model, "by which stacks are fused")
         options = self._fuser.options
-        slices = read_slices(images, axis, options.channel_axis)
+        slices = read_slices(images, axis, options.channel_axis, settings.decide_on)
         index = settings.reference_index(slices.count)
-        limits = shared_range(
-            [source.intensities for source in slices.sources], options.value_range
-        )
+        limits = slices.limits(options.value_range)
         reporter = Reporter(progress)
         reporter.expect(2 * (slices.count - 1))
         slices, transforms, region = aligned(slices, index, settings, reporter)
+        slices = equalised(slices, index, settings.equalise)
         planes = slices.planes(limits)
-        fused, sharpest = self._fused(settings.method, slices, planes, limits, reporter)
+        fused, sharpest = self._fused(settings, slices, planes, limits, reporter)
+        image = slices.image(fused, options.chroma == "none")
+        if settings.retouching is not None:
+            require_map("retouching", settings.retouching, slices.count, slices.shape, whole=False)
+            image = retouched(image, slices, settings.retouching, settings.feather)
+            painted = settings.retouching >= 0
+            sharpest = np.where(painted, settings.retouching, sharpest).astype(np.uint16)
         depth, confidence = None, None
         if settings.depth:
             depth, confidence = _measured(slices, planes, settings, reporter)
-        image = slices.image(fused, options.chroma == "none")
-        record = {
+        record: dict[str, Any] = {
             **self._fuser.provenance(),
             "overshoot": None,
             "operation": "fuse_stack",
             "stack": settings.updated(reference=index, transforms=transforms or None).to_dict(),
         }
+        if slices.gains is not None:
+            record["stack"]["gains"] = slices.gains.round(6).tolist()
         return FusedStack(image, sharpest, depth, confidence, transforms, region, record)
 
     def _fused(
-        self, method: str, slices: Slices, planes: Floats, limits: Range, reporter: Reporter
+        self,
+        settings: StackSettings,
+        slices: Slices,
+        planes: Floats,
+        limits: Range,
+        reporter: Reporter,
     ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16]]:
         """Return the fused (C, H, W) channels, and the sharpest slice per pixel."""
+        method, shares = settings.method, settings.shares
+        if shares is not None:
+            require_map("shares", shares, slices.count, slices.shape, whole=True)
+            reporter.advance(2 * (slices.count - 1))
+            return apply_decision(slices, shares, settings.feather)
         if method == "network" and not self._fuser.fuses_any_number:
             shares = pairwise_shares(self._fuser, list(planes), slices.valid, reporter)
             return slices.weighted(shares), shares.argmax(axis=0).astype(np.uint16)

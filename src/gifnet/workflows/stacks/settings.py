@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import InvalidInputError
-from ...options import STACK_CROPS, STACK_METHODS
+from ...options import STACK_CROPS, STACK_GAINS, STACK_METHODS
 from ...registration.search import check_registration
 from ...registration.transform import Transform
 from ...validation import as_number, require_choice, require_integer
+from .maps import as_decision, as_numbers, encode_map
 from .transforms import as_transforms
 
 
@@ -30,6 +32,15 @@ class StackSettings:
     transforms : tuple of Transform or None
         Used instead of a new registration.
     crop : {"reference", "common"}
+    equalise : {"none", "brightness", "colour"}
+    decide_on : int, str or None
+        The channel to decide on.
+    shares : map of slice numbers, shares of all slices, or None
+        Applied instead of a new decision.
+    retouching : map of slice numbers or None
+        Blended into the result.
+    feather : float
+        Sigma in pixels of the borders between slices of a map.
     depth : bool
         Measure the depth.
     spacing : float, sequence of float, or None
@@ -46,6 +57,11 @@ class StackSettings:
     method: str = "network"
     transforms: tuple[Transform, ...] | None = None
     crop: str = "reference"
+    equalise: str = "none"
+    decide_on: int | str | None = None
+    shares: npt.NDArray[Any] | None = None
+    retouching: npt.NDArray[np.int32] | None = None
+    feather: float = 1.5
     depth: bool = False
     spacing: float | tuple[float, ...] | None = None
 
@@ -53,10 +69,17 @@ class StackSettings:
         check_registration(self.align, "edges")
         require_choice("method", self.method, STACK_METHODS)
         require_choice("crop", self.crop, STACK_CROPS)
+        require_choice("equalise", self.equalise, STACK_GAINS)
         if self.reference is not None:
             self._set(reference=require_integer("reference", self.reference))
         if self.transforms is not None:
             self._set(transforms=as_transforms(self.transforms))
+        if self.shares is not None:
+            self._set(shares=as_decision(self.shares))
+        if self.retouching is not None:
+            self._set(retouching=as_numbers("retouching", self.retouching))
+        if not (math.isfinite(as_number(self.feather)) and as_number(self.feather) >= 0):
+            raise InvalidInputError(f"feather is {self.feather!r}; give pixels, 0 or more.")
         if self.spacing is not None:
             self._set(spacing=_as_spacing(self.spacing))
 
@@ -116,15 +139,19 @@ class StackSettings:
         found: dict[str, object] = {"align": self.align}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is not field.default and value != field.default:
+            if isinstance(value, np.ndarray):
+                found[field.name] = encode_map(value)
+            elif field.name == "transforms" and value is not None:
+                found[field.name] = [one.to_dict() for one in value]
+            elif value != field.default:
                 found[field.name] = value
-        if self.transforms is not None:
-            found["transforms"] = [one.to_dict() for one in self.transforms]
         return found
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> StackSettings:
-        """Return the settings of an earlier run, with its transforms, from its record.
+    def from_record(cls, record: Mapping[str, Any], shares: Any = None) -> StackSettings:
+        """Return the settings of an earlier run, with its transforms and maps, from its record.
+
+        `shares` replace those of the record.
 
         Raises
         ------
@@ -135,7 +162,8 @@ class StackSettings:
         if not isinstance(stack, Mapping):
             raise InvalidInputError("The record is not that of a fused stack.")
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in stack.items() if name in known})
+        found = {name: value for name, value in stack.items() if name in known}
+        return cls(**found if shares is None else {**found, "shares": shares})
 
 
 def _as_spacing(value: Any) -> float | tuple[float, ...]:
