@@ -41,6 +41,7 @@ HIDDEN = {
     "statistics": "Sampling saves time with huge images only, which are fused by the shell.",
     "memory": "The automatic choice suits a viewer.",
     "channel_axis": "Layers say whether they are coloured.",
+    "balance": "Each layer has a slider.",
     "value_range": "A box of scales takes its place: values as they are displayed.",
     "overshoot": "Enhance has a box for it; fusions of two images have no limit.",
 }
