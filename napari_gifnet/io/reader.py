@@ -20,8 +20,8 @@ from ..layers.snapshot import (
     LAYER_STATE_KEY,
     METADATA_KEY,
     LayerData,
-    contrast_limits,
 )
+from ..layers.windows import contrast_limits
 from .folders import find_opener
 
 Reader = Callable[[Any], list[LayerData]]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import gifnet
 from gifnet.errors import Cancelled
-from gifnet.options import FuseOptions
+from gifnet.options import FuseOptions, ValueRange
 
+from ..layers.display import Scale, ScaleCache, ranges_of
 from ..layers.snapshot import Snapshot, Values
 from .estimate import Speeds
 from .torch_import import few_pauses, import_torch
@@ -60,15 +62,19 @@ class Job(Protocol):
 class LayerJob(Job, Protocol):
     """A job whose results are layers."""
 
+    def settled(self, scales: ScaleCache) -> LayerJob:
+        """Return the job with its value ranges as numbers, as records and scripts keep them."""
+
     def call(self) -> Call:
         """Return how a script does the same."""
 
 
 class FuserCache:
-    """Keeps the network that was used last loaded, and how fast networks ran."""
+    """Keeps the network that was used last loaded, how fast networks ran, and value ranges."""
 
     def __init__(self) -> None:
         self.speeds = Speeds()
+        self.scales = ScaleCache()
         self._last: Fuser | None = None
         self._lock = Lock()
 
@@ -79,6 +85,22 @@ class FuserCache:
             fuser.load()
             self._last = fuser
         return fuser
+
+
+def with_ranges(
+    options: FuseOptions,
+    images: Sequence[Snapshot],
+    scale: Scale | None,
+    scales: ScaleCache,
+    shared: bool = False,
+) -> FuseOptions:
+    """Return options with the value range of each image as numbers, unless `scale` is None."""
+    if scale is None:
+        return options
+    ranges = ranges_of(images, scale, scales, shared)
+    # A range that all images have is one.
+    found = cast(ValueRange, ranges[0] if shared or len(images) == 1 else ranges)
+    return dataclasses.replace(options, value_range=found)
 
 
 @cache

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from gifnet.options import FuseOptions
 
+from ..layers.display import Scale, ScaleCache
 from ..layers.pair import as_array
 from ..layers.snapshot import LayerData, Snapshot, result_layer
-from .base import Call, FuserCache, load_fuser, make_record
+from .base import Call, FuserCache, load_fuser, make_record, with_ranges
 from .estimate import count_pixels
 
 if TYPE_CHECKING:
@@ -24,16 +25,24 @@ class EnhancementJob:
 
     image: Snapshot
     options: FuseOptions
+    scale: Scale | None = None
 
     @property
     def description(self) -> str:
         return f"Enhancing {self.image.name}"
+
+    def settled(self, scales: ScaleCache) -> EnhancementJob:
+        """Return the job with its value range as numbers."""
+        options = with_ranges(self.options, [self.image], self.scale, scales)
+        return dataclasses.replace(self, options=options, scale=None)
 
     def call(self) -> Call:
         return Call("enhance_layer", ("image",), ("image",), {})
 
     def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Enhance the image and return the result."""
+        if self.scale is not None:
+            return self.settled(fusers.scales).run(fusers, progress)
         axis = -1 if self.image.rgb else None
         options = dataclasses.replace(self.options, task=None, channel_axis=axis)
         fuser = load_fuser(fusers, options, progress)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from gifnet.options import FuseOptions, Wanted
 from gifnet.tasks import TASKS
 
+from ..layers.display import Scale, ScaleCache
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import Reference, like_first, prepare_pair, without_mask
 from ..layers.snapshot import LayerData, Snapshot, Values, result_layer, share_layer
-from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
 from .estimate import count_pixels
 from .registration import Registration, order_pair, register_pair
 
@@ -37,10 +38,17 @@ class FusionJob:
     reference: Reference = "finer"
     want_share: bool = False
     registration: Registration = field(default_factory=Registration)
+    #: How value ranges are found; None if `options` has them.
+    scale: Scale | None = None
 
     @property
     def description(self) -> str:
         return f"Fusing {self.first.name} + {self.second.name}"
+
+    def settled(self, scales: ScaleCache) -> FusionJob:
+        """Return the job with its value ranges as numbers."""
+        options = with_ranges(self.options, (self.first, self.second), self.scale, scales)
+        return dataclasses.replace(self, options=options, scale=None)
 
     def call(self) -> Call:
         keywords: Values = {} if self.reference == "finer" else {"grid": self.reference}
@@ -70,6 +78,8 @@ class FusionJob:
 
     def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Register, resample, fuse, and return the mask, if it is wanted, and the result."""
+        if self.scale is not None:
+            return self.settled(fusers.scales).run(fusers, progress)
         registered, transform = self.register(progress)
         pair = prepare_pair(
             registered.first,

@@ -14,6 +14,7 @@ from gifnet.options import FuseOptions
 from gifnet.provenance import versions
 
 from ..layers.axes import with_axis, without_axis
+from ..layers.display import ScaleCache
 from ..layers.overlap import Overlap, find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
@@ -119,6 +120,10 @@ class SharpeningJob:
                 "sharp image is PAN."
             )
         return find_overlap(self.pan, plane, "first")
+
+    def settled(self, scales: ScaleCache) -> SharpeningJob:
+        """Return the job itself: values are sharpened, not ranges."""
+        return self
 
     def call(self) -> Call:
         keywords: Values = {}

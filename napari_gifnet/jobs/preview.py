@@ -24,8 +24,9 @@ from .. import jobs
 from ..layers.curtain import OVERLAY_KEY
 from ..layers.pair import Reference, choose_reference, moving_grid
 from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid, widen
-from ..layers.snapshot import Array, LayerData, Snapshot, Values, contrast_limits
+from ..layers.snapshot import Array, LayerData, Snapshot, Values
 from ..layers.viewport import ViewRegion
+from ..layers.windows import contrast_limits
 from .base import FuserCache, stop_if_asked
 from .estimate import Speeds
 

@@ -12,7 +12,7 @@ import numpy as np
 from gifnet.options import FuseOptions
 
 from ..layers.snapshot import Values
-from .base import LayerJob
+from .base import LayerJob, shared_fusers
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -34,6 +34,7 @@ def as_script(job: LayerJob, sources: Sequence[Image], layers: Iterable[Image]) 
     layers : iterable of napari.layers.Image
         All of the viewer's.
     """
+    job = job.settled(shared_fusers().scales)
     found = job.call()
     call = list(found.positional)
     keywords = {**found.keywords, **chosen_options(job.options)}

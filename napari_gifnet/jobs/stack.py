@@ -16,10 +16,11 @@ from gifnet.registration.api import resample_onto
 from gifnet.validation import require_integer
 
 from ..layers.axes import without_axis
+from ..layers.display import Scale, ScaleCache
 from ..layers.overlap import find_overlap
 from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
-from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
+from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -42,6 +43,8 @@ class StackJob:
     want_depth : bool
         Also return the measured depth: in world coordinates along the stack's axis, or in slices
         for several layers.
+    scale : {"displayed", "percentiles", "data", "dtype"} or None
+        How the value range of all slices is found; None if `options` has it.
     """
 
     images: tuple[Snapshot, ...]
@@ -50,6 +53,7 @@ class StackJob:
     align: str = "none"
     reference: int | None = None
     want_depth: bool = True
+    scale: Scale | None = None
 
     @property
     def name(self) -> str:
@@ -137,6 +141,11 @@ class StackJob:
             raise InvalidInputError(f"reference is {index}, but the stack has {self.count} slices.")
         return index % self.count
 
+    def settled(self, scales: ScaleCache) -> StackJob:
+        """Return the job with the value range of all slices as numbers."""
+        options = with_ranges(self.options, self.images, self.scale, scales, shared=True)
+        return dataclasses.replace(self, options=options, scale=None)
+
     def call(self) -> Call:
         keywords: Values = {} if self.axis is None else {"axis": self.axis}
         if self.align != "none":
@@ -152,6 +161,8 @@ class StackJob:
 
     def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
         """Fuse, and return the depth map, if it is wanted, and the result."""
+        if self.scale is not None:
+            return self.settled(fusers.scales).run(fusers, progress)
         self.check()
         place = self.place
         slices = self._slices(place, progress)

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
 Choice: TypeAlias = "tuple[Image | None, Image | None]"
 
-#: The attributes of a layer that decide its place and its entry in a list.
-_WATCHED = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units")
+#: The attributes of a layer that decide its place, its entry in a list and its value range.
+_WATCHED = (
+    "name",
+    "data",
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "contrast_limits",
+)
 
 
 def follow(layers: Sequence[Image], choice: Choice) -> Choice:

@@ -13,6 +13,9 @@ import numpy.typing as npt
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
 from gifnet.imaging.arrays import Pixels
+from gifnet.imaging.ranges import Range
+
+from .windows import contrast_limits, window_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -34,7 +37,6 @@ GEOREFERENCE_KEY = "gifnet_georeference"
 LAYER_STATE_KEY = "layer"
 
 _SPATIAL = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
-_SAMPLED_PIXELS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,8 @@ class Snapshot:
         All levels of a multiscale layer, the finest first; empty for other layers.
     shown : dict
         Colormap and blending.
+    window : (low, high) or None
+        The contrast limits, if a person or a reader has set them.
     metadata : dict
         The layer's metadata, except this plugin's record.
     """
@@ -71,6 +75,7 @@ class Snapshot:
     spatial: Values
     levels: tuple[Pixels, ...] = ()
     shown: Values = field(default_factory=dict)
+    window: Range | None = None
     metadata: Values = field(default_factory=dict)
 
     @property
@@ -108,7 +113,16 @@ def snapshot(layer: Image) -> Snapshot:
     shown = {"colormap": layer.colormap, "blending": str(layer.blending)}
     metadata = {key: value for key, value in layer.metadata.items() if key != METADATA_KEY}
     return Snapshot(
-        layer.name, data, bool(layer.rgb), grid, units, spatial, levels, shown, metadata
+        layer.name,
+        data,
+        bool(layer.rgb),
+        grid,
+        units,
+        spatial,
+        levels,
+        shown,
+        window_of(layer),
+        metadata,
     )
 
 
@@ -193,21 +207,3 @@ def share_layer(
     layer, arguments, kind = result_layer(data, name, reference, record, rgb=False)
     arguments.update(contrast_limits=(0.0, 1.0), colormap="viridis", visible=False)
     return layer, arguments, kind
-
-
-def contrast_limits(data: Pixels) -> tuple[float, float]:
-    """Return display limits: all of uint8's range, else percentiles 0.1 and 99.9.
-
-    They are taken over at most about a million pixels spread over the whole image.
-    """
-    if data.dtype == np.uint8:
-        return 0.0, 255.0
-    if data.dtype == np.bool_:
-        return 0.0, 1.0
-    step = max(1, int(np.ceil((data.size / _SAMPLED_PIXELS) ** (1 / data.ndim))))
-    values = np.ma.getdata(data[(slice(None, None, step),) * data.ndim])
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
-    return (low, high) if low < high else (low, low + 1)

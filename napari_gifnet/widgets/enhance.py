@@ -12,6 +12,7 @@ from gifnet.errors import GifnetError
 from ..jobs.enhance import EnhancementJob
 from ..jobs.fuse import FusionJob
 from ..jobs.script import as_script
+from ..layers.display import describe_ranges
 from ..layers.selection import LayerWatch
 from ..layers.snapshot import snapshot
 from .parts.dock import fill_dock
@@ -50,7 +51,7 @@ class EnhanceWidget(QWidget):
         self.controls = RunControls(
             "Enhance",
             make_job=self.make_job,
-            summary=lambda job: self.estimate.text(job.image, (job.image,), job.options),
+            summary=self.summary,
             script=lambda job: as_script(job, [self.box.value], self.viewer.layers),
             add_result=lambda result: add_layers(self.viewer, result),
         )
@@ -84,12 +85,20 @@ class EnhanceWidget(QWidget):
         options = self.advanced.options()
         if not self.halos.value:
             options = options.updated(overshoot=None)
-        return EnhancementJob(snapshot(self.layer), options)
+        return EnhancementJob(snapshot(self.layer), options, self.advanced.scale)
+
+    def summary(self, job: EnhancementJob) -> str:
+        """Return the range of the layer, and an estimate of a large run."""
+        ranges = describe_ranges([job.image], self.advanced.scale)
+        estimate = self.estimate.text(job.image, (job.image,), job.options)
+        return " ".join(filter(None, (ranges, estimate)))
 
     def preview_job(self) -> FusionJob:
         """Return the fusion of the layer with itself, which is what enhancing means."""
         job = self.make_job()
-        return FusionJob(job.image, job.image, job.options.for_one_image(), "first")
+        return FusionJob(
+            job.image, job.image, job.options.for_one_image(), "first", scale=job.scale
+        )
 
     def _on_layers(self) -> None:
         """Offer the image layers; the newest one is the first choice."""

@@ -12,6 +12,7 @@ from gifnet.registration.transform import Transform
 
 from ..jobs.fuse import FusionJob, role_names
 from ..jobs.script import as_script
+from ..layers.display import describe_ranges
 from ..layers.outline import Outline
 from ..layers.selection import Choice, LayerWatch, choose, follow
 from ..layers.snapshot import METADATA_KEY, LayerData, snapshot
@@ -147,6 +148,7 @@ class FuseWidget(QWidget):
             self.grid.value,
             self.advanced.has_share and self.share.value,
             self.registration.selection(),
+            self.advanced.scale,
         )
         job.overlap()  # raises if there is none
         return job
@@ -163,7 +165,8 @@ class FuseWidget(QWidget):
         overlap = job.overlap()
         sources = (overlap.reference, overlap.moving)
         estimate = self.estimate.text(overlap.reference, sources, job.options)
-        return " ".join(filter(None, (overlap.in_words(), estimate)))
+        ranges = describe_ranges((job.first, job.second), self.advanced.scale)
+        return " ".join(filter(None, (overlap.in_words(), ranges, estimate)))
 
     def add_result(self, result: list[LayerData]) -> str:
         """Add the result, and show the registration that it was made with."""

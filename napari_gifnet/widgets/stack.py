@@ -14,6 +14,7 @@ from ..jobs.base import shared_fusers
 from ..jobs.estimate import count_pixels, duration
 from ..jobs.script import as_script
 from ..jobs.stack import StackJob
+from ..layers.display import describe_ranges
 from ..layers.selection import LayerWatch, axis_entries, follow_slices
 from ..layers.snapshot import snapshot
 from .parts.dock import fill_dock
@@ -115,6 +116,7 @@ class StackWidget(QWidget):
             self.align.value,
             self.reference.value,
             self.depth_map.value,
+            self.advanced.scale,
         )
         job.check()
         return job
@@ -126,7 +128,8 @@ class StackWidget(QWidget):
         text = f"{job.count} slices of {rows} × {columns} px: {runs} comparisons"
         speeds = shared_fusers().speeds
         seconds = speeds.seconds(job.options, runs * count_pixels(job.place))
-        return f"{text}, {duration(seconds)}." if seconds and seconds > 1 else f"{text}."
+        text += f", {duration(seconds)}." if seconds and seconds > 1 else "."
+        return f"{text} {describe_ranges(job.images[:1], self.advanced.scale)}"
 
     def _on_layers(self) -> None:
         """Offer the image layers, keeping those that a person has selected."""

@@ -149,6 +149,13 @@ class FuseOptions:
         'float, "auto" or None',
     )
 
+    balance: tuple[float, ...] | None = _option(
+        None,
+        "A factor of each source's shares, one number per source. Equal numbers change nothing. "
+        "Only for models of any number of images.",
+        "tuple of float, optional",
+    )
+
     def __post_init__(self) -> None:
         if self.task is not None:
             require_choice("task", self.task, TASKS)
@@ -180,6 +187,7 @@ class FuseOptions:
                 f"memory is {self.memory!r}; use 'auto' or a number of bytes, such as 2 * 1024**3."
             )
         object.__setattr__(self, "overshoot", _overshoot(self.overshoot))
+        object.__setattr__(self, "balance", _balance(self.balance))
         axis = self.channel_axis
         if axis is not None and not is_auto(axis) and not is_integer(axis):
             raise InvalidInputError(f"channel_axis is {axis!r}; use 'auto', None or an integer.")
@@ -229,6 +237,21 @@ def _overshoot(value: Any) -> Overshoot:
             "for no limit."
         )
     return share
+
+
+def _balance(value: Any) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        factors = tuple(map(as_number, value))
+    except TypeError:
+        factors = ()
+    if not factors or not all(0 <= each < math.inf for each in factors) or not any(factors):
+        raise InvalidInputError(
+            f"balance is {value!r}; use one number of at least 0 per source, such as (1, 0.5), and "
+            "at least one above 0."
+        )
+    return factors
 
 
 def _is_size(value: Any) -> bool:

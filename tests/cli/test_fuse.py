@@ -145,10 +145,10 @@ def test_options_reach_the_record(run: Run, pair: tuple[Path, Path], options: li
     ("command", "left_out"),
     [
         ("fuse", ()),
-        ("enhance", ("task",)),
+        ("enhance", ("task", "balance")),
         ("batch", ()),
-        ("stack", ("channel_axis", "chroma", "overshoot")),
-        ("pansharpen", ("task", "channel_axis", "chroma", "overshoot")),
+        ("stack", ("channel_axis", "chroma", "overshoot", "balance")),
+        ("pansharpen", ("task", "channel_axis", "chroma", "overshoot", "balance")),
     ],
 )
 def test_every_option_of_the_dataclass_is_offered(

@@ -195,3 +195,28 @@ def test_a_range_for_every_source(fuser: Fuser) -> None:
     scaled = [images[0], 10 * images[1], images[2] - 5]
     found = fuser.with_options(value_range=((0, 1), (0, 10), (-5, -4))).fuse(*scaled)
     np.testing.assert_allclose(found, fuser.fuse(*images), atol=1e-5)
+
+
+def test_balance_multiplies_shares(fuser: Fuser) -> None:
+    images = planes(3)
+    fused, shares = fuser.fuse(*images, return_shares=True)
+    same = fuser.with_options(balance=(2, 2, 2)).fuse(*images)
+    np.testing.assert_allclose(same, fused, atol=1e-5)
+    more = fuser.with_options(balance=(3, 1, 1)).fuse(*images, return_shares=True)[1]
+    assert more[0].mean() > shares[0].mean() + 0.1
+    np.testing.assert_allclose(more.sum(axis=0), 1, atol=1e-5)
+    none = fuser.with_options(balance=(1, 0, 1))
+    whole, without = none.fuse(*images, return_shares=True)
+    assert without[1].max() < 1e-6
+    np.testing.assert_allclose(none.with_options(tile=64).fuse(*images), whole, atol=1e-5)
+
+
+def test_a_balance_that_does_not_fit_is_refused(fuser: Fuser, random_weights: Path) -> None:
+    images = planes(2)
+    with pytest.raises(InvalidInputError, match="3 numbers for 2 image"):
+        fuser.with_options(balance=(1, 1, 1)).fuse(*images)
+    with pytest.raises(InvalidInputError, match="'gifnet' takes no balance"):
+        Fuser(weights=random_weights, device="cpu", balance=(1, 2)).fuse(*images)
+    for wrong in ((), (0, 0), (1, -1), 3, "ab"):
+        with pytest.raises(InvalidInputError, match="balance is"):
+            fuser.with_options(balance=wrong)

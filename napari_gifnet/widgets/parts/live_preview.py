@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
+    from gifnet.progress import ProgressCallback
+
 #: How long the view rests before a frame is begun, and before it is refined.
 _DEBOUNCE_MS = 60
 _REFINE_MS = 250
@@ -149,8 +151,13 @@ class LivePreview(QObject):
         full = region.side()
         fusers = shared_fusers()
         side = side_for(region, job.options, fusers.speeds) if coarse else full
-        frame = PreviewJob(job.first, job.second, job.options, job.reference, region, side)
-        return lambda progress: (frame.run(fusers, self._ranges, progress), side < full)
+
+        def work(progress: ProgressCallback) -> tuple[LayerData, bool]:
+            pair, scaled = (job.first, job.second), job.settled(fusers.scales)
+            frame = PreviewJob(*pair, scaled.options, job.reference, region, side)
+            return frame.run(fusers, self._ranges, progress), side < full
+
+        return work
 
     def _on_frame(self, found: tuple[LayerData, bool]) -> None:
         data, is_coarse = found

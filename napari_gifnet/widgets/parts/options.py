@@ -21,6 +21,7 @@ from gifnet.tasks import DEFAULT_MODEL, TASKS, best_model
 
 from ... import jobs, settings
 from ...jobs.torch_import import import_torch
+from ...layers.display import SCALE_TITLES, Scale
 from .dock import wrapped_label
 from .inputs import ChoiceBox, Entry, make_form, path_input
 from .runner import Runner, notify
@@ -40,6 +41,8 @@ HIDDEN = {
     "statistics": "Sampling saves time with huge images only, which are fused by the shell.",
     "memory": "The automatic choice suits a viewer.",
     "channel_axis": "Layers say whether they are coloured.",
+    "balance": "Each layer has a slider.",
+    "value_range": "A box of scales takes its place: values as they are displayed.",
     "overshoot": "Enhance has a box for it; fusions of two images have no limit.",
 }
 #: Names that the types of the fields do not list. Those of devices follow when they are known.
@@ -48,7 +51,6 @@ _LABELS = {"tile": "Tiles", "chroma": "Colour from"}
 _TEXTS: dict[object, str] = {
     "auto": "Automatic",
     "best": "best for the task",
-    "dtype": "The data type's",
     "first": "First layer",
     "second": "Second layer",
     "blend": "Both, blended",
@@ -63,6 +65,18 @@ def make_options_form(options: type[FuseOptions] = FuseOptions) -> Container[Inp
     hints = get_type_hints(options)
     shown = [field for field in dataclasses.fields(options) if field.name not in HIDDEN]
     return Container(widgets=[_make_input(field, hints[field.name]) for field in shown])
+
+
+def make_scale_box() -> ChoiceBox:
+    """Return a box for the rule that maps the values of layers to [0, 1]."""
+    return ChoiceBox(
+        [(title, scale) for scale, title in SCALE_TITLES.items()],
+        name="scale",
+        label="Range",
+        tooltip="The values that are fused as black and white. As displayed: the contrast limits "
+        "that you or a file have set. Layers without such limits use percentiles 0.5 and 99.5, or "
+        "the type's range if they have 8 bits.",
+    )
 
 
 def _make_input(field: dataclasses.Field[object], hint: object) -> Input:
@@ -113,6 +127,7 @@ class AdvancedOptions(QWidget):
         self._wanted_device = kept.device
         self._task: str | None = None
         self.form = make_options_form()
+        self.form.append(make_scale_box())
         self.box("precision").value = kept.precision
         tile = self.box("tile")
         if kept.tile and kept.tile not in tile.choices:
@@ -173,7 +188,14 @@ class AdvancedOptions(QWidget):
         InvalidInputError
             If a choice cannot be used.
         """
-        return FuseOptions(task=task, **self.form.asdict())
+        chosen = self.form.asdict()
+        del chosen["scale"]
+        return FuseOptions(task=task, **chosen)
+
+    @property
+    def scale(self) -> Scale:
+        """How the value range of a layer is found."""
+        return cast(Scale, self.box("scale").value)
 
     def check(self) -> None:
         """Refuse options that cannot run.

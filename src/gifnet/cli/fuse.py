@@ -76,7 +76,7 @@ def fuse(
     )
 
 
-@takes_options("task")
+@takes_options("task", "balance")
 def enhance(
     image: Annotated[Path, typer.Argument(help=f"The image ({NAMES}).")],
     output: Output,

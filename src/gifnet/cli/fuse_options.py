@@ -42,6 +42,7 @@ _METAVARS = {
     "channel_axis": "auto|none|AXIS",
     "chroma": "|".join(CHROMA_CHOICES),
     "overshoot": "auto|none|SHARE",
+    "balance": "NUMBER,NUMBER,...",
 }
 _HINTS = {
     "model": "See gifnet info.",
@@ -115,6 +116,8 @@ def _parse(name: str, text: Any) -> Any:
         return None
     if name == "channel_axis":
         return _integer(text)
+    if name == "balance":
+        return text and tuple(text.split(","))
     if name == "value_range":
         return parse_value_range(text)
     return text

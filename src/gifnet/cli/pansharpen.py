@@ -14,7 +14,7 @@ from .outputs import Output, Overwrite, choice
 from .terminal import note, progress_bar
 
 
-@takes_options("task", "channel_axis", "chroma", "overshoot")
+@takes_options("task", "channel_axis", "chroma", "overshoot", "balance")
 def pansharpen(
     pan: Annotated[Path, typer.Argument(help="The panchromatic image (TIFF, GeoTIFF, PNG).")],
     ms: Annotated[Path, typer.Argument(help="The multispectral image, with any number of bands.")],

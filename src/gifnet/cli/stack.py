@@ -16,7 +16,7 @@ from .outputs import Overwrite, choice
 from .terminal import note, progress_bar
 
 
-@takes_options("channel_axis", "chroma", "overshoot")
+@takes_options("channel_axis", "chroma", "overshoot", "balance")
 def stack(
     slices: Annotated[
         list[Path],

@@ -125,7 +125,7 @@ def fuse(
     return Fuser(**options).fuse(first, second, *others, **how, out=out, progress=progress)
 
 
-@_takes_options("task")
+@_takes_options("task", "balance")
 def enhance(image: object, *, progress: Progress = None, out: object = None, **options: Any) -> Any:
     """Enhance one image.
 

@@ -333,10 +333,16 @@ class Fuser:
     def _engine(
         self, options: FuseOptions, dtype: torch.dtype, images: int, want_share: bool
     ) -> Engine:
-        network, limit, cpu = self._network, options.overshoot_limit, torch.device("cpu")
-        on_cpu = partial(network.pipeline, cpu, torch.float32, limit)
+        network, cpu = self._network, torch.device("cpu")
+        how = options.overshoot_limit, options.balance
+        if options.balance is not None and len(options.balance) != images:
+            raise InvalidInputError(
+                f"balance has {len(options.balance)} numbers for {images} image(s); give one per "
+                "image."
+            )
+        on_cpu = partial(network.pipeline, cpu, torch.float32, *how)
         return Engine(
-            network.pipeline(network.device, dtype, limit),
+            network.pipeline(network.device, dtype, *how),
             network.spec,
             tile=options.tile,
             statistics=options.statistics,

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..engine.device import resolve_device
 from ..engine.overshoot import with_limit
+from ..errors import InvalidInputError
 from ..models.contract import Pipeline
 from ..models.registry import model_spec
 from ..models.spec import ModelSpec
@@ -70,13 +71,25 @@ class Network:
             return self._module
 
     def pipeline(
-        self, device: torch.device, dtype: torch.dtype, overshoot: float | None
+        self,
+        device: torch.device,
+        dtype: torch.dtype,
+        overshoot: float | None,
+        balance: tuple[float, ...] | None = None,
     ) -> Pipeline:
         """Return the network ready to run. It is made once per device and number format."""
         with self._lock:
             if (device, dtype) not in self._pipelines:
                 self._pipelines[device, dtype] = self.spec.pipeline(self.module, device, dtype)
-            return with_limit(self._pipelines[device, dtype], overshoot)
+            made = self._pipelines[device, dtype]
+        if balance is not None:
+            if made.balanced is None:
+                raise InvalidInputError(
+                    f"Model {self.spec.name!r} takes no balance; leave it out, or use a model of "
+                    "any number of images."
+                )
+            made = made.balanced(balance)
+        return with_limit(made, overshoot)
 
     def colornet(self) -> ColorNetChroma | None:
         """Return the chroma mixer, None if its weights are not installed."""

@@ -159,6 +159,8 @@ class Pipeline:
         Makes the `PlaneSum` of a measured map; by default of its moments.
     conclude : callable, optional
         Makes the input of later stages from the results of a measured stage, once per plane.
+    balanced : callable, optional
+        Returns the pipeline with a factor of each image's shares.
     """
 
     stages: tuple[Stage, ...]
@@ -169,6 +171,7 @@ class Pipeline:
     whole: Pipeline | None = None
     collect: Callable[[], PlaneSum] | None = None
     conclude: Callable[[Sequence[Any]], Any] | None = None
+    balanced: Callable[[tuple[float, ...]], Pipeline] | None = None
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from gifnet.errors import Cancelled, InvalidInputError
 from napari_gifnet.layers.pair import like_first, prepare_pair
-from napari_gifnet.layers.snapshot import contrast_limits, result_layer, snapshot
+from napari_gifnet.layers.snapshot import result_layer, snapshot
+from napari_gifnet.layers.windows import contrast_limits
 
 UM, MM = ("um", "um"), ("mm", "mm")
 

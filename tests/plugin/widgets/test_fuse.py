@@ -70,7 +70,9 @@ def test_real_model_fuses_layers_of_two_grids_and_types(
     assert record["sources"][0] == {"name": "coarse", "role": "PET, SPECT or CT", "dtype": "uint8"}
     assert record["sources"][1]["role"] == "MRI"
     assert record["reference"] == "fine"
-    assert record["options"]["value_range"] == ((0.0, 255.0), "auto")
+    coarse, (low, high) = record["options"]["value_range"]
+    assert coarse == (0.0, 255.0)
+    assert 0 < low < 100 < 4000 < high < 4096
     assert len(record["weights"]["sha256"]) == 64
     assert "torch" in record["versions"]
 
@@ -254,10 +256,11 @@ def test_options_reach_the_job(viewer: Any, fuse_widget: Any, random_weights: An
     fuse_widget.task.value = "mfif"
     advanced.form.precision.value = "float32"
     advanced.form.chroma.value = "none"
-    advanced.form.value_range.value = "dtype"
-    options = fuse_widget.make_job().options
+    advanced.form.scale.value = "dtype"
+    job = fuse_widget.make_job()
+    options = job.options
     assert (options.task, options.precision, options.chroma) == ("mfif", "float32", "none")
-    assert options.value_range == "dtype"
+    assert job.scale == "dtype"
     assert options.weights == str(random_weights)
 
 

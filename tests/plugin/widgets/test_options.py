@@ -52,7 +52,6 @@ def test_choices_and_texts_are_those_of_the_core() -> None:
     assert form["precision"].choices == PRECISION_CHOICES
     assert form["chroma"].choices == CHROMA_CHOICES
     assert form["model"].choices == (None, *MODELS, "best")
-    assert form["value_range"].choices == ("auto", "dtype")
     assert form["tile"].choices[0] == "auto"
     assert isinstance(form["weights"], FileEdit)
     for option in dataclasses.fields(FuseOptions):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -81,8 +81,24 @@ class _SharesStage:
     shift = 0
     block_factor = 1
 
-    def __init__(self, network: SharesNet, device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self,
+        network: SharesNet,
+        device: torch.device,
+        dtype: torch.dtype,
+        balance: tuple[float, ...] | None = None,
+    ):
         self.network, self.device, self.dtype = network, device, dtype
+        self._balance = balance
+
+    def balance(self, band: Band) -> Band:
+        """Multiply all images' shares of a band by their factors."""
+        if self._balance is None:
+            return band
+        factors = band.shares.new_tensor(self._balance)[:, None, None, None]
+        # An image with a factor of 0 may have had all shares.
+        shares = factors * (band.shares + 1e-6)
+        return band._replace(shares=shares / shares.sum(dim=1, keepdim=True))
 
     def reads(self, to: Region, image: Region) -> Region:
         return to
@@ -122,6 +138,9 @@ class ReduceStage(_SharesStage):
         planes = (deciding, *(each[:, None] for each in others.unbind(dim=1)))
         with torch.inference_mode(), autocast(self.device, self.dtype):
             coarse = self.network.decide(Reduced(deciding, strengths), len(found))
+            coarse = coarse._replace(
+                detail=self.balance(coarse.detail), base=self.balance(coarse.base)
+            )
             composed = torch.cat([self.network.compose_coarse(each, coarse) for each in planes])
         return Whole(composed, coarse.features, (_by_image(coarse.detail), _by_image(coarse.base)))
 
@@ -152,7 +171,8 @@ class _ReadyRender:
         with autocast(self.stage.device, self.stage.dtype):
             details = [network.details(each[:, None]) for each in planes]
             deciding = planes[0][:, None]
-            bands = network.refine(deciding, details[0], whole.features, count)
+            found = network.refine(deciding, details[0], whole.features, count)
+            bands = [self.stage.balance(band) for band in found]
             composed = zip(whole.planes.split(1), details, strict=True)
             fused = torch.cat([network.compose(low, fine, bands) for low, fine in composed])
         image = crop(fused.float(), at, part.to)
@@ -197,15 +217,23 @@ def crop_reduced(x: Tensor, at: Region, to: Region, scale: int) -> Tensor:
     return crop(x, at.reduced(scale), to.reduced(scale))
 
 
-def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype) -> Pipeline:
+def shares_pipeline(
+    module: nn.Module,
+    device: torch.device,
+    dtype: torch.dtype,
+    balance: tuple[float, ...] | None = None,
+) -> Pipeline:
     """Return Shares ready to run on any number of images in tiles.
 
     Parameters
     ----------
     module : SharesNet
+    device, dtype
+    balance : tuple of float, optional
+        A factor of each image's shares.
     """
     assert isinstance(module, SharesNet)
-    how: tuple[Any, ...] = module, device, dtype
+    how: tuple[Any, ...] = module, device, dtype, balance
     first = ReduceStage(*how)
     return Pipeline(
         (first, RenderStage(*how)),
@@ -215,4 +243,5 @@ def shares_pipeline(module: nn.Module, device: torch.device, dtype: torch.dtype)
         at_once=True,
         collect=MapSum,
         conclude=first.conclude,
+        balanced=partial(shares_pipeline, module, device, dtype),
     )
