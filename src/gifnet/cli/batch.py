@@ -13,7 +13,7 @@ from .. import workflows
 from ..io.formats import RESULT_SUFFIXES
 from ..options import REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Overwrite, Place, Reference, choice
+from .outputs import DType, Overwrite, Place, Reference, Series, choice
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def batch(
     ] = "none",
     place: Place = "auto",
     reference: Reference = "finer",
+    dtype: DType = None,
+    series: Series = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -80,7 +82,8 @@ def batch(
     else:
         patterns = [folder / pattern for pattern in (first, second)]
         found = workflows.match_sources(patterns, output, suffix)
-        settings |= {"place": place, "reference": reference}
+        settings |= {"place": place, "reference": reference, "dtype": dtype}
+        settings["series"] = series
     if found.alone:
         typer.echo(found.summary, err=True)
     results: list[BatchResult] = []

@@ -11,7 +11,7 @@ from .. import workflows
 from ..io.formats import NAMES
 from ..options import MEASURE_CHOICES, REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Output, Overwrite, Place, Reference, choice
+from .outputs import DType, Output, Overwrite, Place, Reference, Series, choice
 from .terminal import note, progress_bar
 
 
@@ -21,7 +21,7 @@ def fuse(
         Path,
         typer.Argument(
             help="The functional or spectral source: infrared, PET, over-exposed, multispectral "
-            f"({NAMES}). The result has its type and value range."
+            f"({NAMES}). Grey results have its type and value range."
         ),
     ],
     second: Annotated[
@@ -43,6 +43,8 @@ def fuse(
     ] = None,
     place: Place = "auto",
     reference: Reference = "finer",
+    dtype: DType = None,
+    series: Series = None,
     registration: Annotated[
         str,
         choice(
@@ -73,6 +75,8 @@ def fuse(
         mask=mask,
         place=place,
         reference=reference,  # type: ignore[arg-type]
+        dtype=dtype,
+        series=series,
         registration=registration,
         measure=register_by,
         overwrite=overwrite,
@@ -85,11 +89,20 @@ def fuse(
 def enhance(
     image: Annotated[Path, typer.Argument(help=f"The image ({NAMES}).")],
     output: Output,
+    dtype: DType = None,
+    series: Series = None,
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
 ) -> None:
     """Enhance one image: fuse it with itself."""
     workflows.enhance_file(
-        image, output, options, overwrite=overwrite, bar=progress_bar, note=note()
+        image,
+        output,
+        options,
+        dtype=dtype,
+        series=series,
+        overwrite=overwrite,
+        bar=progress_bar,
+        note=note(),
     )

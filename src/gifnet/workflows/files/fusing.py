@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ... import fusion
 from ...imaging.common_grid import Reference, in_own_type
 from ...imaging.ranges import split_range_spec
@@ -26,12 +24,14 @@ from .grids import Placement, place_images
 from .results import (
     Bar,
     Note,
+    asked_type,
     fit_to_format,
     no_bar,
     options_of,
     report,
     require_formats,
     require_outputs,
+    result_type,
     save_result,
 )
 
@@ -45,6 +45,8 @@ def fuse_files(
     mask: Path | None = None,
     place: str = "auto",
     reference: Reference = "finer",
+    dtype: str | None = None,
+    series: int | str | None = None,
     registration: str = "none",
     measure: str = "edges",
     overwrite: bool = False,
@@ -72,6 +74,12 @@ def fuse_files(
     reference : {"finer", "first", "second"} or int
         The file whose grid the result has. "finer" is the one with the most axes, then that with
         the smallest pixels, then the first.
+    dtype : str, optional
+        The type of the result, such as "uint8". By default that of the first source, or of the
+        first coloured one if the result is coloured. Another integer type gets the value range
+        spread over all of the type, floats keep the values.
+    series : int or str, optional
+        The number, from 0, or the name of the image to take from files that contain several.
     registration, measure : str
         Register the other source to the reference first; see `gifnet.register`.
     overwrite : bool
@@ -88,10 +96,11 @@ def fuse_files(
     """
     options = options_of(options, fuser)
     require_outputs(output, mask, overwrite)
-    images = [read_image(path) for path in (first, second)]
+    images = [read_image(path, series) for path in (first, second)]
     placement = place_images(images, place, reference, any_size=registration != "none")
     images = list(placement.images)
-    require_formats(output, mask, images, options.chroma)
+    asked, own = asked_type(dtype), result_type(images, options.chroma)
+    require_formats(output, mask, images, options.chroma, asked)
     began = time.perf_counter()
     extra: dict[str, object] = {"operation": "fuse", "reference": placement.like.name}
     if registration != "none":
@@ -108,12 +117,12 @@ def fuse_files(
                 *found.images,
                 shares="none" if mask is None else "first",
                 out=(scratch.array, scratch.array),
+                dtype=None if asked == own else asked,
                 progress=progress,
             )
         record = {**done.record, **extra, "place": placement.place}
         coloured = done.image.ndim > placement.like.world.ndim
-        own = next((x for x in images if coloured and x.channel_axis is not None), images[0])
-        fused = in_own_type(done.image, np.dtype(own.data.dtype), coloured)
+        fused = in_own_type(done.image, own if asked is None else asked, coloured)
         save_result(output, fused, images, record, placement.like)
         if mask is not None:
             save_result(mask, fit_to_format(done.shares, mask), images, record, placement.like)
@@ -144,6 +153,8 @@ def enhance_file(
     output: Path,
     options: FuseOptions | None = None,
     *,
+    dtype: str | None = None,
+    series: int | str | None = None,
     overwrite: bool = False,
     bar: Bar = no_bar,
     note: Note | None = None,
@@ -151,12 +162,14 @@ def enhance_file(
     """Enhance the image of a file. See `fuse_files` for parameters and errors."""
     options = options_of(options)
     require_outputs(output, None, overwrite)
-    images = [read_image(image)]
-    require_formats(output, None, images, options.chroma)
+    images, asked = [read_image(image, series)], asked_type(dtype)
+    require_formats(output, None, images, options.chroma, asked)
     began = time.perf_counter()
     with _fusing(options, None, images) as used, Scratch(output) as scratch:
         with bar("enhancing") as progress:
-            done = used.run_enhancement(images[0].data, out=scratch.array, progress=progress)
+            done = used.run_enhancement(
+                images[0].data, out=scratch.array, dtype=asked, progress=progress
+            )
         save_result(output, done.image, images, {**done.record, "operation": "enhance"})
         report(note, output, f"{used.model} on {used.device}", began)
 
