@@ -42,7 +42,7 @@ def test_files_and_their_layers_give_the_same_pixels(
 ) -> None:
     settings = {"weights": str(random_weights), "device": "cpu", "precision": "float32"}
     paths, out = write_pair(kind, tmp_path), tmp_path / "fused.tif"
-    fuse_files(*paths, out, FuseOptions(**settings), registration=register)
+    fuse_files(paths, out, FuseOptions(**settings), registration=register)
     (fused,) = fuse_layers(*map(layer, paths), register=register, **settings)
     np.testing.assert_array_equal(np.asarray(fused.data), read_image(out).data)
     (saved,) = get_reader(str(out))(str(out))  # type: ignore[misc]

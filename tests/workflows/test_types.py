@@ -50,7 +50,7 @@ def call(*arguments: object) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_coloured_results_have_the_coloured_type(kind: str, suffix: str, tmp_path: Path) -> None:
     paths, out = [thermal(kind, tmp_path), visible(tmp_path)], tmp_path / f"fused{suffix}"
-    fuse_files(*paths, out, OPTIONS)
+    fuse_files(paths, out, OPTIONS)
     found = read_image(out)
     assert (found.axes, found.data.dtype) == ("YXS", np.uint8)
     assert found.data.max() > 100
@@ -63,7 +63,7 @@ def test_a_resampled_coloured_source_decides_the_type_too(tmp_path: Path) -> Non
     large, small = tmp_path / "large.tif", tmp_path / "small.png"
     tifffile.imwrite(large, scene(128, 5, 21000, 24000).astype(np.uint16))
     PIL.Image.fromarray(colours()).save(small)
-    fuse_files(large, small, tmp_path / "fused.png", OPTIONS, place="same-field")
+    fuse_files([large, small], tmp_path / "fused.png", OPTIONS, place="same-field")
     found = read_image(tmp_path / "fused.png")
     assert (found.data.shape, found.data.dtype) == ((128, 128, 3), np.uint8)
     assert found.data.max() > 100
@@ -77,7 +77,7 @@ def test_a_type_can_be_asked_for(dtype: str, low: float, high: float, tmp_path: 
     first = thermal("uint16", tmp_path)
     second = tmp_path / "second.tif"
     tifffile.imwrite(second, scene(64, 6, 0, 255).astype(np.uint8))
-    fuse_files(first, second, tmp_path / "python.tif", OPTIONS, dtype=dtype)
+    fuse_files([first, second], tmp_path / "python.tif", OPTIONS, dtype=dtype)
     found = read_image(tmp_path / "python.tif").data
     assert found.dtype == dtype
     assert low <= found.min() < found.max() <= high
@@ -107,9 +107,9 @@ def test_wrong_types_are_refused(tmp_path: Path) -> None:
     paths = [thermal("uint16", tmp_path), visible(tmp_path)]
     for dtype in ("unit8", "complex64", "U3"):
         with pytest.raises(InvalidInputError, match=f"dtype is '{dtype}'"):
-            fuse_files(*paths, tmp_path / "fused.tif", OPTIONS, dtype=dtype)
+            fuse_files(paths, tmp_path / "fused.tif", OPTIONS, dtype=dtype)
     with pytest.raises(WriteError, match="float32"):
-        fuse_files(*paths, tmp_path / "fused.png", OPTIONS, dtype="float32")
+        fuse_files(paths, tmp_path / "fused.png", OPTIONS, dtype="float32")
 
 
 def test_missing_pixels_stay_missing_in_an_asked_type(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_missing_pixels_stay_missing_in_an_asked_type(tmp_path: Path) -> None:
         plane = scene(64, seed).astype(np.float32)
         plane[10:20, 10:20] = -1
         tifffile.imwrite(path, plane, extratags=[(42113, "s", 0, "-1", True)])
-    fuse_files(*paths, tmp_path / "fused.tif", OPTIONS, dtype="int16")
+    fuse_files(paths, tmp_path / "fused.tif", OPTIONS, dtype="int16")
     found = read_image(tmp_path / "fused.tif")
     assert found.data.dtype == np.int16
     expected = np.zeros((64, 64), bool)
@@ -133,7 +133,7 @@ def test_transparent_pixels_are_missing(tmp_path: Path) -> None:
     paths = [tmp_path / "strip.png", tmp_path / "opaque.png"]
     for path, pixels in zip(paths, (strip, opaque), strict=True):
         PIL.Image.fromarray(pixels).save(path)
-    fuse_files(*paths, tmp_path / "fused.png", OPTIONS)
+    fuse_files(paths, tmp_path / "fused.png", OPTIONS)
     found = read_image(tmp_path / "fused.png").data
     assert np.abs(found[:, :12, :3].astype(int) - opaque[:, :12]).mean() < 3
     assert (found[..., 3] == 255).all()
@@ -145,7 +145,7 @@ def test_pixels_that_are_transparent_everywhere_stay_transparent(tmp_path: Path)
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path in paths:
         PIL.Image.fromarray(strip).save(path)
-    fuse_files(*paths, tmp_path / "fused.png", OPTIONS)
+    fuse_files(paths, tmp_path / "fused.png", OPTIONS)
     found = read_image(tmp_path / "fused.png").data
     assert not found[:, :12].any()
     assert (found[:, 12:, 3] == 200).all()

@@ -1,4 +1,4 @@
-"""``gifnet batch``: folders of pairs, or stacks."""
+"""``gifnet batch``: folders of pairs or sets, or stacks."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ def batch(
         str | None,
         typer.Option("--second", metavar="PATTERN", help="Second sources, as above."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also",
+            metavar="PATTERN",
+            help="Further sources, as above; may be given several times. The default model fuses "
+            "any number.",
+        ),
+    ] = None,
     stacks: Annotated[
         str | None,
         typer.Option(
@@ -73,14 +82,14 @@ def batch(
     """Fuse all pairs of files in folders, or all stacks. Existing results are skipped."""
     settings: dict[str, Any] = {}
     if stacks is not None:
-        if first is not None or second is not None:
-            raise typer.BadParameter("--stacks and --first, --second exclude each other.")
+        if first is not None or second is not None or also:
+            raise typer.BadParameter("--stacks and --first, --second, --also exclude each other.")
         found = workflows.match_stacks(folder / stacks, output, suffix)
         settings["align"] = align
     elif first is None or second is None:
         raise typer.BadParameter("Give --first and --second, or --stacks.")
     else:
-        patterns = [folder / pattern for pattern in (first, second)]
+        patterns = [folder / pattern for pattern in (first, second, *(also or ()))]
         found = workflows.match_sources(patterns, output, suffix)
         settings |= {"place": place, "reference": reference, "dtype": dtype}
         settings["series"] = series

@@ -17,18 +17,15 @@ from .terminal import note, progress_bar
 
 @takes_options()
 def fuse(
-    first: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            help="The functional or spectral source: infrared, PET, over-exposed, multispectral "
-            f"({NAMES}). Grey results have its type and value range."
-        ),
-    ],
-    second: Annotated[
-        Path,
-        typer.Argument(
-            help="The structural source: visible, MRI, under-exposed, panchromatic. Sources on "
-            "different grids are resampled; see --place."
+            metavar="FIRST SECOND ...",
+            help="Two or more files of one scene. The functional or spectral source comes first: "
+            "infrared, PET, over-exposed, multispectral. Then the structural one: visible, MRI, "
+            "under-exposed, panchromatic. The default model takes any number in any order. Grey "
+            "results have the type and value range of the first. Sources on different grids are "
+            f"resampled; see --place. Formats: {NAMES}.",
         ),
     ],
     output: Output,
@@ -50,7 +47,7 @@ def fuse(
         choice(
             "--register",
             REGISTRATION_CHOICES,
-            "Register the other source to the reference first, with this class of transform.",
+            "Register the other sources to the reference first, with this class of transform.",
         ),
     ] = "none",
     register_by: Annotated[
@@ -66,10 +63,9 @@ def fuse(
     *,
     options: FuseOptions,
 ) -> None:
-    """Fuse two images of one scene into one file."""
+    """Fuse two or more images of one scene into one file."""
     workflows.fuse_files(
-        first,
-        second,
+        sources,
         output,
         options,
         mask=mask,

@@ -66,7 +66,7 @@ Reference = Annotated[
     str,
     typer.Option(
         "--reference",
-        metavar="finer|first|second",
+        metavar="finer|first|second|NUMBER",
         help="The file whose grid and place the result has. finer is the one with the smallest "
         "pixels.",
         callback=lambda text: int(text) if text.isdecimal() else text,

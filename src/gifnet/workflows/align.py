@@ -34,17 +34,26 @@ def find_transform(
 
 
 def warn_of_misalignment(
-    data: Sequence[Pixels], grids: Sequence[Grid], note: Callable[[str], object]
+    data: Sequence[Pixels],
+    grids: Sequence[Grid],
+    reference: int,
+    note: Callable[[str], object],
 ) -> None:
-    """Report a pair on one grid that looks misaligned, unless it is large."""
+    """Report images on one grid that look misaligned with the reference, unless they are large."""
     if any(each.nbytes > _MAX_EXAMINED_BYTES for each in data):
         return
-    try:
-        found = misalignment(*data, channel_axis=_channel_axis(data, grids))
-    except GifnetError:  # the fusion itself reports what is wrong
-        return
-    if found.found:
-        note(f"warning: {found.warning} See --register.")
+    axis = _channel_axis(data, grids)
+    for number, image in enumerate(data):
+        if number == reference:
+            continue
+        pair = (image, data[reference]) if number < reference else (data[reference], image)
+        try:
+            found = misalignment(*pair, channel_axis=axis)
+        except GifnetError:  # the fusion itself reports what is wrong
+            continue
+        if found.found:
+            which = f"Source {number + 1}: " if len(data) > 2 else ""
+            note(f"warning: {which}{found.warning} See --register.")
 
 
 def _channel_axis(data: Sequence[Pixels], grids: Sequence[Grid]) -> int | None:

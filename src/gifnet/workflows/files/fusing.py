@@ -37,8 +37,7 @@ from .results import (
 
 
 def fuse_files(
-    first: Path,
-    second: Path,
+    sources: Sequence[Path],
     output: Path,
     options: FuseOptions | None = None,
     *,
@@ -54,12 +53,13 @@ def fuse_files(
     bar: Bar = no_bar,
     note: Note | None = None,
 ) -> None:
-    """Fuse two files into one.
+    """Fuse two or more files into one.
 
     Parameters
     ----------
-    first, second : Path
-        Image files, or OME-Zarr folders, of one image each.
+    sources : sequence of Path
+        Image files, or OME-Zarr folders, of one image each. The default model takes any number,
+        the others take two.
     output : Path
         The result, on the reference's grid, with its place, colour profile and EXIF, the first
         source's nodata value, and the record.
@@ -72,8 +72,8 @@ def fuse_files(
         by their field of view, which is the same, or pixel by pixel. "auto" is "world" if all
         files state their place, otherwise "pixels".
     reference : {"finer", "first", "second"} or int
-        The file whose grid the result has. "finer" is the one with the most axes, then that with
-        the smallest pixels, then the first.
+        The file, or its number from 0, whose grid the result has. "finer" is the one with the
+        most axes, then that with the smallest pixels, then the first.
     dtype : str, optional
         The type of the result, such as "uint8". By default that of the first source, or of the
         first coloured one if the result is coloured. Another integer type gets the value range
@@ -81,7 +81,7 @@ def fuse_files(
     series : int or str, optional
         The number, from 0, or the name of the image to take from files that contain several.
     registration, measure : str
-        Register the other source to the reference first; see `gifnet.register`.
+        Register the other sources to the reference first; see `gifnet.register`.
     overwrite : bool
         Replace existing files.
     fuser : Fuser, optional
@@ -96,7 +96,7 @@ def fuse_files(
     """
     options = options_of(options, fuser)
     require_outputs(output, mask, overwrite)
-    images = [read_image(path, series) for path in (first, second)]
+    images = [read_image(path, series) for path in sources]
     placement = place_images(images, place, reference, any_size=registration != "none")
     images = list(placement.images)
     asked, own = asked_type(dtype), result_type(images, options.chroma)
@@ -108,7 +108,7 @@ def fuse_files(
     with bar("placing") as progress:
         found = placement.on_one_grid(options.value_range, Reporter(progress).check)
     if registration == "none" and note:
-        warn_of_misalignment(found.images, placement.grids, note)
+        warn_of_misalignment(found.images, placement.grids, placement.reference, note)
     if found.value_range != split_range_spec(options.value_range, len(images)):
         options = options.updated(value_range=found.value_range)
     with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
@@ -131,10 +131,13 @@ def fuse_files(
 
 def _registered(
     placement: Placement, kind: str, measure: str, bar: Bar, note: Note | None
-) -> tuple[Placement, dict[str, object]]:
-    """Return a placement with the other image registered to the reference, and the record."""
+) -> tuple[Placement, object]:
+    """Return a placement with the other images registered to the reference, and the record.
+
+    The record is a list if several images are registered.
+    """
     fixed, grids = placement.like, placement.grids
-    record: dict[str, object] = {}
+    records: list[dict[str, object]] = []
     for number, image in enumerate(placement.images):
         if number == placement.reference:
             continue
@@ -142,10 +145,10 @@ def _registered(
             pair = grids[number], grids[placement.reference]
             found = find_transform((image.data, fixed.data), pair, kind, measure, progress)
         placement = placement.moved(number, found)
-        record = {"moving": image.name, "reference": fixed.name, **found.to_dict()}
+        records.append({"moving": image.name, "reference": fixed.name, **found.to_dict()})
         if note:
             note(found.describe())
-    return placement, record
+    return placement, records[0] if len(records) == 1 else records
 
 
 def enhance_file(
