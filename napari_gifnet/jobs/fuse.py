@@ -87,6 +87,7 @@ class FusionJob:
             registered.reference,
             self.options.value_range,
             lambda: stop_if_asked(progress),
+            self.options.chroma,
         )
         options = dataclasses.replace(
             self.options, value_range=pair.value_range, channel_axis=pair.channel_axis

@@ -10,7 +10,12 @@ import numpy as np
 
 from gifnet.geometry import Grid
 from gifnet.imaging.arrays import Pixels, is_dask
-from gifnet.imaging.common_grid import PlacedImage, bring_to_one_grid, in_own_type
+from gifnet.imaging.common_grid import (
+    PlacedImage,
+    bring_to_one_grid,
+    in_own_type,
+    type_source,
+)
 from gifnet.imaging.common_grid import choose_reference as choose_among
 from gifnet.imaging.ranges import RangeSpec
 from gifnet.options import ValueRange
@@ -35,7 +40,7 @@ class Pair:
     channel_axis : int or None
         -1 if either is coloured.
     dtype : dtype
-        The first source's own type, which the result goes back to.
+        The type that the result goes back to: that of the first coloured source, or of the first.
     """
 
     first: Array
@@ -52,6 +57,7 @@ def prepare_pair(
     reference: Reference = "finer",
     value_range: ValueRange = "auto",
     tick: Callable[[], object] | None = None,
+    chroma: str = "auto",
 ) -> Pair:
     """Resample one of two images onto the other's grid, unless the grids are identical.
 
@@ -65,6 +71,8 @@ def prepare_pair(
         As in `gifnet.fuse`.
     tick : callable, optional
         Called now and then; may raise to stop.
+    chroma : str
+        As in `gifnet.fuse`.
 
     Raises
     ------
@@ -84,7 +92,8 @@ def prepare_pair(
     ]
     found = bring_to_one_grid(placed, index, value_range, tick)
     one, two = map(as_array, found.images)
-    ranges, dtype = found.value_range, np.dtype(first.data.dtype)
+    owner = (first, second)[type_source((first.rgb, second.rgb), chroma)]
+    ranges, dtype = found.value_range, np.dtype(owner.data.dtype)
     return Pair(one, two, fixed, (ranges[0], ranges[1]), found.channel_axis, dtype)
 
 
@@ -105,7 +114,7 @@ def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
 
 
 def like_first(result: Array, pair: Pair) -> Array:
-    """Return a fused image in the first source's own type, rounded if that is an integer.
+    """Return a fused image in a source's own type, rounded if that is an integer.
 
     Where resampling has left pixels that neither source has, which an integer cannot say, a grey
     result stays floating-point, and a coloured one is black.

@@ -224,3 +224,38 @@ def test_planes_without_a_distance_correspond_one_to_one() -> None:
     blank = Image(np.zeros((3, 4, 4)), "ZYX", (1, 2, 2), ("pixel", "um", "um"), (0, 0.5, 0.5))
     placement = place_images([known, blank])
     assert placement.grids[1].pixel_size[0] == 5
+
+
+def three(folder: Path) -> list[Path]:
+    """Write three files of one field, of pixels of 4, 2 and 1 mm."""
+    paths = []
+    for size in (4, 2, 1):
+        (folder / f"mm{size}").mkdir()
+        paths.append(folder / f"mm{size}" / "one.ome.tif")
+        corner = (size / 2, size / 2)
+        plane = scene(64 // size, size).astype(np.float32)
+        write_image(paths[-1], Image(plane, "YX", (size,) * 2, ("mm",) * 2, corner))
+    return paths
+
+
+def test_three_files_in_python_the_shell_and_a_batch(tmp_path) -> None:
+    paths, out = three(tmp_path), tmp_path / "fused.tif"
+    fuse_files(paths, out, FuseOptions(device="cpu"))
+    found = read_image(out)
+    assert found.data.shape == (64, 64)
+    assert found.record["sources"] == ["one"] * 3
+    call("fuse", *paths, "-o", tmp_path / "shell.tif", "--device", "cpu")
+    np.testing.assert_array_equal(read_image(tmp_path / "shell.tif").data, found.data)
+    patterns = ("--first", "mm4", "--second", "mm2", "--also", "mm1")
+    call("batch", tmp_path, *patterns, "-o", tmp_path / "out", "--device", "cpu")
+    np.testing.assert_array_equal(read_image(tmp_path / "out" / "one.tif").data, found.data)
+
+
+def test_one_value_range_per_file(tmp_path, capsys) -> None:
+    paths = three(tmp_path)
+    ranges = [word for text in ("0,300", "auto", "1%,99%") for word in ("--value-range", text)]
+    call("fuse", *paths, "-o", tmp_path / "a.tif", *ranges, "--device", "cpu")
+    assert read_image(tmp_path / "a.tif").record["options"]["value_range"][0] == [0, 300]
+    with pytest.raises(SystemExit):
+        main(["fuse", *map(str, paths), "-o", str(tmp_path / "b.tif"), *ranges[:4]])
+    assert "or 3 of these" in capsys.readouterr().err

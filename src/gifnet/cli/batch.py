@@ -1,4 +1,4 @@
-"""``gifnet batch``: folders of pairs, or stacks."""
+"""``gifnet batch``: folders of pairs or sets, or stacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import workflows
 from ..io.formats import RESULT_SUFFIXES
 from ..options import REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Overwrite, Place, Reference, choice
+from .outputs import DType, Overwrite, Place, Reference, Series, choice
 from .terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ def batch(
         str | None,
         typer.Option("--second", metavar="PATTERN", help="Second sources, as above."),
     ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also",
+            metavar="PATTERN",
+            help="Further sources, as above; may be given several times. The default model fuses "
+            "any number.",
+        ),
+    ] = None,
     stacks: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +65,8 @@ def batch(
     ] = "none",
     place: Place = "auto",
     reference: Reference = "finer",
+    dtype: DType = None,
+    series: Series = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -71,16 +82,17 @@ def batch(
     """Fuse all pairs of files in folders, or all stacks. Existing results are skipped."""
     settings: dict[str, Any] = {}
     if stacks is not None:
-        if first is not None or second is not None:
-            raise typer.BadParameter("--stacks and --first, --second exclude each other.")
+        if first is not None or second is not None or also:
+            raise typer.BadParameter("--stacks and --first, --second, --also exclude each other.")
         found = workflows.match_stacks(folder / stacks, output, suffix)
         settings["align"] = align
     elif first is None or second is None:
         raise typer.BadParameter("Give --first and --second, or --stacks.")
     else:
-        patterns = [folder / pattern for pattern in (first, second)]
+        patterns = [folder / pattern for pattern in (first, second, *(also or ()))]
         found = workflows.match_sources(patterns, output, suffix)
-        settings |= {"place": place, "reference": reference}
+        settings |= {"place": place, "reference": reference, "dtype": dtype}
+        settings["series"] = series
     if found.alone:
         typer.echo(found.summary, err=True)
     results: list[BatchResult] = []

@@ -11,7 +11,7 @@ from .. import workflows
 from ..io.formats import NAMES
 from ..options import MEASURE_CHOICES, REGISTRATION_CHOICES, FuseOptions
 from .fuse_options import takes_options
-from .outputs import Output, Overwrite, Place, Reference, choice
+from .outputs import DType, Output, Overwrite, Place, Reference, Series, choice
 from .terminal import note, progress_bar
 
 
@@ -20,11 +20,12 @@ def fuse(
     sources: Annotated[
         list[Path],
         typer.Argument(
-            help=f"Two or more images of one scene ({NAMES}), in any order with the default "
-            "model. Other models take two: first infrared, PET, over-exposed or multispectral, "
-            "then visible, MRI, under-exposed or panchromatic. Sources on different grids are "
-            "resampled; see --place. The result has the type and value range of the first one, "
-            "or of the first coloured one."
+            metavar="FIRST SECOND ...",
+            help="Two or more files of one scene. The functional or spectral source comes first: "
+            "infrared, PET, over-exposed, multispectral. Then the structural one: visible, MRI, "
+            "under-exposed, panchromatic. The default model takes any number in any order. Grey "
+            "results have the type and value range of the first. Sources on different grids are "
+            f"resampled; see --place. Formats: {NAMES}.",
         ),
     ],
     output: Output,
@@ -39,6 +40,8 @@ def fuse(
     ] = None,
     place: Place = "auto",
     reference: Reference = "finer",
+    dtype: DType = None,
+    series: Series = None,
     registration: Annotated[
         str,
         choice(
@@ -68,6 +71,8 @@ def fuse(
         mask=mask,
         place=place,
         reference=reference,  # type: ignore[arg-type]
+        dtype=dtype,
+        series=series,
         registration=registration,
         measure=register_by,
         overwrite=overwrite,
@@ -80,11 +85,20 @@ def fuse(
 def enhance(
     image: Annotated[Path, typer.Argument(help=f"The image ({NAMES}).")],
     output: Output,
+    dtype: DType = None,
+    series: Series = None,
     overwrite: Overwrite = False,
     *,
     options: FuseOptions,
 ) -> None:
     """Enhance one image."""
     workflows.enhance_file(
-        image, output, options, overwrite=overwrite, bar=progress_bar, note=note()
+        image,
+        output,
+        options,
+        dtype=dtype,
+        series=series,
+        overwrite=overwrite,
+        bar=progress_bar,
+        note=note(),
     )

@@ -47,7 +47,7 @@ _METAVARS = {
 _HINTS = {
     "model": "See gifnet info.",
     "memory": "Takes units too: 800MB, 2GiB.",
-    "value_range": "Give it once for both sources, or twice for the first and the second.",
+    "value_range": "Give it once for all sources, or once per source in their order.",
 }
 
 
@@ -124,21 +124,19 @@ def _parse(name: str, text: Any) -> Any:
 
 
 def parse_value_range(texts: Sequence[str] | None) -> ValueRange:
-    """Return the value range of one or two ``--value-range`` options.
+    """Return the value range of one or more ``--value-range`` options.
 
     Raises
     ------
     typer.BadParameter
-        If there are more than two, or one is neither a word nor two numbers.
+        If one is neither a word nor two limits.
     """
     ranges = [_one_range(text) for text in texts or ()]
     if not ranges:
         return "auto"
     if len(ranges) == 1:
         return ranges[0]  # type: ignore[return-value]
-    if len(ranges) > 2:
-        raise typer.BadParameter(f"--value-range is given {len(ranges)} times; give at most 2.")
-    return (ranges[0], ranges[1])
+    return tuple(ranges)
 
 
 def _one_range(text: str) -> tuple[float | str, float | str] | str:

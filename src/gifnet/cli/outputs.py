@@ -33,6 +33,25 @@ Output = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+DType = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        help="The type of the result, such as uint8, uint16 or float32. By default that of the "
+        "first source, or of the first coloured one if the result is coloured. Another integer "
+        "type gets the value range spread over all of the type, floats keep the values.",
+    ),
+]
+Series = Annotated[
+    str | None,
+    typer.Option(
+        "--series",
+        metavar="NUMBER|NAME",
+        help="The image to take from files that contain several, by its number from 0 or its "
+        "name. For one file only, add it to the name of the file, such as scan.tif::1.",
+    ),
+]
 Place = Annotated[
     str,
     choice(
@@ -47,7 +66,7 @@ Reference = Annotated[
     str,
     typer.Option(
         "--reference",
-        metavar="finer|first|second",
+        metavar="finer|first|second|NUMBER",
         help="The file whose grid and place the result has. finer is the one with the smallest "
         "pixels.",
         callback=lambda text: int(text) if text.isdecimal() else text,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import GifnetError
+from ..errors import GifnetError, GifnetWarning
 
 if TYPE_CHECKING:
     import typer
@@ -42,13 +43,31 @@ def run_app(app: typer.Typer, name: str, arguments: Sequence[str] | None = None)
     """
     settings = Settings()
     try:
-        app(args=arguments, prog_name=name, obj=settings)
+        with _own_warnings(name):
+            app(args=arguments, prog_name=name, obj=settings)
     except GifnetError as error:
         if settings.debug:
             traceback.print_exc()
         else:
             print(f"gifnet: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def _own_warnings(name: str) -> Iterator[None]:
+    """Show warnings of this package as one line each on standard error, without a place in code."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_line(message: Any, category: Any, *place: Any, **more: Any) -> None:
+            if issubclass(category, GifnetWarning):
+                print(f"{name}: warning: {one_line(message)}", file=sys.stderr)
+            else:
+                show(message, category, *place, **more)
+
+        warnings.simplefilter("always", GifnetWarning)
+        warnings.showwarning = show_line
+        yield
 
 
 def say(message: str) -> None:

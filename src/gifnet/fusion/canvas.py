@@ -100,6 +100,8 @@ class PlaneSet:
         missing = all_missing(valid) if valid else None
         if missing is not None and image.dtype.kind == "f":
             image[missing] = np.nan
+            if self.request.alpha_from is not None:
+                image[missing, 3] = 0
         if shares is not None and valid:
             shares = shares_of_data(shares, valid)
         return image, shares, missing
@@ -136,7 +138,7 @@ class Canvas:
         """
         for_image, for_shares = out if isinstance(out, tuple) and len(out) == 2 else (out, None)
         shape = request.shape + request.channels
-        image = _place(for_image, shape, request.reference.dtype, "result")
+        image = _place(for_image, shape, request.dtype, "result")
         own = for_image is None or (callable(for_image) and isinstance(image, np.ndarray))
         masked = request.is_masked and own
         shares = None
@@ -178,10 +180,12 @@ def without_data(
 ) -> npt.NDArray[np.generic]:
     """Fill pixels that are missing in all sources.
 
-    They are NaN in floats already; integers get the minimum of the result's range.
+    They are NaN in floats already; integers get the minimum of the result's range. Alpha is 0.
     """
     if missing is not None and result.dtype.kind != "f":
         result[missing] = request.output_limits[0]
+        if result.shape[missing.ndim :] == (4,):
+            result[missing, 3] = 0
     return result
 
 

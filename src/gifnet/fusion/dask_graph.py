@@ -121,7 +121,9 @@ def _require_data(
 def _may_have_missing(source: Source) -> bool:
     """Return whether pixels may be missing, without computing a lazy array."""
     meta = getattr(source.data, "_meta", None)
-    return source.may_have_missing if meta is None else source.dtype.kind == "f" or np.ma.isMA(meta)
+    if meta is None or source.has_alpha:
+        return source.may_have_missing
+    return source.dtype.kind == "f" or np.ma.isMA(meta)
 
 
 def _checked(source: Source, place: tuple[int, ...], known: Known, *, apart: bool) -> Delayed:
@@ -176,7 +178,7 @@ def fuse_lazily(
     count = (len(sources),) if wanted == "all" else ()
 
     def as_dask(both: Any, height: int, width: int) -> tuple[da.Array, da.Array]:
-        size, dtype = (height, width), np.dtype(request.reference.dtype)
+        size, dtype = (height, width), np.dtype(request.dtype)
         return (
             da.from_delayed(both[0], size + request.channels, dtype),
             da.from_delayed(both[1], count + size, np.float32),

@@ -32,7 +32,7 @@ def finish_plane(
     correction : (H, W, 2) array, optional
         A network's correction of the mean of both sources' chroma.
     """
-    dtype, limits = request.reference.dtype, request.output_limits
+    dtype, limits = request.dtype, request.output_limits
     y = np.clip(fused[0], 0, 1)
     if not request.coloured:
         return denormalise(y, limits, dtype)
@@ -43,13 +43,35 @@ def finish_plane(
     coloured = denormalise(to_rgb(y, chroma), limits, dtype)
     if request.alpha_from is None:
         return coloured
-    alpha, own = planes[request.alpha_from].alpha, request.sources[request.alpha_from].dtype
-    assert alpha is not None
-    if own != dtype:
-        low, high = dtype_range(own)
-        unit = (alpha.astype(np.float64) - low) / (high - low)
-        alpha = denormalise(unit, dtype_range(dtype), dtype)
+    alpha = _alpha(request, planes, request.alpha_from)
     return np.concatenate((coloured, alpha[..., None]), axis=-1)
+
+
+def _alpha(request: Request, planes: Sequence[SourcePlane], owner: int) -> Array:
+    """Return the alpha of one source in the result's type; the others' where it has no data."""
+    alpha = _in_type(request, planes, owner)
+    left = planes[owner].valid
+    for i, plane in enumerate(planes):
+        if left is None:
+            break
+        if i == owner:
+            continue
+        seen = ~left if plane.valid is None else ~left & plane.valid
+        alpha = np.where(seen, _in_type(request, planes, i), alpha)
+        left = left | seen
+    return alpha
+
+
+def _in_type(request: Request, planes: Sequence[SourcePlane], number: int) -> Array:
+    """Return the alpha of a source in the result's type; a source without alpha is opaque."""
+    alpha, own, dtype = planes[number].alpha, request.sources[number].dtype, request.dtype
+    if alpha is None:
+        return np.full(planes[number].luminance.shape, dtype_range(dtype)[1], dtype)
+    if own == dtype:
+        return alpha
+    low, high = dtype_range(own)
+    unit = (alpha.astype(np.float64) - low) / (high - low)
+    return denormalise(unit, dtype_range(dtype), dtype)
 
 
 def _chroma(

@@ -161,6 +161,7 @@ class Fuser:
         *images: object,
         shares: Wanted = "none",
         out: object = None,
+        dtype: npt.DTypeLike | None = None,
         progress: Progress = None,
     ) -> Fusion:
         """Fuse two or more images as `fuse` does, and return the result with its record.
@@ -169,17 +170,25 @@ class Fuser:
         ----------
         shares : {"none", "first", "all"}
             The shares to return: those of the first source, or of all.
+        dtype : dtype, optional
+            The type of the result, if it is not to be that of a source. Integers then get the
+            value range spread over all of the type, floats keep the values.
         """
-        reporter = Reporter(progress)
-        return drain(self._steps(self._options, self._checked(images), shares, out, reporter))
+        checked, reporter = self._checked(images), Reporter(progress)
+        return drain(self._steps(self._options, checked, shares, out, reporter, dtype))
 
     def run_enhancement(
-        self, image: object, *, out: object = None, progress: Progress = None
+        self,
+        image: object,
+        *,
+        out: object = None,
+        dtype: npt.DTypeLike | None = None,
+        progress: Progress = None,
     ) -> Fusion:
         """Enhance one image as `enhance` does, and return the result with its record."""
         options, reporter = self._options.for_one_image(), Reporter(progress)
         images = (image,) if self.fuses_any_number else (image, image)
-        return drain(self._steps(options, images, "none", out, reporter))
+        return drain(self._steps(options, images, "none", out, reporter, dtype))
 
     def fuse_steps(
         self,
@@ -282,10 +291,11 @@ class Fuser:
         wanted: Wanted,
         out: object,
         reporter: Reporter,
+        result_type: npt.DTypeLike | None = None,
     ) -> Generator[tuple[int, int], None, Fusion]:
         if wanted != "none":
             require_share(self.model, "or return_mask=False")
-        request = self._request(images)
+        request = self._request(images, result_type)
         dtype = self._dtype(request.is_eight_bit)
         engine = self._engine(options, dtype, len(images), wanted != "none")
         record = self._record(options, dtype)
@@ -302,10 +312,10 @@ class Fuser:
                 yield reporter.done, reporter.total
         return Fusion(canvas.result(), canvas.shares, record)
 
-    def _request(self, images: Sequence[object]) -> Request:
+    def _request(self, images: Sequence[object], dtype: npt.DTypeLike | None = None) -> Request:
         options, spec = self._options, self._network.spec
         how = options.value_range, options.channel_axis, options.chroma
-        request = make_request(images, *how, any_number=spec.any_number)
+        request = make_request(images, *how, any_number=spec.any_number, dtype=dtype)
         if options.chroma != "auto" or len(request.colour_from) < 2:
             return request
         if options.task not in spec.colornet_tasks:

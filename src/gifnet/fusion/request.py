@@ -7,12 +7,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InvalidInputError
 from ..geometry.region import Region
 from ..imaging.arrays import Pixels, is_dask
 from ..imaging.chroma_correction import ChromaCorrection, Floats
-from ..imaging.ranges import Range, RangeSpec, dtype_range, resolve_range, split_range_spec
+from ..imaging.common_grid import type_source
+from ..imaging.ranges import (
+    Range,
+    RangeSpec,
+    dtype_range,
+    resolve_noting_extremes,
+    resolve_range,
+    split_range_spec,
+)
 from ..imaging.source import Source, SourcePlane, read_sources
 from ..options import ValueRange
 
@@ -49,8 +58,9 @@ class Request:
 
     sources: tuple[Source, ...]
     limits: tuple[Range, ...]
-    #: the range of the result
+    #: the range and type of the result
     output_limits: Range
+    dtype: np.dtype[np.generic]
     colour_from: tuple[int, ...]
     by_shares: bool = False
     chroma_model: ChromaModel | None = None
@@ -93,14 +103,19 @@ class Request:
 
     @property
     def is_masked(self) -> bool:
-        return self.reference.is_masked
+        floats = self.reference.dtype.kind == "f" and self.dtype.kind != "f"
+        return self.reference.is_masked or (floats and self.may_have_missing)
 
     @property
     def needs_sources(self) -> bool:
         """Whether a result is finished with the sources: for colour, alpha or missing pixels."""
         colour = self.coloured and not self.by_shares
-        missing = any(source.may_have_missing for source in self.sources)
-        return colour or missing or self.alpha_from is not None
+        return colour or self.may_have_missing or self.alpha_from is not None
+
+    @property
+    def may_have_missing(self) -> bool:
+        """Whether pixels of a source may be missing."""
+        return any(source.may_have_missing for source in self.sources)
 
     @property
     def different(self) -> tuple[int, ...]:
@@ -162,6 +177,7 @@ def make_request(
     channel_axis: int | Literal["auto"] | None = "auto",
     chroma: str = "auto",
     any_number: bool = False,
+    dtype: npt.DTypeLike | None = None,
 ) -> Request:
     """Validate images as `gifnet.fuse` takes them.
 
@@ -173,6 +189,9 @@ def make_request(
         See `FuseOptions`.
     any_number : bool
         Whether the model takes any number of images, and decides on colour by shares.
+    dtype : dtype, optional
+        The type of the result, if it is not that of a source. Integers then get the value range
+        spread over all of the type, floats keep the values.
 
     Raises
     ------
@@ -199,9 +218,12 @@ def make_request(
             ) from None
     colour_from = _colour_from(sources, chroma)
     by_shares = any_number and chroma == "auto" and len(colour_from) == len(sources)
-    reference = colour_from[0] if colour_from else 0
+    reference = type_source([source.coloured for source in sources], chroma)
     output = _output_limits(sources, limits, reference)
-    return Request(sources, limits, output, colour_from, by_shares)
+    asked = sources[reference].dtype if dtype is None else np.dtype(dtype)
+    if asked != sources[reference].dtype and asked.kind != "f":
+        output = dtype_range(asked)
+    return Request(sources, limits, output, asked, colour_from, by_shares)
 
 
 _ORDINALS = (
@@ -227,10 +249,7 @@ def _output_limits(sources: tuple[Source, ...], limits: tuple[Range, ...], refer
 
 
 def _limits(source: Source, spec: RangeSpec) -> Range:
-    try:
-        return resolve_range(source.intensities, spec)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"In the {source.name} image: {error}") from error
+    return resolve_noting_extremes(source.intensities, spec, f"the {source.name} image")
 
 
 def _colour_from(sources: tuple[Source, ...], chroma: str) -> tuple[int, ...]:

@@ -161,6 +161,21 @@ def bring_to_one_grid(
     return OneGrid(tuple(arrays), tuple(ranges), axis)
 
 
+def type_source(coloured: Sequence[bool], chroma: str) -> int:
+    """Return the place of the source whose type and value range the result has.
+
+    Parameters
+    ----------
+    coloured : sequence of bool
+        Whether each source is coloured.
+    chroma : str
+        See `FuseOptions`.
+    """
+    if chroma == "none" or not any(coloured):
+        return 0
+    return {"first": 0, "second": 1, "blend": 0}.get(chroma, list(coloured).index(True))
+
+
 def in_own_type(result: Array, dtype: np.dtype[np.generic], coloured: bool) -> Array:
     """Return a fused image in the type that its source had before it was resampled.
 

@@ -49,7 +49,9 @@ def percent(limit: object) -> float | None:
 
 def is_limit(limit: object) -> bool:
     """Return whether an entry of a value range is one of its two limits."""
-    return percent(limit) is not None or not (isinstance(limit, str) or np.ndim(limit) > 0)  # type: ignore[arg-type]
+    if percent(limit) is not None:
+        return True
+    return not (isinstance(limit, str | tuple | list) or bool(getattr(limit, "ndim", False)))
 
 
 def percentile_of(arrays: Sequence[Pixels], limit: float) -> float:

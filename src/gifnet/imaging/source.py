@@ -86,8 +86,9 @@ class Source:
 
     @property
     def may_have_missing(self) -> bool:
-        """Whether pixels may be missing: in floats, and in arrays with a mask."""
-        return self.dtype.kind == "f" or self.is_masked or is_dask(self.data)
+        """Whether pixels may be missing: in floats, and in arrays with a mask or alpha."""
+        masked = self.is_masked or is_dask(self.data)
+        return self.dtype.kind == "f" or masked or self.has_alpha
 
     @property
     def is_masked(self) -> bool:
@@ -115,7 +116,7 @@ class Source:
         for top in range(0, height, _LOOK):
             for left in range(0, width, _LOOK):
                 region = Region(top, left, top + _LOOK, left + _LOOK)
-                valid = self._valid(self._values(index, region)[0])
+                valid = self._valid(*self._values(index, region))
                 if valid is None or valid.any():
                     return True
         return False
@@ -144,14 +145,16 @@ class Source:
     ) -> SourcePlane:
         """Return the plane at an index of the leading axes, or a region of it."""
         values, alpha = self._values(index, region)
-        valid = self._valid(values)
+        valid = self._valid(values, alpha)
         values = normalise(np.ma.getdata(values), limits)
         if not self.coloured:
             return SourcePlane(values, None, alpha, valid)
         y = luminance(values)
         return SourcePlane(y, chroma(values, y), alpha, valid)
 
-    def _valid(self, values: npt.NDArray[np.generic]) -> Mask | None:
+    def _valid(
+        self, values: npt.NDArray[np.generic], alpha: npt.NDArray[np.generic] | None
+    ) -> Mask | None:
         valid: Mask | None = None
         if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
             valid = ~np.ma.getmaskarray(values)
@@ -161,6 +164,9 @@ class Source:
                 valid = finite if valid is None else valid & finite
         if valid is not None and self.coloured:
             valid = np.asarray(valid.all(axis=-1))
+        if alpha is not None and not alpha.all():
+            seen = alpha != 0  # transparent pixels have no data
+            valid = seen if valid is None else valid & seen
         return valid
 
 

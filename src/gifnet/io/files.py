@@ -82,8 +82,15 @@ def _one_series(path: Path, series: str) -> Image:
     raise ReadError(f"{path} contains no series {series!r}; it contains {names}.")
 
 
-def read_image(path: str | Path) -> Image:
+def read_image(path: str | Path, series: int | str | None = None) -> Image:
     """Return the one image of a file, or of an OME-Zarr folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        As in `read_images`.
+    series : int or str, optional
+        The number, from 0, or the name of the image to return if the file contains several.
 
     Raises
     ------
@@ -93,11 +100,13 @@ def read_image(path: str | Path) -> Image:
         If the file contains several images.
     """
     images = read_images(path)
+    if len(images) > 1 and series is not None:
+        return _one_series(Path(path), str(series))
     if len(images) > 1:
         shapes = ", ".join(f"{image.name} {image.data.shape}" for image in images)
         raise InvalidInputError(
             f"{str(path)!r} contains {len(images)} images ({shapes}); add the number of the "
-            f"one to use to the name, such as {path}::0."
+            f"one to use to the name, such as {path}::0, or give series=0 (--series 0)."
         )
     return images[0]
 

@@ -22,6 +22,10 @@ _COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 _DEPTHS = {"uint8": "8-bit", "uint16": "16-bit"}
 
 
+#: What files may keep besides pixels and their sizes; directions are those of turned images.
+KEPT = ("reference system", "direction", "profile", "EXIF", "record")
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of image file.
@@ -45,6 +49,8 @@ class Format:
         Whether pixel sizes, units and positions are stored. The plugin reads such formats.
     nodata : bool
         Whether the value of missing pixels is stored.
+    keeps : tuple of str
+        What else of an image a file keeps, of `KEPT`.
     folder : bool
         Whether an image is a folder.
     package : str
@@ -61,6 +67,7 @@ class Format:
     pixels: Mapping[int, tuple[str, ...]] | None = None
     place: bool = False
     nodata: bool = False
+    keeps: tuple[str, ...] = ()
     folder: bool = False
     package: str = ""
     extra: str = ""
@@ -126,6 +133,11 @@ class Format:
                 f"the format can hold {self._pixels_in_words()}. Use a name ending in .tif."
             )
 
+    @property
+    def contents(self) -> str:
+        """The types and axes that files of the format hold, in words."""
+        return "any type and axes" if self.pixels is None else self._pixels_in_words()
+
     def _pixels_in_words(self) -> str:
         held = self.pixels or {}
         kinds = []
@@ -137,53 +149,58 @@ class Format:
 
 OME_ZARR = Format(
     "OME-Zarr", (".zarr", ".ome.zarr"), "ome_zarr:read_zarr",
-    "ome_zarr:write_zarr", (".zarr", ".ome.zarr"), place=True, folder=True, package="zarr",
+    "ome_zarr:write_zarr", (".zarr", ".ome.zarr"), place=True, keeps=("record",), folder=True,
+    package="zarr",
 )  # fmt: skip
 FORMATS = (
     Format(
         "TIFF", (".tif", ".tiff", ".btf"), "tiff:read_tiff",
         "tiff:write_tiff", (".tif", ".tiff"), place=True, nodata=True,
+        keeps=("reference system", "profile", "EXIF", "record"),
     ),
     Format(
         "OME-TIFF", (".ome.tif", ".ome.tiff"), "tiff:read_tiff",
-        "tiff:write_tiff", (".ome.tif", ".ome.tiff"), place=True, nodata=True,
+        "tiff:write_tiff", (".ome.tif", ".ome.tiff"), place=True, nodata=True, keeps=("record",),
     ),
     OME_ZARR,
     Format(
         "PNG", (".png",), "pictures:read_picture",
         "pictures:write_png", (".png",), {1: ("uint8", "uint16"), 3: ("uint8",), 4: ("uint8",)},
+        keeps=("profile", "EXIF", "record"),
     ),
     Format(
         "JPEG", (".jpg", ".jpeg"), "pictures:read_picture",
         "pictures:write_jpeg", (".jpg", ".jpeg"), {1: ("uint8",), 3: ("uint8",)},
+        keeps=("profile", "EXIF"),
     ),
     Format("BMP", (".bmp",), "pictures:read_picture"),
     Format(
         "JPEG 2000 and VRT", (".jp2", ".vrt"), "geo.rasters:read_raster",
-        place=True, nodata=True, package="rasterio", extra="geo",
+        place=True, nodata=True, keeps=("reference system",), package="rasterio", extra="geo",
     ),
     Format(
         "NIfTI", (".nii", ".nii.gz"), "medical:read_volume", "medical:write_volume",
-        (".nii.gz", ".nii"), place=True, package="SimpleITK", extra="medical",
+        (".nii.gz", ".nii"), place=True, keeps=("direction",), package="SimpleITK", extra="medical",
     ),
     Format(
         "NRRD", (".nrrd", ".nhdr"), "medical:read_volume", "medical:write_volume", (".nrrd",),
-        place=True, package="SimpleITK", extra="medical",
+        place=True, keeps=("direction", "record"), package="SimpleITK", extra="medical",
     ),
     Format(
         "MetaImage", (".mha", ".mhd"), "medical:read_volume", "medical:write_volume", (".mha",),
-        place=True, package="SimpleITK", extra="medical",
+        place=True, keeps=("direction", "record"), package="SimpleITK", extra="medical",
     ),
     Format(
-        "DICOM", (".dcm",), "medical:read_dicom", place=True, package="SimpleITK",
-        extra="medical",
+        "DICOM", (".dcm",), "medical:read_dicom", place=True, keeps=("direction",),
+        package="SimpleITK", extra="medical",
     ),
     Format(
-        "HEIC", (".heic", ".heif"), "photos:read_heic", package="pillow_heif", extra="photo",
+        "HEIC", (".heic", ".heif"), "photos:read_heic", keeps=("profile", "EXIF"),
+        package="pillow_heif", extra="photo",
     ),
     Format(
         "raw photographs", (".dng", ".cr2", ".nef", ".arw"), "photos:read_raw",
-        package="rawpy", extra="photo",
+        keeps=("EXIF",), package="rawpy", extra="photo",
     ),
 )  # fmt: skip
 

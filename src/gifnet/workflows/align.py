@@ -34,21 +34,26 @@ def find_transform(
 
 
 def warn_of_misalignment(
-    data: Sequence[Pixels], grids: Sequence[Grid], note: Callable[[str], object]
+    data: Sequence[Pixels],
+    grids: Sequence[Grid],
+    reference: int,
+    note: Callable[[str], object],
 ) -> None:
-    """Report the first image that looks misaligned with the others, unless it is large."""
+    """Report images on one grid that look misaligned with the reference, unless they are large."""
     if any(each.nbytes > _MAX_EXAMINED_BYTES for each in data):
         return
     axis = _channel_axis(data, grids)
-    for number, other in enumerate(data[1:], start=2):
+    for number, image in enumerate(data):
+        if number == reference:
+            continue
+        pair = (image, data[reference]) if number < reference else (data[reference], image)
         try:
-            found = misalignment(data[0], other, channel_axis=axis)
+            found = misalignment(*pair, channel_axis=axis)
         except GifnetError:  # the fusion itself reports what is wrong
-            return
+            continue
         if found.found:
-            which = f"image {number}: " if len(data) > 2 else ""
+            which = f"Source {number + 1}: " if len(data) > 2 else ""
             note(f"warning: {which}{found.warning} See --register.")
-            return
 
 
 def _channel_axis(data: Sequence[Pixels], grids: Sequence[Grid]) -> int | None:

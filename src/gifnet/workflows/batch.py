@@ -33,7 +33,7 @@ class BatchItem:
     ----------
     name : str
     sources : tuple of Path
-        Two files, in the order of the patterns; of a stack, a folder or one file.
+        Two files or more, in the order of the patterns; of a stack, a folder or one file.
     output : Path
     stack : bool
         Whether the source is a stack, whose slices are fused.
@@ -74,7 +74,8 @@ class Matched:
     def summary(self) -> str:
         """The numbers of items and of files without a partner, with the names of these."""
         count = len(self.items)
-        kind = "stack" if self.items[0].stack else "pair"
+        more = "set" if len(self.items[0].sources) > 2 else "pair"
+        kind = "stack" if self.items[0].stack else more
         text = f"{count} {kind}{'s' if count != 1 else ''}"
         if self.alone:
             files = "file" if len(self.alone) == 1 else "files"
@@ -135,13 +136,13 @@ def match_pairs(
 def match_sources(
     patterns: Sequence[str | Path], output: str | Path, suffix: str = ".tif"
 ) -> Matched:
-    """Return the files of one name in two patterns, and the files left over.
+    """Return the files of one name in two or more patterns, and the files left over.
 
     Names are equal if they differ only in case or in the composition of accents. Parameters and
     errors are those of `match_pairs`.
     """
-    if len(patterns) != 2:
-        raise InvalidInputError(f"{len(patterns)} patterns are given; give one per source, two.")
+    if len(patterns) < 2:
+        raise InvalidInputError(f"{len(patterns)} patterns are given; give one per source.")
     found = match_patterns(*map(Path, patterns))
     items = (
         BatchItem(name, files, Path(output) / f"{name}{suffix}")

@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ... import fusion
 from ...imaging.common_grid import Reference, in_own_type
 from ...imaging.ranges import split_range_spec
@@ -26,12 +24,14 @@ from .grids import Placement, place_images
 from .results import (
     Bar,
     Note,
+    asked_type,
     fit_to_format,
     no_bar,
     options_of,
     report,
     require_formats,
     require_outputs,
+    result_type,
     save_result,
 )
 
@@ -44,6 +44,8 @@ def fuse_files(
     mask: Path | None = None,
     place: str = "auto",
     reference: Reference = "finer",
+    dtype: str | None = None,
+    series: int | str | None = None,
     registration: str = "none",
     measure: str = "edges",
     overwrite: bool = False,
@@ -56,8 +58,8 @@ def fuse_files(
     Parameters
     ----------
     sources : sequence of Path
-        Image files, or OME-Zarr folders, of one image each. Models other than the default one take
-        two.
+        Image files, or OME-Zarr folders, of one image each. The default model takes any number,
+        the others take two.
     output : Path
         The result, on the reference's grid, with its place, colour profile and EXIF, the first
         source's nodata value, and the record.
@@ -70,8 +72,14 @@ def fuse_files(
         by their field of view, which is the same, or pixel by pixel. "auto" is "world" if all
         files state their place, otherwise "pixels".
     reference : {"finer", "first", "second"} or int
-        The file whose grid the result has. "finer" is the one with the most axes, then that with
-        the smallest pixels, then the first.
+        The file, or its number from 0, whose grid the result has. "finer" is the one with the
+        most axes, then that with the smallest pixels, then the first.
+    dtype : str, optional
+        The type of the result, such as "uint8". By default that of the first source, or of the
+        first coloured one if the result is coloured. Another integer type gets the value range
+        spread over all of the type, floats keep the values.
+    series : int or str, optional
+        The number, from 0, or the name of the image to take from files that contain several.
     registration, measure : str
         Register the other sources to the reference first; see `gifnet.register`.
     overwrite : bool
@@ -88,10 +96,11 @@ def fuse_files(
     """
     options = options_of(options, fuser)
     require_outputs(output, mask, overwrite)
-    images = [read_image(path) for path in sources]
+    images = [read_image(path, series) for path in sources]
     placement = place_images(images, place, reference, any_size=registration != "none")
     images = list(placement.images)
-    require_formats(output, mask, images, options.chroma)
+    asked, own = asked_type(dtype), result_type(images, options.chroma)
+    require_formats(output, mask, images, options.chroma, asked)
     began = time.perf_counter()
     extra: dict[str, object] = {"operation": "fuse", "reference": placement.like.name}
     if registration != "none":
@@ -99,7 +108,7 @@ def fuse_files(
     with bar("placing") as progress:
         found = placement.on_one_grid(options.value_range, Reporter(progress).check)
     if registration == "none" and note:
-        warn_of_misalignment(found.images, placement.grids, note)
+        warn_of_misalignment(found.images, placement.grids, placement.reference, note)
     if found.value_range != split_range_spec(options.value_range, len(images)):
         options = options.updated(value_range=found.value_range)
     with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
@@ -108,12 +117,12 @@ def fuse_files(
                 *found.images,
                 shares="none" if mask is None else "first",
                 out=(scratch.array, scratch.array),
+                dtype=None if asked == own else asked,
                 progress=progress,
             )
         record = {**done.record, **extra, "place": placement.place}
         coloured = done.image.ndim > placement.like.world.ndim
-        own = next((x for x in images if coloured and x.channel_axis is not None), images[0])
-        fused = in_own_type(done.image, np.dtype(own.data.dtype), coloured)
+        fused = in_own_type(done.image, own if asked is None else asked, coloured)
         save_result(output, fused, images, record, placement.like)
         if mask is not None:
             save_result(mask, fit_to_format(done.shares, mask), images, record, placement.like)
@@ -125,7 +134,7 @@ def _registered(
 ) -> tuple[Placement, object]:
     """Return a placement with the other images registered to the reference, and the record.
 
-    The record is that of one image, or a list in the order of several.
+    The record is a list if several images are registered.
     """
     fixed, grids = placement.like, placement.grids
     records: list[dict[str, object]] = []
@@ -147,6 +156,8 @@ def enhance_file(
     output: Path,
     options: FuseOptions | None = None,
     *,
+    dtype: str | None = None,
+    series: int | str | None = None,
     overwrite: bool = False,
     bar: Bar = no_bar,
     note: Note | None = None,
@@ -154,12 +165,14 @@ def enhance_file(
     """Enhance the image of a file. See `fuse_files` for parameters and errors."""
     options = options_of(options)
     require_outputs(output, None, overwrite)
-    images = [read_image(image)]
-    require_formats(output, None, images, options.chroma)
+    images, asked = [read_image(image, series)], asked_type(dtype)
+    require_formats(output, None, images, options.chroma, asked)
     began = time.perf_counter()
     with _fusing(options, None, images) as used, Scratch(output) as scratch:
         with bar("enhancing") as progress:
-            done = used.run_enhancement(images[0].data, out=scratch.array, progress=progress)
+            done = used.run_enhancement(
+                images[0].data, out=scratch.array, dtype=asked, progress=progress
+            )
         save_result(output, done.image, images, {**done.record, "operation": "enhance"})
         report(note, output, f"{used.model} on {used.device}", began)
 

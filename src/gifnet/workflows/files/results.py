@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import fusion
-from ...errors import WriteError
+from ...errors import GifnetWarning, InvalidInputError, WriteError
 from ...imaging.arrays import Pixels
+from ...imaging.common_grid import type_source
 from ...io.atomic import require_free
 from ...io.files import write_image
-from ...io.formats import output_format
+from ...io.formats import FORMATS, in_words, output_format
 from ...io.image import Image
 from ...io.nodata import put_nodata
 from ...io.pixels.exif import Photo
@@ -53,12 +55,46 @@ def require_outputs(output: Path, extra: Path | None, overwrite: bool) -> None:
             output_format(path)
 
 
-def require_formats(output: Path, mask: Path | None, images: Sequence[Image], chroma: str) -> None:
+def result_type(images: Sequence[Image], chroma: str) -> np.dtype[np.generic]:
+    """Return the type of the source whose type and value range the result has."""
+    coloured = [image.channel_axis is not None for image in images]
+    return np.dtype(images[type_source(coloured, chroma)].data.dtype)
+
+
+def asked_type(dtype: str | None) -> np.dtype[np.generic] | None:
+    """Return the type that is asked for.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such type of numbers.
+    """
+    if dtype is None:
+        return None
+    try:
+        found: np.dtype[np.generic] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "biuf" or found.itemsize > 8:
+        raise InvalidInputError(
+            f"dtype is {dtype!r}; give the name of a type of numbers, such as uint8, uint16 or "
+            "float32."
+        )
+    return found
+
+
+def require_formats(
+    output: Path,
+    mask: Path | None,
+    images: Sequence[Image],
+    chroma: str,
+    dtype: np.dtype[np.generic] | None = None,
+) -> None:
     """Refuse formats that cannot hold the results before the work."""
     axes = max((image.placed_axes for image in images), key=len)
     coloured = [image for image in images if image.channel_axis is not None and chroma != "none"]
     samples = max((image.samples for image in coloured), default=1)
-    kind = images[0].data.dtype
+    kind = result_type(images, chroma) if dtype is None else dtype
     output_format(output).require(output, kind, f"{axes}S" if coloured else axes, samples)
     if mask is not None:
         output_format(mask).require(mask, np.dtype(np.uint8), axes, 1)
@@ -117,4 +153,23 @@ def save_result(
         direction=like.direction,
         photo=Photo(next(profiles, b""), next(exifs, b"")),
     )
+    _warn_of_lost_place(path, result)
     write_image(path, result)
+
+
+def _warn_of_lost_place(path: Path, image: Image) -> None:
+    """Say what of a place a format loses that has places, but not such ones."""
+    form = output_format(path)
+    lost = {
+        "reference system": image.georeference is not None,
+        "direction": image.direction is not None and image.georeference is None,
+    }
+    names = [name for name, there in lost.items() if there and name not in form.keeps]
+    if form.place and names:
+        able = [f.written[0] for f in FORMATS if f.written and set(names) <= set(f.keeps)]
+        warnings.warn(
+            f"{path.name}: {form.name} does not keep the {' and '.join(names)} of the reference. "
+            f"Use a name ending in {in_words(able)}.",
+            GifnetWarning,
+            stacklevel=2,
+        )
