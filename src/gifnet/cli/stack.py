@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import workflows
-from ..io.files import read_image
+from .. import io, workflows
 from ..io.formats import NAMES
 from ..options import REGISTRATION_CHOICES, STACK_CROPS, STACK_GAINS, STACK_METHODS, FuseOptions
 from .fuse_options import takes_options
@@ -214,4 +213,4 @@ def stack(
 
 def _map_in(path: Path | None) -> Any:
     """Return the map in a file."""
-    return None if path is None else read_image(path).data
+    return None if path is None else io.read_image(path).data
