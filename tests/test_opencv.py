@@ -52,9 +52,47 @@ def test_opencv_is_not_needed(seen: object, monkeypatch: pytest.MonkeyPatch) -> 
     assert createMergeGIFNet(device="cpu").process(exposures()).dtype == np.float32
 
 
+#: Factors from 8 bits.
+FACTORS = {"8U": (np.uint8, 1), "16U": (np.uint16, 257), "32F": (np.float32, 1)}
+FACTORS["32F to 1"] = (np.float32, 1 / 255)
+
+
+@pytest.mark.parametrize("kind", FACTORS)
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_types_and_numbers_that_opencv_takes(kind: str, count: int) -> None:
+    dtype, factor = FACTORS[kind]
+    eight = (exposures() * 3)[:count]
+    images = [(image * float(factor)).astype(dtype) for image in eight]
+    result = createMergeGIFNet(device="cpu").process(images)
+    assert (result.shape, result.dtype) == ((40, 48, 3), np.float32)
+    wanted = createMergeGIFNet(device="cpu").process(eight)
+    assert_allclose(result, wanted * factor, atol=1e-4 * factor)
+    if count == 1:
+        assert_allclose(result, eight[0] * (factor / 255), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", FACTORS)
+def test_one_image_is_what_opencv_returns(kind: str) -> None:
+    cv2 = pytest.importorskip("cv2")
+    dtype, factor = FACTORS[kind]
+    image = (exposures()[1] * float(factor)).astype(dtype)
+    try:
+        theirs = cv2.createMergeMertens().process([image])
+    except (AttributeError, cv2.error):
+        pytest.skip("this OpenCV does not merge such images")
+    assert_allclose(createMergeGIFNet().process([image]), theirs, atol=1e-3 * factor)
+
+
 @pytest.mark.parametrize(
-    "images", [[np.zeros((9, 9))] * 2, [np.zeros((9, 9, 2), np.uint8)] * 2, exposures()[:1]]
+    ("images", "words"),
+    [
+        ([np.zeros((9, 9))] * 2, "type float64; give images of 8 or 16 bits or float32"),
+        ([np.zeros((9, 9, 2), np.uint8)] * 2, r"shape \(9, 9, 2\)"),
+        ([], "no image to merge"),
+        ([np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.uint16)], "shapes and types"),
+        ([np.zeros((9, 9), np.uint8), np.zeros((9, 8), np.uint8)], "shapes and types"),
+    ],
 )
-def test_other_images_are_refused(images: list[np.ndarray], seen: object) -> None:
-    with pytest.raises(InvalidInputError, match=r"8-bit|two or more"):
-        createMergeGIFNet().process(images)
+def test_other_images_are_refused(images: list[np.ndarray], words: str) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        createMergeGIFNet(device="cpu").process(images)

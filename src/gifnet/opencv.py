@@ -15,6 +15,9 @@ from .workflows.stacks.fuser import StackFuser
 
 __all__ = ["MergeGIFNet", "createMergeGIFNet"]
 
+#: The values of white.
+_WHITE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 255}
+
 
 class MergeGIFNet:
     """Merges exposures, or focal planes, as ``cv2.MergeMertens`` does; see `createMergeGIFNet`.
@@ -32,41 +35,62 @@ class MergeGIFNet:
 
         Parameters
         ----------
-        src : sequence of (H, W, 3) or (H, W) uint8 arrays
-            Two or more images of one size; colours in OpenCV's order, BGR. Neighbours in exposure
-            should be neighbours in the sequence.
+        src : sequence of (H, W, 3) or (H, W) arrays
+            One or more images of one size and type: 8 or 16 bits, unsigned, or float32, whose
+            white is 255, or 1 if no value exceeds 1. Colours are in OpenCV's order, BGR.
         times, response : any, optional
             Accepted for compatibility with OpenCV, and ignored.
 
         Returns
         -------
         (H, W, 3) or (H, W) float32 array
-            Values in [0, 1], BGR. Multiply by 255 for ``cv2.imwrite``.
+            BGR. As in OpenCV, values are those of the images divided by 255, whatever their type:
+            in [0, 1] for 8 bits. Multiply by 255 for ``cv2.imwrite``.
 
         Raises
         ------
         InvalidInputError
-            If there are fewer than two images, sizes differ, or the type is not 8 bits.
+            If there is no image, or sizes or types differ or are not those above.
         """
-        images = [np.asarray(image) for image in src]
-        for number, image in enumerate(images):
-            if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in (
-                (), (1,), (3,)
-            ):  # fmt: skip
-                raise InvalidInputError(
-                    f"Image {number} has shape {image.shape} and type {image.dtype}; give 8-bit "
-                    "images, (H, W) or (H, W, 3), as cv2.imread returns them."
-                )
-        images = [image[..., 0] if image.shape[2:] == (1,) else image for image in images]
+        images = [_plain(np.asarray(image), number) for number, image in enumerate(src)]
+        if not images:
+            raise InvalidInputError("There is no image to merge; give one or more.")
+        kinds = {(str(image.dtype), image.shape) for image in images}
+        if len(kinds) > 1:
+            found = ", ".join(f"{shape} {dtype}" for dtype, shape in sorted(kinds))
+            raise InvalidInputError(
+                f"The images have the shapes and types {found}; give images of one shape and type."
+            )
+        white, coloured = _white(images), images[0].ndim == 3
         # BGR to RGB, for luminance. float32 keeps the precision of the mean beyond 8 bits.
-        rgb = [image[..., ::-1] if image.ndim == 3 else image for image in images]
-        unit = [image.astype(np.float32) / np.float32(255) for image in rgb]
-        coloured = any(image.ndim == 3 for image in unit)
-        axis = -1 if coloured else None
-        fuser = self._fuser.with_options(channel_axis=axis, value_range=(0.0, 1.0))
-        fused = StackFuser(fuser).fuse(unit).image
-        result = fused[..., ::-1] if fused.ndim == 3 else fused
+        unit = [image.astype(np.float32) / np.float32(white) for image in images]
+        rgb = [one[..., ::-1] if coloured else one for one in unit]
+        fused = rgb[0]
+        if len(rgb) > 1:
+            axis = -1 if coloured else None
+            fuser = self._fuser.with_options(channel_axis=axis, value_range=(0.0, 1.0))
+            fused = np.ma.getdata(StackFuser(fuser).fuse(rgb).image)
+        result = (fused[..., ::-1] if coloured else fused) * np.float32(white / 255)
         return np.ascontiguousarray(result, np.float32)
+
+
+def _plain(image: npt.NDArray[np.generic], number: int) -> npt.NDArray[np.generic]:
+    """Return an image of a type that OpenCV merges, as (H, W) or (H, W, 3)."""
+    if image.dtype not in _WHITE or image.ndim not in (2, 3) or image.shape[2:] not in (
+        (), (1,), (3,)
+    ):  # fmt: skip
+        raise InvalidInputError(
+            f"Image {number} has shape {image.shape} and type {image.dtype}; give images of 8 or "
+            "16 bits or float32, (H, W) or (H, W, 3), as cv2.imread returns them."
+        )
+    return image[..., 0] if image.shape[2:] == (1,) else image
+
+
+def _white(images: Sequence[npt.NDArray[np.generic]]) -> int:
+    """Return the value of white."""
+    white = _WHITE[images[0].dtype]
+    small = images[0].dtype.kind == "f" and max(float(image.max()) for image in images) <= 1
+    return 1 if small else white
 
 
 def createMergeGIFNet(options: FuseOptions | None = None, **overrides: Any) -> MergeGIFNet:

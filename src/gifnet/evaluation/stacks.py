@@ -24,6 +24,7 @@ from ..models.registry import MODELS
 from ..models.weights import load_weights
 from ..progress import Progress, Reporter
 from ..tasks import REFERENCE_WORDS, words_of
+from ..workflows.stacks.alignment import align_stack
 from ..workflows.stacks.fuser import FusedStack, StackFuser
 from .methods import bundled_models
 from .pair import fingerprint
@@ -200,15 +201,17 @@ def evaluate_stacks(
     reporter.expect(len(stacks) * len(methods))
     for stack in stacks:
         paths = (*stack.slices, stack.truth, *([stack.depth] if stack.depth else []))
-        print_of, read = fingerprint(paths, crop), None
+        print_of, read, transforms = fingerprint(paths, crop), None, None
         for method in methods:
             key = Key("stacks", stack.name, print_of, method.name, f"{method.version} {align}")
             if not store.get(key):
                 read = read or _read(stack, crop)
                 slices, truth, depth = read
+                if align != "none" and transforms is None:
+                    transforms = align_stack(slices, align=align).transforms
                 began = time.perf_counter()
                 found = StackFuser(method.fuser).fuse(
-                    slices, method=method.method, align=align, depth=True, progress=None
+                    slices, method=method.method, transforms=transforms, depth=True
                 )
                 seconds = time.perf_counter() - began
                 store.put(key, {**_figures(found, truth, depth), "seconds": seconds})
@@ -281,7 +284,7 @@ def stack_table(rows: Sequence[Row]) -> str:
         "# Evaluation of stacks",
         "",
         f"Means over {len({row.pair for row in rows})} stacks. PSNR in dB, errors in slices, time "
-        "per stack with the measurement of depth.",
+        "per stack with the measurement of depth, without the search for transforms.",
         "",
         f"| method | {' | '.join(titles)} |",
         "|---|" + "---:|" * len(names),
