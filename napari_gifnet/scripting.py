@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.options import FuseOptions
 from gifnet.registration.search import check_registration
+from gifnet.validation import is_integer
 
 from .jobs.base import Job, shared_fusers
 from .jobs.enhance import EnhancementJob
@@ -16,6 +17,7 @@ from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
 from .jobs.stack import StackJob
+from .layers.colours import ColormapSpec
 from .layers.snapshot import Snapshot, Values, snapshot
 
 if TYPE_CHECKING:
@@ -30,29 +32,37 @@ if TYPE_CHECKING:
 def fuse_layers(
     first: Image,
     second: Image,
-    *,
-    grid: Literal["finer", "first", "second"] = "finer",
+    *others: Image,
+    grid: Literal["finer", "first", "second"] | int = "finer",
     return_mask: bool = False,
+    return_shares: bool = False,
     register: str = "none",
     register_by: str = "edges",
+    colormaps: Sequence[ColormapSpec] | None = None,
+    gammas: Sequence[float] | None = None,
     progress: ProgressCallback | None = None,
     **options: Any,
 ) -> list[Image]:
-    """Fuse two image layers as the Fuse widget does, through their world coordinates.
+    """Fuse image layers as the Fuse widget does, through their world coordinates.
 
     Parameters
     ----------
-    first, second : napari.layers.Image
-        The sources. Their order matters, see `gifnet.fuse`. They are not changed.
-    grid : {"finer", "first", "second"}
+    first, second, *others : napari.layers.Image
+        The sources. They are not changed. See `gifnet.fuse` for the models whose order matters.
+    grid : "finer", "first", "second" or int
         The source whose pixels the result has.
-    return_mask : bool
-        Also return the share of the first layer at each pixel.
+    return_mask, return_shares : bool
+        Also return the share of the first layer, or of every layer, at each pixel.
     register : {"none", "translation", "rigid", "affine"}
         First register the other layer onto the layer of the grid by such a transform. The result's
         record has the transform.
     register_by : {"edges", "mutual-information"}
         As ``measure`` in `gifnet.register`.
+    colormaps : sequence, optional
+        One per layer: a name, or a list of RGBA colours. The layers are drawn by them before they
+        are fused, and the result has the colours of a display. By default values are fused.
+    gammas : sequence of float, optional
+        One per layer: draw with this gamma.
     progress : callable, optional
         Called with (done, total); returns False to stop.
     **options
@@ -68,16 +78,30 @@ def fuse_layers(
     GifnetError
         As `gifnet.fuse`, or if units do not fit or the layers do not overlap.
     """
-    if grid not in ("finer", "first", "second"):
-        raise InvalidInputError(f"grid is {grid!r}; use 'finer', 'first' or 'second'.")
+    if grid not in ("finer", "first", "second") and not is_integer(grid):
+        raise InvalidInputError(
+            f"grid is {grid!r}; use 'finer', 'first', 'second' or a layer's number, from 0."
+        )
+    layers = tuple(snapshot(layer) for layer in (first, second, *others))
     check_registration(register, register_by)
+    if register != "none" and others:
+        raise InvalidInputError(
+            f"register is {register!r} for {len(layers)} layers; it registers two. Register the "
+            "others one by one, or use fuse_stack_layers with align."
+        )
+    for name, given in (("colormaps", colormaps), ("gammas", gammas)):
+        if given is not None and len(given) != len(layers):
+            raise InvalidInputError(
+                f"{name} has {len(given)} entries for {len(layers)} layers; give one per layer."
+            )
     job = FusionJob(
-        snapshot(first),
-        snapshot(second),
+        layers,
         FuseOptions.from_dict(options),
         grid,
-        return_mask,
+        "all" if return_shares else "first" if return_mask else "none",
         Registration(register, register_by),
+        colormaps=None if colormaps is None else tuple(colormaps),
+        gammas=None if gammas is None else tuple(gammas),
     )
     return _run(job, progress)
 
@@ -265,9 +289,16 @@ _JobMaker = Callable[[list[Snapshot]], Job]
 
 
 def _fusion(record: Values, options: FuseOptions) -> _JobMaker:
-    grid, mask = record["request"]["grid"], bool(record["request"]["mask"])
-    registration = Registration.from_record(record)
-    return lambda sources: FusionJob(sources[0], sources[1], options, grid, mask, registration)
+    request = record["request"]
+    # Records of earlier versions have a mask, and no colours.
+    shares = request.get("shares", "first" if request.get("mask") else "none")
+    grid, registration = request["grid"], Registration.from_record(record)
+    maps, gammas = (
+        None if request.get(key) is None else tuple(request[key]) for key in ("colormaps", "gammas")
+    )
+    return lambda sources: FusionJob(
+        tuple(sources), options, grid, shares, registration, colormaps=maps, gammas=gammas
+    )
 
 
 def _enhancement(record: Values, options: FuseOptions) -> _JobMaker:

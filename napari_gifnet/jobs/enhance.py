@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from gifnet.options import FuseOptions
 
 from ..layers.display import Scale, ScaleCache
-from ..layers.pair import as_array
 from ..layers.snapshot import LayerData, Snapshot, result_layer
+from ..layers.sources import as_array
 from .base import Call, FuserCache, load_fuser, make_record, with_ranges
 from .estimate import count_pixels
 

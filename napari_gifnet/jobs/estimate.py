@@ -32,7 +32,7 @@ _PLANE_BYTES = 72
 
 @dataclass
 class Speeds:
-    """Pixels per second of past runs, by what they depend on."""
+    """Pixels of all sources per second in past runs, by what it depends on."""
 
     _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ def calibrate(fusers: FuserCache, options: FuseOptions, progress: ProgressCallba
     fuser.fuse(*small, progress=quiet)  # the first run prepares the network
     began = time.perf_counter()
     fuser.fuse(*planes, progress=quiet)
-    fusers.speeds.note(options, planes[0].size, time.perf_counter() - began)
+    fusers.speeds.note(options, planes.size, time.perf_counter() - began)
 
 
 def count_pixels(reference: Snapshot) -> int:

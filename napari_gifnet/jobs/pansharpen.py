@@ -16,8 +16,8 @@ from gifnet.provenance import versions
 from ..layers.axes import with_axis, without_axis
 from ..layers.display import ScaleCache
 from ..layers.overlap import Overlap, find_overlap
-from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
+from ..layers.sources import as_array, moving_grid, without_mask
 from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked
 
 if TYPE_CHECKING:

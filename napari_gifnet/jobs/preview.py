@@ -1,7 +1,7 @@
 """A fusion of what is in view, at the screen's resolution.
 
-The network sees the visible region alone, so its whole-image statistics are those of the
-region: a preview is close to the result, not equal to it.
+The network sees the visible region alone, so its whole-image statistics are those of the region.
+All else is as in the result: the ranges, the colours and the interpolation.
 """
 
 from __future__ import annotations
@@ -10,25 +10,27 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
-from gifnet.imaging.ranges import split_range_spec
+from gifnet.imaging.ranges import Range, split_range_spec
 from gifnet.models.registry import model_spec
-from gifnet.options import FuseOptions
+from gifnet.options import FuseOptions, ValueRange
 
 from .. import jobs
+from ..layers.colours import DISPLAY, Draw, lay_over
 from ..layers.curtain import OVERLAY_KEY
-from ..layers.pair import Reference, choose_reference, moving_grid
-from ..layers.sampling import RangeCache, nearest_plane, sample_plane, thinned_grid, widen
+from ..layers.sampling import Plane, RangeCache, sample_plane, thinned_grid, widen
 from ..layers.snapshot import Array, LayerData, Snapshot, Values
+from ..layers.sources import choose_reference, moving_grid
 from ..layers.viewport import ViewRegion
 from ..layers.windows import contrast_limits
 from .base import FuserCache, stop_if_asked
 from .estimate import Speeds
+from .fuse import FusionJob
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -42,26 +44,26 @@ _FRAME_SECONDS = 0.14
 
 @dataclass(frozen=True, eq=False)
 class PreviewJob:
-    """A fusion of the visible part of two layers.
+    """A fusion of the visible part of layers, or an enhancement of that of one.
 
     Attributes
     ----------
-    first, second : Snapshot
-    options : FuseOptions
-    reference : {"finer", "first", "second"}
+    job : FusionJob
+        The fusion to preview. One layer is enhanced.
     region : ViewRegion
-        What is visible.
+        What is visible of the reference.
     side : int
-        The longest side of what the network sees, in pixels; the preview itself is always as fine
-        as the screen.
+        The longest side of the preview in pixels.
     """
 
-    first: Snapshot
-    second: Snapshot
-    options: FuseOptions
-    reference: Reference
+    job: FusionJob
     region: ViewRegion
     side: int
+
+    @property
+    def fixed(self) -> Snapshot:
+        """The layer whose grid the result has."""
+        return fixed_layer(self.job)
 
     def run(self, fusers: FuserCache, ranges: RangeCache, progress: ProgressCallback) -> LayerData:
         """Return the preview as a 2-D layer.
@@ -69,74 +71,96 @@ class PreviewJob:
         Raises
         ------
         InvalidInputError
-            If no layer has pixels in view, or the pair cannot be fused.
+            If no layer has pixels in view, or the layers cannot be fused.
         """
-        index = choose_reference(self.first, self.second, self.reference)
-        fixed, moving = (self.first, self.second) if index == 0 else (self.second, self.first)
-        grid = self.grid(fixed)
-        world = moving_grid(fixed, moving)
-        plane = nearest_plane(fixed, world, self.region.index)
-        planes = (
-            sample_plane(fixed, fixed.grid.trailing(2), self.region.index, grid),
-            sample_plane(moving, world.trailing(2), plane, grid),
-        )
+        job = self.job.settled(fusers.scales)
+        grid, layers = self.grid(), job.layers
+        draws = job.draws()
+        planes = self._planes(job, grid)
         if not all(np.isfinite(plane).any() for plane in planes):
             raise InvalidInputError("The layers do not overlap in view; move to where they do.")
         stop_if_asked(progress)
-        first, second = planes if index == 0 else planes[::-1]
-        limits = [
-            ranges.get(image, spec)
-            for image, spec in zip(
-                (self.first, self.second), split_range_spec(self.options.value_range), strict=True
-            )
-        ]
+        limits = [DISPLAY] * len(layers)
+        if draws is None:
+            specs = split_range_spec(job.options.value_range, len(layers))
+            limits = [
+                widen(ranges.get(image, spec)) for image, spec in zip(layers, specs, strict=True)
+            ]
+        coloured = any(plane.ndim == 3 for plane in planes)
         options = dataclasses.replace(
-            self.options,
-            value_range=(widen(limits[0]), widen(limits[1])),
-            channel_axis=-1 if self.first.rgb or self.second.rgb else None,
+            job.options,
+            value_range=cast(ValueRange, tuple(limits) if len(limits) > 1 else limits[0]),
+            channel_axis=-1 if coloured else None,
         )
+        fused = self._fused(fusers, options, planes, progress)
+        like = next((i for i, image in enumerate(layers) if image.rgb), 0)
+        return self._layer(fused, grid, limits[like])
+
+    def _planes(self, job: FusionJob, grid: Grid) -> list[Plane]:
+        draws = job.draws()
+        each: list[Draw | None] = [None] * len(job.layers) if draws is None else [*draws]
+        planes = [
+            sample_plane(image, moving_grid(self.fixed, image), grid, draw)
+            for image, draw in zip(job.layers, each, strict=True)
+        ]
+        return planes if draws is None else lay_over(job.recoloured(), planes)
+
+    def _fused(
+        self,
+        fusers: FuserCache,
+        options: FuseOptions,
+        planes: list[Plane],
+        progress: ProgressCallback,
+    ) -> Array:
         fuser = fusers.get(options)
         if options.precision == "auto" and model_spec(fuser.model).bfloat16:
             # A screen shows 8 bits, whatever the layers have.
             precision = jobs.devices.preview_precision(fuser.device)
             fuser = fuser.with_options(precision=precision)
         began = time.perf_counter()
-        fused = fuser.fuse(first, second, progress=progress)
-        fusers.speeds.note(self.options, math.prod(grid.shape), time.perf_counter() - began)
-        return self._layer(fused, fixed, grid, limits)
+        if len(planes) == 1:
+            fused: Array = fuser.enhance(planes[0], progress=progress)
+        else:
+            fused = fuser.fuse(*planes, progress=progress)
+        pixels = math.prod(planes[0].shape[:2]) * len(planes)
+        fusers.speeds.note(self.job.options, pixels, time.perf_counter() - began)
+        return fused
 
-    def grid(self, fixed: Snapshot) -> Grid:
+    def grid(self) -> Grid:
         """Return the preview's grid: the region in pixels of the screen, or fewer."""
-        return thinned_grid(fixed, self.region, min(self.side, self.region.side()))
+        return thinned_grid(self.fixed, self.region, min(self.side, self.region.side()))
 
-    def _layer(
-        self, fused: Array, fixed: Snapshot, grid: Grid, limits: list[tuple[float, float]]
-    ) -> LayerData:
-        rgb = fused.ndim == 3
+    def _layer(self, fused: Array, grid: Grid, limits: Range) -> LayerData:
+        rgb, fixed = fused.ndim == 3, self.fixed
         arguments: Values = {
             "name": "Preview",
             "rgb": rgb,
-            "affine": grid.matrix,
+            "affine": grid.trailing(2).matrix,
             "units": tuple(fixed.units[-2:]),
             "axis_labels": tuple(fixed.spatial.get("axis_labels", ("y", "x")))[-2:],
             "metadata": {OVERLAY_KEY: True},
         }
         if rgb:
-            low, high = limits[0]
+            low, high = limits
             unit = (fused[..., :3] - low) / ((high - low) or 1.0)
             fused = np.concatenate((unit, fused[..., 3:]), axis=-1)
             fused = np.nan_to_num(fused).clip(0, 1).astype(np.float32)
         else:
-            eight_bit = self.first.data.dtype == np.uint8
-            arguments["contrast_limits"] = limits[0] if eight_bit else contrast_limits(fused)
+            eight_bit = self.job.layers[0].data.dtype == np.uint8
+            arguments["contrast_limits"] = limits if eight_bit else contrast_limits(fused)
             arguments["colormap"] = "gray"
         return fused, arguments, "image"
 
 
-def side_for(region: ViewRegion, options: FuseOptions, speeds: Speeds) -> int:
-    """Return how long the side may be of what the network sees, to arrive at once."""
+def fixed_layer(job: FusionJob) -> Snapshot:
+    """Return the layer whose grid the result has."""
+    return job.layers[choose_reference(job.layers, job.reference)]
+
+
+def side_for(region: ViewRegion, options: FuseOptions, speeds: Speeds, count: int = 2) -> int:
+    """Return how long the side of a preview of so many layers may be, to arrive at once."""
     full = region.side()
-    seconds = speeds.seconds(options, full * full)
+    seconds = speeds.seconds(options, count * full * full)
     if seconds is None:
         return min(full, _MIN_SIDE)
     share = min(1.0, _FRAME_SECONDS / seconds) ** 0.5

@@ -16,9 +16,9 @@ from gifnet.metrics import evaluate, metric
 from gifnet.options import ValueRange
 from gifnet.tasks import TASKS
 
-from ..layers.pair import moving_grid
-from ..layers.sampling import Plane, RangeCache, nearest_plane, sample_plane, widen
+from ..layers.sampling import Plane, RangeCache, plane_grid, sample_plane, widen
 from ..layers.snapshot import METADATA_KEY, Snapshot, Values
+from ..layers.sources import moving_grid
 from ..layers.viewport import ViewRegion
 from .base import stop_if_asked
 
@@ -115,9 +115,8 @@ class QualityJob:
             side = min(MAX_SIDE, max(1, last - first + 1))
             start.append(first + (last - first + 1 - side) // 2)
             shape.append(side)
-        local = np.eye(3)
-        local[:2, 2] = start
-        return Grid(tuple(shape), self.result.grid.trailing(2).matrix @ local)
+        rows, columns = shape
+        return plane_grid(self.result, self.region.index, start, 1, (rows, columns))
 
     def _planes(self, ranges: RangeCache) -> list[Plane]:
         """Return the luminance of the result and the sources in [0, 1], where all have data."""
@@ -133,8 +132,7 @@ class QualityJob:
             (self.result, *self.sources), (limits[0], *limits), strict=True
         ):
             world = moving_grid(self.result, image)
-            index = nearest_plane(self.result, world, self.region.index)
-            values = sample_plane(image, world.trailing(2), index, grid)
+            values = sample_plane(image, world, grid)
             unit = normalise(values[..., :3] if image.rgb else values, (low, high))
             planes.append(luminance(unit) if image.rgb else unit)
         return _where_all_have_data(planes)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gifnet.geometry import Grid
+from gifnet.imaging.common_grid import Reference
 from gifnet.registration.api import find_registration, misalignment
 from gifnet.registration.transform import Transform
 
 from ..layers.overlap import find_overlap
-from ..layers.pair import Reference, as_array, choose_reference, moving_grid
-from ..layers.sampling import nearest_plane, sample_plane, thinned_grid
+from ..layers.sampling import sample_plane, thinned_grid
 from ..layers.snapshot import Matrix, Snapshot, Values, units_factors
+from ..layers.sources import as_array, choose_reference, moving_grid
 from ..layers.viewport import ViewRegion
 
 if TYPE_CHECKING:
@@ -107,17 +109,14 @@ def apply_correction(moving: Snapshot, matrix: Matrix) -> Snapshot:
     return dataclasses.replace(moving, grid=grid, spatial=spatial)
 
 
-def order_pair(
-    first: Snapshot, second: Snapshot, reference: Reference
-) -> tuple[int, Snapshot, Snapshot]:
+def order_pair(pair: Sequence[Snapshot], reference: Reference) -> tuple[int, Snapshot, Snapshot]:
     """Return the reference's place in the pair, the reference, and the image that is moved."""
-    index = choose_reference(first, second, reference)
-    return (index, first, second) if index == 0 else (index, second, first)
+    index = choose_reference(pair, reference)
+    return index, pair[index], pair[1 - index]
 
 
 def register_pair(
-    first: Snapshot,
-    second: Snapshot,
+    pair: Sequence[Snapshot],
     reference: Reference,
     registration: Registration,
     progress: ProgressCallback,
@@ -126,7 +125,7 @@ def register_pair(
 
     The reference is named, as a stretched image may have become the finer one.
     """
-    index, fixed, moving = order_pair(first, second, reference)
+    index, fixed, moving = order_pair(pair, reference)
     transform = registration.found or find_transform(
         fixed, moving, registration.kind, registration.measure, progress
     )
@@ -137,7 +136,7 @@ def register_pair(
 
 
 def misalignment_warning(
-    first: Snapshot, second: Snapshot, reference: Reference, progress: ProgressCallback
+    pair: Sequence[Snapshot], reference: Reference, progress: ProgressCallback
 ) -> str:
     """Return a warning if two layers look misaligned, else an empty text.
 
@@ -148,22 +147,21 @@ def misalignment_warning(
     GifnetError
         If the layers cannot be fused either.
     """
-    _, fixed, moving = order_pair(first, second, reference)
-    outline = find_overlap(first, second, reference).outline
+    _, fixed, moving = order_pair(pair, reference)
+    outline = find_overlap(pair[0], pair[1], reference).outline
     middle = tuple(side // 2 for side in fixed.grid.shape[:-2])
     region = ViewRegion(tuple(outline.min(axis=0)), tuple(outline.max(axis=0)), 1.0, middle)
     grid = thinned_grid(fixed, region, _CHECK_SIDE)
-    world = moving_grid(fixed, moving)
     planes = [
-        sample_plane(fixed, fixed.grid.trailing(2), middle, grid),
-        sample_plane(moving, world.trailing(2), nearest_plane(fixed, world, middle), grid),
+        sample_plane(fixed, fixed.grid, grid),
+        sample_plane(moving, moving_grid(fixed, moving), grid),
     ]
     if progress(0, 0) is False or not all(np.isfinite(plane).any() for plane in planes):
         return ""
     found = misalignment(*planes, channel_axis=-1 if fixed.rgb or moving.rgb else None)
     if not found.found:
         return ""
-    step = np.linalg.norm(grid.to_indices_of(fixed.grid.trailing(2))[:2, 0])
+    step = np.linalg.norm(grid.trailing(2).to_indices_of(fixed.grid.trailing(2))[:2, 0])
     return (
         f"The layers look misaligned by about {found.displacement * step:.0f} pixels of "
         f"{fixed.name}. Choose a registration, or fused edges will be double."

@@ -18,8 +18,8 @@ from gifnet.validation import require_integer
 from ..layers.axes import without_axis
 from ..layers.display import Scale, ScaleCache
 from ..layers.overlap import find_overlap
-from ..layers.pair import as_array, moving_grid, without_mask
 from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
+from ..layers.sources import as_array, moving_grid, without_mask
 from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
 
 if TYPE_CHECKING:

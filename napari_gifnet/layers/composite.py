@@ -13,8 +13,8 @@ from gifnet.imaging.arrays import is_dask
 from gifnet.imaging.ranges import Range, denormalise, normalise
 
 from .looks import band_of
-from .pair import moving_grid
 from .snapshot import GEOREFERENCE_KEY, LayerData, snapshot
+from .sources import moving_grid
 
 if TYPE_CHECKING:
     from napari.layers import Image

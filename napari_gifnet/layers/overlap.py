@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gifnet.errors import InvalidInputError
+from gifnet.imaging.common_grid import Reference
 
-from .pair import Reference, choose_reference, moving_grid
 from .snapshot import Snapshot
+from .sources import choose_reference, moving_grid
 
 if TYPE_CHECKING:
     from pint import Unit
@@ -88,7 +89,7 @@ def find_overlap(first: Snapshot, second: Snapshot, reference: Reference = "fine
     InvalidInputError
         If units or axes do not fit, or they do not overlap.
     """
-    index = choose_reference(first, second, reference)
+    index = choose_reference((first, second), reference)
     fixed, moving = (first, second) if index == 0 else (second, first)
     world = moving_grid(fixed, moving)
     grid = fixed.grid.trailing(world.ndim)
@@ -106,6 +107,20 @@ def find_overlap(first: Snapshot, second: Snapshot, reference: Reference = "fine
             "nothing to fuse. Check their scale, translate and units."
         )
     return Overlap(fixed, moving, outline)
+
+
+def least_overlap(images: Sequence[Snapshot], reference: Reference = "finer") -> Overlap:
+    """Return where the image that covers least of the reference overlaps it.
+
+    Raises
+    ------
+    InvalidInputError
+        As `find_overlap`.
+    """
+    fixed = images[choose_reference(images, reference)]
+    others = [image for image in images if image is not fixed] or [fixed]
+    found = [find_overlap(fixed, image, "first") for image in others]
+    return min(found, key=lambda overlap: overlap.share)
 
 
 def _hull(points: Points) -> Points:

@@ -13,8 +13,9 @@ from gifnet.geometry import Grid, resample
 from gifnet.imaging.arrays import Pixels
 from gifnet.imaging.ranges import Range, RangeSpec, resolve_range
 
-from .pair import as_array
-from .snapshot import Array, Snapshot
+from .colours import Draw
+from .snapshot import Array, Matrix, Snapshot
+from .sources import as_array
 from .viewport import ViewRegion
 
 Plane = npt.NDArray[np.float32]
@@ -22,6 +23,8 @@ Plane = npt.NDArray[np.float32]
 #: Pixels of a source from which its values and its region are thinned out.
 _MANY_PIXELS = 2**22
 _MARGIN = 2
+#: Indices that differ by less are the same: pixel sizes in files are rounded.
+_SAME = 0.01
 
 
 @dataclass
@@ -53,86 +56,145 @@ def widen(limits: tuple[float, float]) -> tuple[float, float]:
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
 
+def plane_grid(
+    fixed: Snapshot,
+    index: Sequence[int],
+    start: Sequence[float],
+    step: float,
+    shape: tuple[int, int],
+) -> Grid:
+    """Return the grid of one plane of an image, or of a part of it in larger pixels.
+
+    Parameters
+    ----------
+    fixed : Snapshot
+    index : sequence of int
+        The plane along the leading axes.
+    start : (row, column)
+        The centre of the first pixel, in pixels of the image.
+    step : float
+        The side of a pixel, in pixels of the image.
+    shape : (rows, columns)
+    """
+    n, lead = fixed.ndim, fixed.ndim - 2
+    local = np.eye(n + 1)
+    local[[n - 2, n - 1], [n - 2, n - 1]] = step
+    local[:n, n] = [*index, *start]
+    return Grid((1,) * lead + shape, fixed.grid.matrix @ local)
+
+
 def thinned_grid(fixed: Snapshot, region: ViewRegion, side: int) -> Grid:
     """Return a region's grid in pixels of the screen, or coarser ones: at most `side` a side."""
     sides = [b - a for a, b in zip(region.start, region.stop, strict=True)]
     step = max(1.0, region.screen_pixel, max(sides) / side)
-    shape = tuple(max(2, round(length / step)) for length in sides)
-    local = np.diag([step, step, 1.0])
+    rows, columns = (max(2, round(length / step)) for length in sides)
     # The region begins at the outer edge of the first pixel, not at its centre.
-    local[:2, 2] = [start + step / 2 for start in region.start]
-    return Grid(shape, fixed.grid.trailing(2).matrix @ local)
+    start = [edge + step / 2 for edge in region.start]
+    return plane_grid(fixed, region.index, start, step, (rows, columns))
 
 
-def nearest_plane(fixed: Snapshot, world: Grid, index: Sequence[int]) -> tuple[int, ...]:
-    """Return the plane of an image on `world` that is nearest to a plane of the fixed one."""
-    if world.ndim == 2:
-        return ()
-    to_moving = fixed.grid.trailing(world.ndim).to_indices_of(world)
-    leading = index[-(world.ndim - 2) :]
-    point = to_moving @ np.array([*leading, 0, 0, 1.0])
-    return tuple(round(float(value)) for value in point[: world.ndim - 2])
+def sample_plane(image: Snapshot, world: Grid, target: Grid, draw: Draw | None = None) -> Plane:
+    """Return an image on a grid of one plane, interpolated as by `gifnet.geometry.resample`.
 
+    Parameters
+    ----------
+    image : Snapshot
+    world : Grid
+        The image's grid in the world of `target`.
+    target : Grid
+        Of at least as many axes as the image, and one plane.
+    draw : callable, optional
+        Makes colours of the values before they are interpolated.
 
-def sample_plane(image: Snapshot, plane: Grid, index: tuple[int, ...], grid: Grid) -> Plane:
-    """Return an image's plane on a grid, NaN where it has no data.
-
-    `plane` is the grid of its last two axes in the world of `grid`, `index` the plane along the
-    leading ones.
+    Returns
+    -------
+    (H, W) or (H, W, C) array
+        NaN where the image has no data.
     """
-    data, plane = _coarser(image, plane, grid)
-    for position in index:
-        data = data[min(max(position, 0), data.shape[0] - 1)]
-    to_image = grid.to_indices_of(plane)
-    rows, columns = grid.shape
-    corners = np.array([[r, c, 1.0] for r in (-0.5, rows - 0.5) for c in (-0.5, columns - 0.5)])
-    reached = corners @ to_image[:2].T
-    reach = np.abs(to_image[:2, :2]).sum(axis=1)
-    low = np.floor(reached.min(axis=0) - _MARGIN * reach - 1)
-    high = np.ceil(reached.max(axis=0) + _MARGIN * reach + 2)
-    start, stop = (np.clip(edge, 0, plane.shape).astype(int) for edge in (low, high))
-    channels = data.shape[-1:] if image.rgb else ()
+    data, world = _coarser(image, world, target)
+    n, lead = world.ndim, world.ndim - 2
+    target = target.trailing(n)
+    to_image = target.to_indices_of(world)
+    sides = target.shape[-2:]
+    channels = _channels(image, data, draw)
+    empty = np.full(sides + channels, np.nan, np.float32)
+    start, stop, reach = _bounds(to_image, sides, world.shape)
     if (stop <= start).any():
-        return np.full(grid.shape + channels, np.nan, np.float32)
-    count, most = int(np.prod(stop - start)), int(reach.min())
+        return empty
+    count, most = int(np.prod((stop - start)[lead:])), int(reach[lead:].min())
     stride = max(1, min(most, int(np.ceil((count / _MANY_PIXELS) ** 0.5))))
-    found = as_array(data[tuple(slice(a, b, stride) for a, b in zip(start, stop, strict=True))])
-    opaque = np.iinfo(found.dtype).max if found.dtype.kind in "iu" else 1
-    found, block = _block_means(found, max(1, most // stride))
-    local = np.diag([stride * block, stride * block, 1.0])
-    local[:2, 2] = start + stride * (block - 1) / 2
+    steps = [1] * lead + [stride] * 2
+    parts = tuple(slice(a, b, c) for a, b, c in zip(start, stop, steps, strict=True))
+    found = as_array(data[parts])
+    opaque = 255 if draw else np.iinfo(found.dtype).max if found.dtype.kind in "iu" else 1
+    found = draw(found) if draw else found
+    found, block = _block_means(found, lead, max(1, most // stride))
+    local = np.diag([*[1.0] * lead, stride * block, stride * block, 1.0])
+    local[:n, n] = start
+    local[lead:n, n] += stride * (block - 1) / 2
+    grid = Grid(found.shape[:n], world.matrix @ local)
     try:
-        sampled = resample(
-            found, Grid(found.shape[:2], plane.matrix @ local), grid, coloured=image.rgb
-        )
+        sampled = resample(found, grid, target, coloured=bool(channels))
     except InvalidInputError:  # no pixel of it is in view
-        return np.full(grid.shape + channels, np.nan, np.float32)
-    if image.rgb and sampled.shape[-1] == 4:
+        return empty
+    sampled = sampled.reshape(sides + sampled.shape[n:])
+    if channels == (4,):
         sampled[..., 3] = np.nan_to_num(sampled[..., 3] / opaque, nan=1.0)
     return sampled
 
 
-def _block_means(data: Array, side: int) -> tuple[Array, int]:
+def _channels(image: Snapshot, data: Pixels, draw: Draw | None) -> tuple[int, ...]:
+    if image.rgb:
+        return (int(data.shape[-1]),)
+    if draw is None:
+        return ()
+    return draw(np.zeros((1, 1), data.dtype)).shape[2:]
+
+
+def _bounds(
+    to_image: Matrix, sides: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_], Matrix]:
+    """Return the part of an image that a plane needs, and the reach of one of its pixels."""
+    n, lead = len(shape), len(shape) - 2
+    rows, columns = sides
+    corners = np.array(
+        [[*[0.0] * lead, r, c, 1] for r in (-0.5, rows - 0.5) for c in (-0.5, columns - 0.5)]
+    )
+    reached = corners @ to_image[:n].T
+    reach = np.abs(to_image[:n, :n]).sum(axis=1)
+    low = np.floor(reached.min(axis=0) - _MARGIN * reach - 1)
+    high = np.ceil(reached.max(axis=0) + _MARGIN * reach + 2)
+    for axis in range(lead):
+        place = np.rint(reached[0, axis])
+        if np.abs(reached[:, axis] - place).max() < _SAME and reach[axis] < 1 + _SAME:
+            low[axis], high[axis] = place, place + 1  # one plane serves
+    start, stop = (np.clip(edge, 0, shape).astype(int) for edge in (low, high))
+    return start, stop, reach
+
+
+def _block_means(data: Array, lead: int, side: int) -> tuple[Array, int]:
     """Average blocks of pixels, which is quicker than the smoothing that `resample` would do."""
-    rows, columns = (length // side for length in data.shape[:2])
+    rows, columns = (length // side for length in data.shape[lead : lead + 2])
     if side < 2 or not rows or not columns:
         return data, 1
-    whole = data[: rows * side, : columns * side]
-    blocks = whole.reshape(rows, side, columns, side, *data.shape[2:])
-    return blocks.mean(axis=(1, 3), dtype=np.float32), side
+    whole = data[(slice(None),) * lead + (slice(rows * side), slice(columns * side))]
+    outer, channels = data.shape[:lead], data.shape[lead + 2 :]
+    blocks = whole.reshape(*outer, rows, side, columns, side, *channels)
+    return blocks.mean(axis=(lead + 1, lead + 3), dtype=np.float32), side
 
 
-def _coarser(image: Snapshot, plane: Grid, grid: Grid) -> tuple[Pixels, Grid]:
-    """Return the level of a multiscale image that suits the preview, and its plane's grid."""
-    wanted = np.abs(grid.to_indices_of(plane)[:2, :2]).sum(axis=1).min()
-    data, chosen = image.data, plane
+def _coarser(image: Snapshot, world: Grid, target: Grid) -> tuple[Pixels, Grid]:
+    """Return the level of a multiscale image that suits a grid, and its own grid."""
+    n, lead = world.ndim, world.ndim - 2
+    wanted = np.abs(target.trailing(n).to_indices_of(world)[lead:n, :n]).sum(axis=1).min()
+    data, chosen = image.data, world
     for level in image.levels[1:]:
         sides = level.shape[-3:-1] if image.rgb else level.shape[-2:]
-        factors = np.array(plane.shape) / np.array(sides)
-        leading = image.ndim - 2
-        if factors.max() > wanted or level.shape[:leading] != image.data.shape[:leading]:
+        factors = np.array(world.shape[lead:]) / np.array(sides)
+        if factors.max() > wanted or level.shape[:lead] != image.data.shape[:lead]:
             break
-        local = np.diag([*factors, 1.0])
-        local[:2, 2] = (factors - 1) / 2
-        data, chosen = level, Grid(tuple(map(int, sides)), plane.matrix @ local)
+        local = np.diag([*[1.0] * lead, *factors, 1.0])
+        local[lead:n, n] = (factors - 1) / 2
+        shape = (*world.shape[:lead], *map(int, sides))
+        data, chosen = level, Grid(shape, world.matrix @ local)
     return data, chosen

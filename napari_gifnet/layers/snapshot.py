@@ -60,7 +60,7 @@ class Snapshot:
     levels : tuple of array
         All levels of a multiscale layer, the finest first; empty for other layers.
     shown : dict
-        Colormap and blending.
+        Colormap, blending and gamma.
     window : (low, high) or None
         The contrast limits, if a person or a reader has set them.
     metadata : dict
@@ -110,7 +110,11 @@ def snapshot(layer: Image) -> Snapshot:
     )
     units = tuple(spatial.get("units", ("pixel",) * grid.ndim))
     levels = tuple(layer.data) if layer.multiscale else ()
-    shown = {"colormap": layer.colormap, "blending": str(layer.blending)}
+    shown = {
+        "colormap": layer.colormap,
+        "blending": str(layer.blending),
+        "gamma": float(layer.gamma),
+    }
     metadata = {key: value for key, value in layer.metadata.items() if key != METADATA_KEY}
     return Snapshot(
         layer.name,

@@ -96,9 +96,7 @@ class EnhanceWidget(QWidget):
     def preview_job(self) -> FusionJob:
         """Return the fusion of the layer with itself, which is what enhancing means."""
         job = self.make_job()
-        return FusionJob(
-            job.image, job.image, job.options.for_one_image(), "first", scale=job.scale
-        )
+        return FusionJob((job.image,), job.options.for_one_image(), "first", scale=job.scale)
 
     def _on_layers(self) -> None:
         """Offer the image layers; the newest one is the first choice."""

@@ -142,11 +142,10 @@ class FuseWidget(QWidget):
             raise GifnetError("Open two image layers to fuse.")
         self.advanced.check()
         job = FusionJob(
-            snapshot(self.first),
-            snapshot(self.second),
+            (snapshot(self.first), snapshot(self.second)),
             self.advanced.options(self.task.value),
             self.grid.value,
-            self.advanced.has_share and self.share.value,
+            "first" if self.advanced.has_share and self.share.value else "none",
             self.registration.selection(),
             self.advanced.scale,
         )
@@ -165,7 +164,7 @@ class FuseWidget(QWidget):
         overlap = job.overlap()
         sources = (overlap.reference, overlap.moving)
         estimate = self.estimate.text(overlap.reference, sources, job.options)
-        ranges = describe_ranges((job.first, job.second), self.advanced.scale)
+        ranges = describe_ranges(job.layers, self.advanced.scale)
         return " ".join(filter(None, (overlap.in_words(), ranges, estimate)))
 
     def add_result(self, result: list[LayerData]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,10 @@ from gifnet.errors import GifnetError
 
 from ...jobs.base import shared_fusers
 from ...jobs.fuse import FusionJob
-from ...jobs.preview import PreviewJob, side_for
-from ...layers.pair import choose_reference
+from ...jobs.preview import PreviewJob, fixed_layer, side_for
 from ...layers.sampling import RangeCache
 from ...layers.snapshot import LayerData
-from ...layers.viewport import camera, region_in_view
+from ...layers.viewport import FULL_SIDE, camera, region_in_view
 from .dock import show_note, wrapped_label
 from .runner import DebouncedRunner, Work, notify
 
@@ -146,16 +146,14 @@ class LivePreview(QObject):
 
     def _prepare(self, coarse: bool) -> Work:
         job = self._make_job()
-        index = choose_reference(job.first, job.second, job.reference)
-        region = region_in_view(self._viewer, (job.first, job.second)[index])
-        full = region.side()
-        fusers = shared_fusers()
-        side = side_for(region, job.options, fusers.speeds) if coarse else full
+        frame = PreviewJob(job, region_in_view(self._viewer, fixed_layer(job)), FULL_SIDE)
+        fusers, full = shared_fusers(), frame.region.side()
+        if coarse:
+            side = side_for(frame.region, job.options, fusers.speeds, len(job.layers))
+            frame = dataclasses.replace(frame, side=side)
 
         def work(progress: ProgressCallback) -> tuple[LayerData, bool]:
-            pair, scaled = (job.first, job.second), job.settled(fusers.scales)
-            frame = PreviewJob(*pair, scaled.options, job.reference, region, side)
-            return frame.run(fusers, self._ranges, progress), side < full
+            return frame.run(fusers, self._ranges, progress), frame.side < full
 
         return work
 

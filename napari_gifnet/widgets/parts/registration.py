@@ -153,7 +153,7 @@ class RegistrationBox(QWidget):
     def _check(self) -> None:
         pair = self._pair
         if pair is not None and self.kind.value == "none" and not self._warning:
-            work = partial(misalignment_warning, pair.first, pair.second, pair.reference)
+            work = partial(misalignment_warning, pair.layers, pair.reference)
             self._checker.request(self._key, lambda: work)
 
     def _on_checked(self, warning: str) -> None:
@@ -245,7 +245,7 @@ def _choice(registration: Registration) -> tuple[str, str]:
 
 
 def _ordered(pair: FusionJob) -> tuple[int, Snapshot, Snapshot]:
-    return order_pair(pair.first, pair.second, pair.reference)
+    return order_pair(pair.layers, pair.reference)
 
 
 def _key(pair: FusionJob | None) -> tuple[object, ...]:
@@ -256,6 +256,5 @@ def _key(pair: FusionJob | None) -> tuple[object, ...]:
         index = _ordered(pair)[0]
     except GifnetError:
         return ()
-    images = (pair.first, pair.second)
-    places = [(id(image.data), image.grid.matrix.tobytes(), image.units) for image in images]
+    places = [(id(one.data), one.grid.matrix.tobytes(), one.units) for one in pair.layers]
     return (index, *places)

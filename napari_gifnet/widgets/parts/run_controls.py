@@ -252,7 +252,7 @@ class RunEstimate(QObject):
         if pixels < LARGE_PIXELS:
             self.stop()
             return ""
-        seconds = shared_fusers().speeds.seconds(options, pixels)
+        seconds = shared_fusers().speeds.seconds(options, pixels * len(sources))
         words = in_words(seconds, memory_of(reference, sources))
         if seconds is not None:
             self.stop()

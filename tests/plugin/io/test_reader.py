@@ -71,7 +71,7 @@ def test_nodata_pixels_are_missing(
     layers = viewer.open(path, plugin="napari-gifnet")
     assert len(layers) == 2
     shown = snapshot(layers[0])
-    sampled = sample_plane(shown, shown.grid, (), shown.grid)
+    sampled = sample_plane(shown, shown.grid, shown.grid)
     np.testing.assert_array_equal(np.isnan(sampled), data[0] == -9999)
     fused = fuse_layers(*layers, weights=random_weights, device="cpu")[0]
     assert (fused.data[:5] == 0).all()

@@ -10,8 +10,8 @@ import pytest
 
 from gifnet.errors import ReadError
 from napari_gifnet.io import samples
-from napari_gifnet.layers.pair import prepare_pair
 from napari_gifnet.layers.snapshot import snapshot
+from napari_gifnet.layers.sources import prepare_sources
 
 ALL = (samples.multi_focus, samples.multi_exposure, samples.pan_and_ms, samples.pet_and_mri)
 
@@ -29,8 +29,8 @@ def test_samples_are_pairs_that_overlap_fully(sample: Any) -> None:
     from napari.layers import Layer
 
     first, second = (snapshot(Layer.create(*data)) for data in sample())
-    pair = prepare_pair(first, second)
-    for data in (pair.first, pair.second):
+    pair = prepare_sources((first, second))
+    for data in (pair.images[0], pair.images[1]):
         assert np.isfinite(data).all()
         assert data.std() > 0
 

@@ -46,7 +46,7 @@ def test_one_lesion_does_not_hide_the_rest(model: str) -> None:
     for lesion in (True, False):
         pet, mri = pet_and_mri(lesion)
         options = FuseOptions(model=model, task="medical")
-        job = FusionJob(snapshot(pet), snapshot(mri), options, scale="displayed")
+        job = FusionJob((snapshot(pet), snapshot(mri)), options, scale="displayed")
         data, arguments, _ = job.run(shared_fusers(), lambda done, total: None)[-1]
         (low, high), limits = arguments["metadata"]["napari_gifnet"]["options"]["value_range"]
         units.append((np.asarray(data, float) - low) / (high - low))
@@ -117,6 +117,6 @@ def test_few_planes_of_a_file_are_read() -> None:
 def test_scripts_and_records_have_numbers() -> None:
     pet, mri = pet_and_mri(lesion=True)
     pet.contrast_limits = (1, 12.5)
-    job = FusionJob(snapshot(pet), snapshot(mri), FuseOptions(), scale="displayed")
+    job = FusionJob((snapshot(pet), snapshot(mri)), FuseOptions(), scale="displayed")
     script = as_script(job, (pet, mri), [pet, mri])
     assert "value_range=((1.0, 12.5), (0.0, " in script

@@ -12,6 +12,7 @@ from gifnet.errors import InvalidInputError
 from gifnet.options import FuseOptions
 from napari_gifnet.jobs.base import FuserCache
 from napari_gifnet.jobs.estimate import Speeds
+from napari_gifnet.jobs.fuse import FusionJob
 from napari_gifnet.jobs.preview import PreviewJob, side_for
 from napari_gifnet.layers.sampling import RangeCache
 from napari_gifnet.layers.snapshot import snapshot
@@ -31,7 +32,7 @@ def silent(done: int, total: int) -> None:
 
 
 def make(first: Any, second: Any, region: ViewRegion, side: int = 512) -> Any:
-    job = PreviewJob(first, second, FuseOptions(), "finer", region, side)
+    job = PreviewJob(FusionJob((first, second), FuseOptions()), region, side)
     data, arguments, _ = job.run(FuserCache(), RangeCache(), silent)
     return Image(data, **arguments)
 
@@ -88,7 +89,9 @@ def test_planes_of_a_stack_are_found_through_the_world(fake_fuser: Any) -> None:
     deep = snapshot(Image(planes, scale=(1, 1, 1)))
     shifted = snapshot(Image(planes * 10, scale=(2, 1, 1), translate=(-2, 0, 0)))
     job = PreviewJob(
-        deep, shifted, FuseOptions(), "first", ViewRegion((0, 0), (40, 40), 1, (4,)), 512
+        FusionJob((deep, shifted), FuseOptions(), "first"),
+        ViewRegion((0, 0), (40, 40), 1, (4,)),
+        512,
     )
     data, *_ = job.run(FuserCache(), RangeCache(), silent)
     # Plane 4 lies at 4, where the second image has its plane 3: the mean of 4 and 30.
@@ -111,14 +114,8 @@ def test_nothing_in_view_is_said(fake_fuser: Any) -> None:
 
 def test_the_real_model_previews_constant_images(random_weights: Any) -> None:
     flat = snapshot(Image(np.full((40, 40), 9, np.uint16), contrast_limits=(0, 9)))
-    job = PreviewJob(
-        flat,
-        flat,
-        FuseOptions(weights=random_weights),
-        "first",
-        ViewRegion((0, 0), (32, 32), 1),
-        32,
-    )
+    fusion = FusionJob((flat, flat), FuseOptions(weights=random_weights), "first")
+    job = PreviewJob(fusion, ViewRegion((0, 0), (32, 32), 1), 32)
     data, *_ = job.run(FuserCache(), RangeCache(), silent)
     assert np.isfinite(data).all()
 
@@ -127,7 +124,7 @@ def test_the_first_frame_is_as_fine_as_the_machine_allows() -> None:
     region, options, speeds = ViewRegion((0, 0), (1000, 2000), 2.0), FuseOptions(), Speeds()
     assert region.side() == 512
     assert side_for(region, options, speeds) == 96  # nothing known
-    speeds.note(options, 512**2, 1.0)
+    speeds.note(options, 2 * 512**2, 1.0)
     assert side_for(region, options, speeds) == 176
-    speeds.note(options, 512**2, 0.1)
+    speeds.note(options, 2 * 512**2, 0.1)
     assert side_for(region, options, speeds) == 512

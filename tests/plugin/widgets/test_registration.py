@@ -89,9 +89,9 @@ def test_units_and_stacks_are_respected() -> None:
 def test_misaligned_layers_are_warned_of() -> None:
     scene, other = make_pair()
     pair = snapshot(Image(scene, name="scene")), snapshot(Image(other, name="other"))
-    assert "misaligned" in misalignment_warning(*pair, "first", quiet)
+    assert "misaligned" in misalignment_warning(pair, "first", quiet)
     same = snapshot(Image(255 - scene, name="other"))
-    assert misalignment_warning(pair[0], same, "first", quiet) == ""
+    assert misalignment_warning((pair[0], same), "first", quiet) == ""
 
 
 def test_a_run_registers_and_is_repeated(random_weights: Path) -> None:
@@ -189,7 +189,7 @@ def test_real_pairs(shared_dir: Path) -> None:
     }
     fixed = snapshot(Image(visible, name="visible"))
     warped = layers["infrared_warped"]
-    assert "misaligned" in misalignment_warning(warped, fixed, "second", quiet)
-    assert misalignment_warning(layers["infrared"], fixed, "second", quiet) == ""
+    assert "misaligned" in misalignment_warning((warped, fixed), "second", quiet)
+    assert misalignment_warning((layers["infrared"], fixed), "second", quiet) == ""
     transform = find_transform(fixed, warped, "affine", "edges", quiet)
     assert transform.after > transform.before + 0.05

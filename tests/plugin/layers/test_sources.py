@@ -11,8 +11,8 @@ from napari.layers import Image, Labels
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gifnet.errors import Cancelled, InvalidInputError
-from napari_gifnet.layers.pair import like_first, prepare_pair
 from napari_gifnet.layers.snapshot import result_layer, snapshot
+from napari_gifnet.layers.sources import Sources, like_sources, prepare_sources
 from napari_gifnet.layers.windows import contrast_limits
 
 UM, MM = ("um", "um"), ("mm", "mm")
@@ -23,12 +23,16 @@ def image(shape: tuple[int, ...], dtype: str = "uint8", **arguments: Any) -> Any
     return snapshot(Image(values.astype(dtype), rgb=False, **{"name": "grey", **arguments}))
 
 
+def prepare(first: Any, second: Any, *how: Any, **named: Any) -> Sources:
+    return prepare_sources((first, second), *how, **named)
+
+
 def test_identical_grids_are_not_resampled() -> None:
     first = image((16, 20), scale=(0.5, 0.5), units=MM)
     second = image((16, 20), "uint16", scale=(500, 500), units=UM)
-    pair = prepare_pair(first, second)
-    assert pair.first is first.data
-    assert pair.second is second.data
+    pair = prepare(first, second)
+    assert pair.images[0] is first.data
+    assert pair.images[1] is second.data
     assert pair.value_range == ("auto", "auto")
     assert pair.channel_axis is None
 
@@ -36,30 +40,30 @@ def test_identical_grids_are_not_resampled() -> None:
 def test_moving_image_keeps_its_range_and_gets_nan_outside() -> None:
     first = image((8, 8), "uint16", scale=(2, 2), translate=(0.5, 0.5))
     second = image((32, 32), "float32")
-    pair = prepare_pair(first, second)
+    pair = prepare(first, second)
     assert pair.reference is second
-    assert pair.first.dtype == np.float32
+    assert pair.images[0].dtype == np.float32
     assert pair.value_range == ((float(first.data.min()), float(first.data.max())), "auto")
-    assert np.isfinite(pair.first[:16, :16]).all()
-    assert np.isnan(pair.first[16:]).all()
+    assert np.isfinite(pair.images[0][:16, :16]).all()
+    assert np.isnan(pair.images[0][16:]).all()
     assert pair.dtype == np.uint16
 
 
 def test_eight_bits_keep_their_whole_range() -> None:
-    pair = prepare_pair(image((8, 8)), image((32, 32), scale=(0.25, 0.25)))
+    pair = prepare(image((8, 8)), image((32, 32), scale=(0.25, 0.25)))
     assert pair.value_range[0] == (0.0, 255.0)
 
 
 def test_constant_images_have_no_range_of_their_own() -> None:
     flat = snapshot(Image(np.full((8, 8), 3, np.uint16), contrast_limits=(0, 9), scale=(2, 2)))
-    assert prepare_pair(flat, image((16, 16))).value_range == ("auto", "auto")
+    assert prepare(flat, image((16, 16))).value_range == ("auto", "auto")
 
 
 def test_a_value_range_for_each_source() -> None:
     coarse, fine = image((8, 8), "uint16", scale=(2, 2)), image((16, 16), "uint16")
-    pair = prepare_pair(coarse, fine, value_range=((0, 300), "dtype"))
+    pair = prepare(coarse, fine, value_range=((0, 300), "dtype"))
     assert pair.value_range == ((0, 300), "dtype")
-    pair = prepare_pair(fine, coarse, value_range=((0, 300), "dtype"))
+    pair = prepare(fine, coarse, value_range=((0, 300), "dtype"))
     assert pair.value_range == ((0, 300), (0, 65535))
 
 
@@ -67,7 +71,7 @@ def test_units_that_cannot_be_converted_are_refused() -> None:
     first = image((8, 8), name="camera")
     second = image((8, 8), name="microscope", units=UM)
     with pytest.raises(InvalidInputError, match=r"'microscope'.*micrometer.*'camera'.*pixel"):
-        prepare_pair(first, second)
+        prepare(first, second)
 
 
 def test_only_images_are_taken() -> None:
@@ -77,31 +81,31 @@ def test_only_images_are_taken() -> None:
 
 def test_a_plane_is_laid_on_every_plane_of_a_stack() -> None:
     stack, plane = image((5, 16, 16), scale=(3, 1, 1)), image((8, 8), scale=(2, 2))
-    pair = prepare_pair(plane, stack)
+    pair = prepare(plane, stack)
     assert pair.reference is stack
-    assert pair.first.shape == (16, 16)
+    assert pair.images[0].shape == (16, 16)
     with pytest.raises(InvalidInputError, match="cannot be the reference"):
-        prepare_pair(plane, stack, "first")
+        prepare(plane, stack, "first")
 
 
 def test_stacks_of_different_depth() -> None:
     deep = image((6, 16, 16))
     flat = image((3, 8, 8), "uint16", scale=(1, 2, 2), translate=(0, 0.5, 0.5))
-    pair = prepare_pair(deep, flat, "first")
+    pair = prepare(deep, flat, "first")
     low, high = flat.data.min(), flat.data.max()
-    assert np.isfinite(pair.second).all()
+    assert np.isfinite(pair.images[1]).all()
     # Beyond the flat stack the deep one fills in, in the flat one's range.
-    assert_allclose(pair.second[4], low + deep.data[4] / 255 * (high - low), rtol=1e-5)
+    assert_allclose(pair.images[1][4], low + deep.data[4] / 255 * (high - low), rtol=1e-5)
 
 
 def test_colour_and_alpha() -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (16, 16, 4), dtype=np.uint8)
     first = snapshot(Image(rgba, rgb=True, scale=(2, 2), translate=(0.5, 0.5)))
-    pair = prepare_pair(first, image((64, 64)))
-    assert pair.first.shape == (64, 64, 4)
+    pair = prepare(first, image((64, 64)))
+    assert pair.images[0].shape == (64, 64, 4)
     assert pair.channel_axis == -1
-    assert np.isnan(pair.first[40:, :, :3]).all()
-    assert (pair.first[40:, :, 3] == 1).all()  # floats have alpha in [0, 1]
+    assert np.isnan(pair.images[0][40:, :, :3]).all()
+    assert (pair.images[0][40:, :, 3] == 1).all()  # floats have alpha in [0, 1]
 
 
 def test_multiscale_layers_give_their_finest_level() -> None:
@@ -113,7 +117,7 @@ def test_multiscale_layers_give_their_finest_level() -> None:
 def test_lazy_data_are_computed() -> None:
     da = pytest.importorskip("dask.array")
     first = snapshot(Image(da.ones((16, 16), dtype="uint16"), contrast_limits=(0, 2)))
-    assert isinstance(prepare_pair(first, image((16, 16))).first, np.ndarray)
+    assert isinstance(prepare(first, image((16, 16))).images[0], np.ndarray)
 
 
 def test_resampling_can_be_stopped() -> None:
@@ -121,15 +125,15 @@ def test_resampling_can_be_stopped() -> None:
         raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        prepare_pair(image((8, 8)), image((16, 16), scale=(0.5, 0.5)), tick=tick)
+        prepare(image((8, 8)), image((16, 16), scale=(0.5, 0.5)), tick=tick)
 
 
 def test_results_go_back_to_the_first_type() -> None:
-    pair = prepare_pair(image((8, 8), scale=(2, 2)), image((16, 16)))
-    result = like_first(np.array([[-3.0, 1.6], [300.0, 2.4]], np.float32), pair)
+    pair = prepare(image((8, 8), scale=(2, 2)), image((16, 16)))
+    result = like_sources(np.array([[-3.0, 1.6], [300.0, 2.4]], np.float32), pair)
     assert result.dtype == np.uint8
     assert_array_equal(result, [[0, 2], [255, 2]])
-    missing = like_first(np.array([np.nan, 1.0], np.float32), pair)
+    missing = like_sources(np.array([np.nan, 1.0], np.float32), pair)
     assert np.isnan(missing[0])
 
 
@@ -163,14 +167,14 @@ def test_a_resampled_alpha_stays_opaque() -> None:
     grey = snapshot(Image(np.full((8, 8), 90, np.uint8), scale=(2, 2)))
     colour = np.full((16, 16, 4), 200, np.uint8)
     colour[..., 3] = 128
-    pair = prepare_pair(grey, snapshot(Image(colour, rgb=True)))
+    pair = prepare(grey, snapshot(Image(colour, rgb=True)))
     fused = np.dstack([np.full((16, 16, 3), 90.0), np.full((16, 16), 128 / 255)])
-    assert (like_first(fused.astype(np.float32), pair)[..., 3] == 128).all()
-    coarse = prepare_pair(
+    assert (like_sources(fused.astype(np.float32), pair)[..., 3] == 128).all()
+    coarse = prepare(
         snapshot(Image(np.zeros((16, 16), np.uint8))),
         snapshot(Image(colour[:8, :8], rgb=True, scale=(2, 2))),
     )
-    np.testing.assert_allclose(coarse.second[:15, :15, 3], 128 / 255, atol=1e-6)
+    np.testing.assert_allclose(coarse.images[1][:15, :15, 3], 128 / 255, atol=1e-6)
 
 
 def test_a_hole_over_the_whole_overlap_is_filled() -> None:
@@ -178,16 +182,16 @@ def test_a_hole_over_the_whole_overlap_is_filled() -> None:
     hole = np.ones((8, 8), np.float32)
     hole[:4, :4] = np.nan
     moving = snapshot(Image(hole, scale=(4, 4), translate=(1.5, 1.5)))
-    pair = prepare_pair(fixed, moving)
-    assert np.isfinite(pair.second).any()
+    pair = prepare(fixed, moving)
+    assert np.isfinite(pair.images[1]).any()
 
 
 def test_a_time_series_of_stacks_against_a_shorter_stack() -> None:
     rng = np.random.default_rng(0)
     series = snapshot(Image(rng.random((3, 8, 16, 16))))
     stack = snapshot(Image(rng.random((4, 8, 8)), scale=(1, 2, 2)))
-    pair = prepare_pair(series, stack)
-    assert pair.second.shape == (3, 8, 16, 16)
+    pair = prepare(series, stack)
+    assert pair.images[1].shape == (3, 8, 16, 16)
 
 
 def test_a_complex_layer_is_named() -> None:
@@ -195,4 +199,4 @@ def test_a_complex_layer_is_named() -> None:
     odd = snapshot(Image(np.ones((4, 4)), scale=(2, 2), name="spectrum"))
     odd = dataclasses.replace(odd, data=np.ones((4, 4), np.complex64))
     with pytest.raises(InvalidInputError, match=r"'spectrum' image has type complex64"):
-        prepare_pair(real, odd)
+        prepare(real, odd)

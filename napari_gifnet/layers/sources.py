@@ -1,10 +1,9 @@
-"""Two layers brought to one grid, as arrays that `gifnet.Fuser.fuse` takes."""
+"""Layers brought to one grid, as arrays that `gifnet.Fuser.run` takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from gifnet.geometry import Grid
 from gifnet.imaging.arrays import Pixels, is_dask
 from gifnet.imaging.common_grid import (
     PlacedImage,
+    Reference,
     bring_to_one_grid,
     in_own_type,
     type_source,
@@ -22,50 +22,47 @@ from gifnet.options import ValueRange
 
 from .snapshot import Array, Snapshot, grid_in_units
 
-Reference = Literal["finer", "first", "second"]
-
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """Two sources on the reference's grid.
+class Sources:
+    """Sources on the reference's grid.
 
     Attributes
     ----------
-    first, second : array
+    images : tuple of array
         Pixels; NaN where a resampled source has no data.
     reference : Snapshot
         The layer whose grid they are on.
     value_range : tuple
-        What maps to [0, 1] in either, found before resampling made floats of integers.
+        What maps to [0, 1] in each, found before resampling made floats of integers.
     channel_axis : int or None
-        -1 if either is coloured.
+        -1 if any is coloured.
     dtype : dtype
-        The type that the result goes back to: that of the first coloured source, or of the first.
+        The type that the result goes back to: that of the first coloured source, else of the
+        first.
     """
 
-    first: Array
-    second: Array
+    images: tuple[Array, ...]
     reference: Snapshot
-    value_range: tuple[RangeSpec, RangeSpec]
+    value_range: tuple[RangeSpec, ...]
     channel_axis: int | None
     dtype: np.dtype[np.generic]
 
 
-def prepare_pair(
-    first: Snapshot,
-    second: Snapshot,
+def prepare_sources(
+    images: Sequence[Snapshot],
     reference: Reference = "finer",
     value_range: ValueRange = "auto",
     tick: Callable[[], object] | None = None,
     chroma: str = "auto",
-) -> Pair:
-    """Resample one of two images onto the other's grid, unless the grids are identical.
+) -> Sources:
+    """Resample images onto the grid of one of them, unless the grids are identical.
 
     Parameters
     ----------
-    first, second : Snapshot
+    images : sequence of Snapshot
         The sources.
-    reference : {"finer", "first", "second"}
+    reference : "finer", "first", "second" or int
         Whose grid the result has; see `gifnet.imaging.common_grid.choose_reference`.
     value_range : "auto", "dtype", (low, high), or one of these per source
         As in `gifnet.fuse`.
@@ -79,8 +76,8 @@ def prepare_pair(
     InvalidInputError
         If units or axes do not fit, or the images do not overlap.
     """
-    index = choose_reference(first, second, reference)
-    fixed = (first, second)[index]
+    index = choose_reference(images, reference)
+    fixed = images[index]
     placed = [
         PlacedImage(
             image.name,
@@ -88,24 +85,24 @@ def prepare_pair(
             image.rgb,
             image.grid if image is fixed else moving_grid(fixed, image),
         )
-        for image in (first, second)
+        for image in images
     ]
     found = bring_to_one_grid(placed, index, value_range, tick)
-    one, two = map(as_array, found.images)
-    owner = (first, second)[type_source((first.rgb, second.rgb), chroma)]
-    ranges, dtype = found.value_range, np.dtype(owner.data.dtype)
-    return Pair(one, two, fixed, (ranges[0], ranges[1]), found.channel_axis, dtype)
+    like = images[type_source([image.rgb for image in images], chroma)]
+    dtype = np.dtype(like.data.dtype)
+    arrays = tuple(map(as_array, found.images))
+    return Sources(arrays, fixed, found.value_range, found.channel_axis, dtype)
 
 
-def choose_reference(first: Snapshot, second: Snapshot, reference: Reference) -> int:
-    """Return 0 or 1: which source's grid the result has.
+def choose_reference(images: Sequence[Snapshot], reference: Reference) -> int:
+    """Return the place of the source whose grid the result has.
 
     Raises
     ------
     InvalidInputError
-        If the chosen one has fewer axes than the other.
+        If the chosen one has fewer axes than another.
     """
-    return choose_among((first, second), reference, moving_grid)
+    return choose_among(images, reference, moving_grid)
 
 
 def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
@@ -113,14 +110,14 @@ def moving_grid(fixed: Snapshot, moving: Snapshot) -> Grid:
     return grid_in_units(moving, fixed.units[-moving.ndim :], fixed.name)
 
 
-def like_first(result: Array, pair: Pair) -> Array:
-    """Return a fused image in a source's own type, rounded if that is an integer.
+def like_sources(result: Array, sources: Sources) -> Array:
+    """Return a fused image in the type of its sources, rounded if that is an integer.
 
-    Where resampling has left pixels that neither source has, which an integer cannot say, a grey
+    Where resampling has left pixels that no source has, which an integer cannot say, a grey
     result stays floating-point, and a coloured one is black.
     """
-    coloured = result.ndim > pair.reference.ndim
-    found = in_own_type(result, pair.dtype, coloured)
+    coloured = result.ndim > sources.reference.ndim
+    found = in_own_type(result, sources.dtype, coloured)
     if np.ma.is_masked(found) and not coloured:
         return result
     return without_mask(found)  # napari would take colours as floats for [0, 1]
