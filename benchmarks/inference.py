@@ -21,12 +21,17 @@ from statistics import median
 from typing import Any
 
 METHODS = {
+    "default": "the default model, a grey pair",
+    "default-rgb": "the default model, an RGB pair",
+    "default-cold": "the default model, an RGB pair, with loading",
+    "mertens": "MergeMertens (OpenCV), an RGB pair",
     "transcription": "(a) as published: NCHW, float32, whole image",
     "module": "(b) the plain module, whole image",
     "exact": "(c) the engine, exact statistics",
     "sampled": "(d) the engine, sampled statistics",
 }
-#: Multiplications and additions of the folded network per pixel, without margins; 2 each.
+OF_RGB = ("default-rgb", "default-cold", "mertens")
+#: Multiplications and additions of GIFNet's folded network per pixel, without margins; 2 each.
 FLOPS = 2 * (
     9 * 32 * (2 + 34 + 66)
     + 9 * 98 * 196
@@ -102,8 +107,26 @@ def measure(
 
     first, second = scene(height, width)
     dtype = {"bfloat16": torch.bfloat16}.get(precision, torch.float32)
-    if method in ("exact", "sampled"):
-        fuser = Fuser(precision=precision, device=device, statistics=method, memory=memory)
+    how: dict[str, Any] = {"precision": precision, "device": device, "memory": memory}
+    if method in OF_RGB:
+        first, second = (np.stack((x, x // 2 + 40, 200 - x // 2), -1) for x in (first, second))
+    if method == "mertens":
+        import cv2
+
+        merge = cv2.createMergeMertens()
+
+        def run() -> Any:
+            return (merge.process([first, second]).clip(0, 1) * 255).round().astype(np.uint8)
+
+    elif method.startswith("default"):
+        loaded = Fuser(**how)
+
+        def run() -> Any:
+            used = Fuser(**how) if method == "default-cold" else loaded
+            return used.fuse(first, second)
+
+    elif method in ("exact", "sampled"):
+        fuser = Fuser(model="gifnet", statistics=method, **how)
 
         def run() -> Any:
             return fuser.fuse(first, second)
@@ -238,7 +261,8 @@ def machine(device: str) -> dict[str, Any]:
 def row(result: dict[str, Any], baseline: float | None) -> str:
     """Return a line of the table."""
     share = ""
-    if result.get("ceiling_flops"):
+    gifnet = list(METHODS)[4:]
+    if result.get("ceiling_flops") and result["method"] in gifnet:
         used = FLOPS / (result["us_per_pixel"] * 1e-6)
         share = f"{used / result['ceiling_flops']:.0%}"
     ratio = "" if baseline is None else f"{baseline / result['us_per_pixel']:.1f}"
@@ -286,7 +310,8 @@ def main() -> None:
         for _ in range(options.rounds):
             for method in options.methods:
                 for precision in options.precisions:
-                    if method == "transcription" and precision != options.precisions[0]:
+                    once = method not in ("module", "exact", "sampled")
+                    if once and precision != options.precisions[0]:
                         continue
                     one = [method, height, width, precision, str(options.repeats)]
                     result = in_a_process([*one, *common])
