@@ -15,7 +15,7 @@ from gifnet.geometry import Grid, resample
 from gifnet.io import Image, read_image, write_image
 from gifnet.io.geo import warp
 from gifnet.options import FuseOptions
-from gifnet.workflows import fuse_files, match_sources, run_batch
+from gifnet.workflows import fuse_files, match_sources, run_batch, scratch
 from gifnet.workflows.files.grids import place_images
 from tests.helpers.placed_files import scene, write_ground, write_mri, write_pet, write_volume
 
@@ -259,3 +259,11 @@ def test_one_value_range_per_file(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["fuse", *map(str, paths), "-o", str(tmp_path / "b.tif"), *ranges[:4]])
     assert "or 3 of these" in capsys.readouterr().err
+
+
+def test_large_results_are_made_in_files(tmp_path, options, monkeypatch) -> None:
+    paths = write_pair("ome", tmp_path)
+    expected = fused(paths, options).data
+    monkeypatch.setattr(scratch, "SCRATCH_BYTES", 1000)
+    np.testing.assert_array_equal(fused(paths, options).data, expected)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ def resample(
     coloured: bool = False,
     order: int = 1,
     tick: Callable[[], object] | None = None,
+    make: Callable[[tuple[int, ...], np.dtype[np.generic]], Any] = np.empty,
 ) -> Floats:
     """Sample an image at the pixel centres of a reference grid, linearly or by splines.
 
@@ -46,6 +48,8 @@ def resample(
         Of the spline: 1 is linear, 3 cubic, which keeps more detail and may overshoot.
     tick : callable, optional
         Called after every million pixels or so; may raise an exception to stop.
+    make : callable
+        Makes the array for the result from shape and type.
 
     Returns
     -------
@@ -70,13 +74,14 @@ def resample(
     shape, source_shape = reference.shape[looped:], moving.shape[looped:]
     channels = data.shape[-1:] if coloured else ()
     dtype = working_type(np.dtype(data.dtype))
-    result = np.full(reference.shape + channels, np.nan, dtype)
     if not _overlaps(plane_map, shape, source_shape):
         raise InvalidInputError(
             "The images do not overlap in the world, so there is nothing to fuse. Check their "
             "scale, translate and units."
         )
+    result: Floats = make(reference.shape + channels, dtype)
     for index in np.ndindex(reference.shape[:looped]):
+        result[index] = np.nan
         plane = _values(data[index] if index else data, dtype)
         for channel in np.ndindex(channels):
             _resample_block(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -19,6 +20,12 @@ from .source import as_array
 Array: TypeAlias = npt.NDArray[Any]
 #: The image whose grid the result has: the finer one, or one by its place in the sequence.
 Reference: TypeAlias = Literal["finer", "first", "second"] | int
+
+
+#: Makes an array from shape and type.
+Make: TypeAlias = Callable[[tuple[int, ...], np.dtype[np.generic]], Any]
+#: Rows that are converted at a time.
+_ROWS = 512
 
 
 class Named(Protocol):
@@ -122,6 +129,7 @@ def bring_to_one_grid(
     reference: int,
     value_range: object = "auto",
     tick: Callable[[], object] | None = None,
+    make: Make = np.empty,
 ) -> OneGrid:
     """Resample images onto the grid of one of them, except those whose grids are identical.
 
@@ -134,6 +142,8 @@ def bring_to_one_grid(
         As in `gifnet.fuse`.
     tick : callable, optional
         Called now and then; may raise to stop.
+    make : callable
+        Makes arrays for resampled images from shape and type.
 
     Raises
     ------
@@ -150,11 +160,12 @@ def bring_to_one_grid(
             continue
         data = as_array(image.data, repr(image.name))
         if not image.grid.coincides(fixed.grid.trailing(image.grid.ndim)):
-            data = compute(data)
             limits = _limits(data, image, ranges[number])
             if limits[0] < limits[1]:
                 ranges[number] = limits
-            data = _resampled(data, image, fixed, tick)
+            part, grid = _needed(data, image.grid, fixed.grid)
+            moving = dataclasses.replace(image, data=compute(part), grid=grid)
+            data = _resampled(moving, fixed, tick, make)
             data = _fill_empty_planes(data, image, limits, kept, fixed, ranges[reference])
         arrays.append(data)
     axis = -1 if any(image.coloured for image in images) else None
@@ -176,7 +187,9 @@ def type_source(coloured: Sequence[bool], chroma: str) -> int:
     return {"first": 0, "second": 1, "blend": 0}.get(chroma, list(coloured).index(True))
 
 
-def in_own_type(result: Array, dtype: np.dtype[np.generic], coloured: bool) -> Array:
+def in_own_type(
+    result: Array, dtype: np.dtype[np.generic], coloured: bool, make: Make = np.empty
+) -> Array:
     """Return a fused image in the type that its source had before it was resampled.
 
     Integers are rounded. Pixels that no source has are NaN in `result`. An integer cannot be NaN,
@@ -190,24 +203,58 @@ def in_own_type(result: Array, dtype: np.dtype[np.generic], coloured: bool) -> A
         The type to return.
     coloured : bool
         Whether the last axis holds RGB(A).
+    make : callable
+        Makes the array for the values from shape and type.
     """
     if result.dtype == dtype:
         return result
-    if dtype.kind == "f":
-        return result.astype(dtype)
-    missing = ~np.isfinite(result)
-    values = np.where(missing, 0, result)
-    if coloured and result.shape[-1] == 4:
-        values[..., 3] *= dtype_range(dtype)[1]
-    found: Array = values >= 0.5 if dtype.kind == "b" else to_type(values, dtype)
-    return np.ma.MaskedArray(found, missing) if missing.any() else found
+    alpha = coloured and result.shape[-1] == 4
+    found: Array = make(result.shape, dtype)
+    missing: npt.NDArray[np.bool_] | None = None
+    for index in np.ndindex(result.shape[: result.ndim - 2 - coloured]):
+        for start in range(0, result.shape[len(index)], _ROWS):
+            at = (*index, slice(start, start + _ROWS))
+            values = np.array(result[at])
+            if dtype.kind != "f":
+                unknown = ~np.isfinite(values)
+                values[unknown] = 0
+                if alpha:
+                    values[..., 3] *= dtype_range(dtype)[1]
+                if unknown.any():
+                    missing = np.zeros(result.shape, bool) if missing is None else missing
+                    missing[at] = unknown
+            found[at] = values >= 0.5 if dtype.kind == "b" else to_type(values, dtype)
+    return found if missing is None else np.ma.MaskedArray(found, missing)
+
+
+def _needed(data: Pixels, moving: Grid, fixed: Grid) -> tuple[Pixels, Grid]:
+    """Return the part of an image that the fixed grid covers, with a margin, and its grid."""
+    fixed = fixed.trailing(moving.ndim)
+    to_moving = fixed.to_indices_of(moving)
+    corners = np.array(list(np.ndindex((2,) * fixed.ndim))) * (np.array(fixed.shape) - 1)
+    places = corners @ to_moving[:-1, :-1].T + to_moving[:-1, -1]
+    # Smoothing reaches over four of its standard deviations.
+    margin = 2 + 2 * np.maximum(0, np.linalg.norm(to_moving[:-1, :-1], axis=1) - 1)
+    low = np.maximum(0, np.floor(places.min(axis=0) - margin)).astype(int)
+    high = np.minimum(moving.shape, np.ceil(places.max(axis=0) + margin) + 1).astype(int)
+    if (low >= high).any():
+        return data, moving  # there is no overlap, which is an error
+    # Planes that correspond one to one are found by their number.
+    low[:-2], high[:-2] = 0, moving.shape[:-2]
+    shift = np.eye(moving.ndim + 1)
+    shift[:-1, -1] = low
+    part = data[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))]
+    return part, Grid(tuple((high - low).tolist()), moving.matrix @ shift)
 
 
 def _resampled(
-    data: Array, image: PlacedImage, fixed: PlacedImage, tick: Callable[[], object] | None
+    image: PlacedImage, fixed: PlacedImage, tick: Callable[[], object] | None, make: Make
 ) -> Array:
+    data: Any = image.data
     try:
-        found: Array = resample(data, image.grid, fixed.grid, coloured=image.coloured, tick=tick)
+        found: Array = resample(
+            data, image.grid, fixed.grid, coloured=image.coloured, tick=tick, make=make
+        )
     except InvalidInputError as error:
         raise InvalidInputError(f"{image.name!r} on the grid of {fixed.name!r}: {error}") from error
     if image.coloured and found.shape[-1] == 4:
@@ -239,7 +286,9 @@ def _fill_empty_planes(
         return data[..., :3] if moving.coloured else data[..., None]
 
     colours = colours_of(data)
-    empty = np.isnan(colours).all(axis=(-3, -2, -1))
+    empty = np.zeros(colours.shape[:-3], bool)
+    for index in np.ndindex(empty.shape):
+        empty[index] = np.isnan(colours[index]).all()
     if not empty.any():
         return data
     if lead := fixed.grid.ndim - moving.grid.ndim:

@@ -105,13 +105,15 @@ def fuse_files(
     extra: dict[str, object] = {"operation": "fuse", "reference": placement.like.name}
     if registration != "none":
         placement, extra["registration"] = _registered(placement, registration, measure, bar, note)
-    with bar("placing") as progress:
-        found = placement.on_one_grid(options.value_range, Reporter(progress).check)
-    if registration == "none" and note:
-        warn_of_misalignment(found.images, placement.grids, placement.reference, note)
-    if found.value_range != split_range_spec(options.value_range, len(images)):
-        options = options.updated(value_range=found.value_range)
-    with _fusing(options, fuser, images) as used, Scratch(output) as scratch:
+    with Scratch(output) as scratch, contextlib.ExitStack() as opened:
+        with bar("placing") as progress:
+            tick = Reporter(progress).check
+            found = placement.on_one_grid(options.value_range, tick, scratch.array)
+        if registration == "none" and note:
+            warn_of_misalignment(found.images, placement.grids, placement.reference, note)
+        if found.value_range != split_range_spec(options.value_range, len(images)):
+            options = options.updated(value_range=found.value_range)
+        used = opened.enter_context(_fusing(options, fuser, images))
         with bar("fusing") as progress:
             done = used.run(
                 *found.images,
@@ -122,7 +124,7 @@ def fuse_files(
             )
         record = {**done.record, **extra, "place": placement.place}
         coloured = done.image.ndim > placement.like.world.ndim
-        fused = in_own_type(done.image, own if asked is None else asked, coloured)
+        fused = in_own_type(done.image, own if asked is None else asked, coloured, scratch.array)
         save_result(output, fused, images, record, placement.like)
         if mask is not None:
             save_result(mask, fit_to_format(done.shares, mask), images, record, placement.like)

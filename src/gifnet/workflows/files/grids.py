@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import InvalidInputError
 from ...geometry import Grid
 from ...imaging.common_grid import (
+    Make,
     OneGrid,
     PlacedImage,
     Reference,
@@ -67,14 +68,20 @@ class Placement:
         return dataclasses.replace(self, grids=tuple(grids))
 
     def on_one_grid(
-        self, value_range: object = "auto", tick: Callable[[], object] | None = None
+        self,
+        value_range: object = "auto",
+        tick: Callable[[], object] | None = None,
+        make: Make = np.empty,
     ) -> OneGrid:
-        """Resample all images onto the grid of the reference; identical grids are kept."""
+        """Resample all images onto the grid of the reference; identical grids are kept.
+
+        The parameters are those of `gifnet.imaging.common_grid.bring_to_one_grid`.
+        """
         placed = [
             PlacedImage(image.name, image.data, image.channel_axis is not None, grid)
             for image, grid in zip(self.images, self.grids, strict=True)
         ]
-        return bring_to_one_grid(placed, self.reference, value_range, tick)
+        return bring_to_one_grid(placed, self.reference, value_range, tick, make)
 
 
 def place_images(
