@@ -29,6 +29,7 @@ WRITTEN = (
     "tests/models/tiny/",
     "src/gifnet/io/npy.py",
     "tests/io/test_npy.py",
+    "stacks.md",
     "tables.md",
 )
 _PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)

@@ -83,6 +83,24 @@ def test_a_decision_is_applied_to_another_acquisition() -> None:
     assert_allclose(mean, 0.25 * other[0] + 0.75 * other[2], rtol=1e-4)
 
 
+@pytest.mark.parametrize("model", ["shares", "gifnet"])
+def test_the_shares_of_a_network_are_returned_and_applied(model: str) -> None:
+    stack = banded_stack()
+    how: dict[str, Any] = {"model": model, "device": "cpu"}
+    fused, shares, info = fuse_stack(stack, return_shares=True, return_info=True, **how)
+    assert shares.shape == stack.shape
+    assert_allclose(shares.sum(axis=0), 1, atol=1e-4)
+    assert_array_equal(shares.argmax(axis=0), info.sharpest)
+    assert info.shares is shares
+    applied = fuse_stack(stack, shares=shares)
+    # Shares of bands are not those of pixels: their mean is softer.
+    limit = 0.5 if model == "gifnet" else 250
+    assert np.abs(applied.astype(float) - fused).mean() < limit
+    assert fuse_stack(stack, return_info=True, **how)[1].shares is None
+    with pytest.raises(InvalidInputError, match="Only a network has shares"):
+        fuse_stack(stack, return_shares=True, **METHOD)
+
+
 def test_missing_pixels_of_the_decided_slice_come_from_the_others() -> None:
     stack = banded_stack().astype(np.float32)
     stack[1, :10] = np.nan

@@ -30,6 +30,7 @@ def fuse_stack(
     feather: float = 1.5,
     spacing: float | Sequence[float] | None = None,
     return_depth: bool = False,
+    return_shares: bool = False,
     return_info: bool = False,
     progress: Progress = None,
     options: FuseOptions | None = None,
@@ -81,6 +82,8 @@ def fuse_stack(
         unit; in slices, from 0, by default.
     return_depth : bool
         Also return the depth, measured by the sharpness of the slices.
+    return_shares : bool
+        Also return the shares of all slices, which only networks have.
     return_info : bool
         Also return a `FusedStack` with the transforms, the record and all else that was found.
     progress : callable or progress bar, optional
@@ -99,6 +102,8 @@ def fuse_stack(
     depth : (H, W) float32 array
         Measured between the slices, NaN where nothing is ever sharp; only with `return_depth`. Its
         confidence is in `info`.
+    shares : (slices, H, W) float32 array
+        Only with `return_shares`.
     info : FusedStack
         Only with `return_info`.
 
@@ -133,9 +138,11 @@ def fuse_stack(
             feather=feather,
             spacing=spacing,
             depth=return_depth,
+            keep_shares=return_shares,
             progress=progress,
         )
-    extra = (fused.depth,) * return_depth + (fused,) * return_info
+    extra: tuple[Any, ...] = (fused.depth,) * return_depth + (fused.shares,) * return_shares
+    extra += (fused,) * return_info
     return (fused.image, *extra) if extra else fused.image
 
 

@@ -42,6 +42,8 @@ class FusedStack:
         Index of the slice with the greatest share per pixel.
     depth, confidence : (H, W) float32 array or None
         The measured depth, and its confidence in [0, 1], if they were asked for.
+    shares : (N, H, W) float32 array or None
+        The share of every slice, if it was asked for.
     transforms : tuple of Transform
         One per slice, as `gifnet.register` finds them; empty without alignment.
     region : Region
@@ -54,6 +56,7 @@ class FusedStack:
     sharpest: npt.NDArray[np.uint16]
     depth: npt.NDArray[np.float32] | None
     confidence: npt.NDArray[np.float32] | None
+    shares: Floats | None
     transforms: tuple[Transform, ...]
     region: Region
     provenance: dict[str, Any]
@@ -103,7 +106,8 @@ class StackFuser:
         slices, transforms, region = aligned(slices, index, settings, reporter)
         slices = equalised(slices, index, settings.equalise)
         planes = slices.planes(limits)
-        fused, sharpest = self._fused(settings, slices, planes, limits, reporter)
+        shares = np.empty(planes.shape, np.float32) if settings.keep_shares else None
+        fused, sharpest = self._fused(settings, slices, planes, limits, reporter, shares)
         image = slices.image(fused, options.chroma == "none")
         if settings.retouching is not None:
             require_map("retouching", settings.retouching, slices.count, slices.shape, whole=False)
@@ -121,7 +125,7 @@ class StackFuser:
         }
         if slices.gains is not None:
             record["stack"]["gains"] = slices.gains.round(6).tolist()
-        return FusedStack(image, sharpest, depth, confidence, transforms, region, record)
+        return FusedStack(image, sharpest, depth, confidence, shares, transforms, region, record)
 
     def _fused(
         self,
@@ -130,6 +134,7 @@ class StackFuser:
         planes: Floats,
         limits: Range,
         reporter: Reporter,
+        kept: Floats | None,
     ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.uint16]]:
         """Return the fused (C, H, W) channels, and the sharpest slice per pixel."""
         method, shares = settings.method, settings.shares
@@ -139,10 +144,12 @@ class StackFuser:
             return apply_decision(slices, shares, settings.feather)
         if method == "network" and not self._fuser.fuses_any_number:
             shares = pairwise_shares(self._fuser, list(planes), slices.valid, reporter)
+            if kept is not None:
+                kept[:] = shares
             return slices.weighted(shares), shares.argmax(axis=0).astype(np.uint16)
         filled, channels = with_mean(planes, slices.valid), slices.channels()
         if method == "network":
-            found = fuse_by_network(self._fuser, filled, channels, reporter.check)
+            found = fuse_by_network(self._fuser, filled, channels, reporter.check, kept)
         else:
             colours = normalise(channels[:, :3], limits) if slices.first.coloured else None
             layers = Layers(filled, channels, slices.valid, colours)

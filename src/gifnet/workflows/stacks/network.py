@@ -14,7 +14,11 @@ Floats = npt.NDArray[np.float32]
 
 
 def fuse_by_network(
-    fuser: Fuser, planes: Floats, channels: Floats, check: Callable[[], object]
+    fuser: Fuser,
+    planes: Floats,
+    channels: Floats,
+    check: Callable[[], object],
+    shares: Floats | None = None,
 ) -> tuple[Floats, npt.NDArray[np.uint16]]:
     """Decide on planes, and apply the decisions to channels.
 
@@ -28,6 +32,8 @@ def fuse_by_network(
         Of any range, without missing pixels.
     check : callable
         Called repeatedly; may raise to stop.
+    shares : (N, H, W) float32 array, optional
+        Filled with the share of every slice.
 
     Returns
     -------
@@ -35,7 +41,7 @@ def fuse_by_network(
     sharpest : (H, W) uint16 array
         Index of the slice with the greatest share per pixel.
     """
-    stack = _StackPlanes(planes, channels)
+    stack = _StackPlanes(planes, channels, shares)
     fuser.run_planes(
         stack, len(planes), planes.shape[1:], shares=True, progress=lambda done, total: check()
     )
@@ -51,6 +57,8 @@ class _StackPlanes:
         The luminance of every slice in [0, 1], without missing pixels.
     channels : (N, C, H, W) float32 array
         What the decisions are applied to, of any range.
+    shares : (N, H, W) float32 array or None
+        Filled if it is given.
 
     Attributes
     ----------
@@ -59,8 +67,8 @@ class _StackPlanes:
         The slice with the greatest share.
     """
 
-    def __init__(self, planes: npt.NDArray[np.float32], channels: npt.NDArray[np.float32]):
-        self._planes, self._channels = planes, channels
+    def __init__(self, planes: Floats, channels: Floats, shares: Floats | None):
+        self._planes, self._channels, self._shares = planes, channels, shares
         self.fused = np.empty(channels.shape[1:], np.float32)
         self.sharpest = np.empty(planes.shape[1:], np.uint16)
 
@@ -74,3 +82,5 @@ class _StackPlanes:
         self.fused[inside] = image[1:]
         assert share is not None
         self.sharpest[inside] = share.argmax(axis=0)
+        if self._shares is not None:
+            self._shares[inside] = share

@@ -39,6 +39,8 @@ class StackSettings:
         Applied instead of a new decision.
     retouching : map of slice numbers or None
         Blended into the result.
+    keep_shares : bool
+        Return the shares of all slices.
     feather : float
         Sigma in pixels of the borders between slices of a map.
     depth : bool
@@ -61,6 +63,7 @@ class StackSettings:
     decide_on: int | str | None = None
     shares: npt.NDArray[Any] | None = None
     retouching: npt.NDArray[np.int32] | None = None
+    keep_shares: bool = False
     feather: float = 1.5
     depth: bool = False
     spacing: float | tuple[float, ...] | None = None
@@ -76,6 +79,10 @@ class StackSettings:
             self._set(transforms=as_transforms(self.transforms))
         if self.shares is not None:
             self._set(shares=as_decision(self.shares))
+        if self.keep_shares and (self.method != "network" or self.shares is not None):
+            raise InvalidInputError(
+                "Only a network has shares to return; use method='network' without shares."
+            )
         if self.retouching is not None:
             self._set(retouching=as_numbers("retouching", self.retouching))
         if not (math.isfinite(as_number(self.feather)) and as_number(self.feather) >= 0):
