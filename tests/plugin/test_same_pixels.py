@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
 
 from gifnet.io import read_image
@@ -23,6 +24,14 @@ def write_pair(kind: str, folder: Path) -> list[Path]:
         return [coarse, write_volume(folder / "mri.nii.gz", 16, 2.0, "int16", 40)]
     if kind == "ome":
         return [write_pet(folder / "pet.ome.tif"), write_mri(folder / "mri.ome.tif")]
+    if kind == "imagej":
+        paths = [folder / "coarse.tif", folder / "fine.tif"]
+        for path, side, size in zip(paths, (32, 64), (2.0, 1.0), strict=True):
+            planes = [scene(side, seed, 0, 4000) for seed in (1, 2, 3)]
+            stack = np.stack(planes).astype(np.uint16)
+            place = {"axes": "ZYX", "spacing": 3.0, "unit": "um"}
+            tifffile.imwrite(path, stack, imagej=True, resolution=(1 / size,) * 2, metadata=place)
+        return paths
     wide = write_ground(folder / "wide.tif", scene(64, 3).astype(np.uint8), 20)
     return [wide, write_ground(folder / "fine.tif", scene(64, 4).astype(np.uint8), 10, east=300)]
 
@@ -35,7 +44,7 @@ def layer(path: Path) -> Image:
     return Image(data, **arguments)
 
 
-@pytest.mark.parametrize("kind", ["nifti", "ome", "ground"])
+@pytest.mark.parametrize("kind", ["nifti", "ome", "ground", "imagej"])
 @pytest.mark.parametrize("register", ["none", "translation"])
 def test_files_and_their_layers_give_the_same_pixels(
     kind: str, register: str, tmp_path: Path, random_weights: Path
