@@ -23,8 +23,7 @@ from ...registration.transform import Transform
 from .alignment import aligned
 from .equalise import equalised
 from .maps import apply_decision, require_map, retouched
-from .network import fuse_by_network
-from .pairwise import pairwise_shares
+from .network import fuse_by_network, pairwise_shares
 from .settings import StackSettings
 from .slices import Floats, Slices, read_slices, with_mean
 
