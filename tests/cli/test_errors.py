@@ -138,7 +138,7 @@ def test_mask_of_a_model_without_one(run: Run, pair: tuple[Path, Path]) -> None:
         ["fuse", "a.png", "b.png"],
         ["fuse", "a.png", "b.png", "-o", "c.png", "--no-such-option"],
         ["fuse", "a.png", "b.png", "-o", "c.png", "--value-range", "wide"],
-        ["fuse", "a", "b", "-o", "c", *["--value-range", "auto"] * 3],
+        ["fuse", "a.png", "b.png", "-o", "c.png", "--value-range", "5%"],
         ["train", "gifnet", "--data", "a"],
         ["train", "gifnet", "--data", "a", "--out", "b", "--recipe", "bundled", "--config", "c"],
         ["train", "gifnet", "--data", "a", "--out", "b", "--set", "steps"],

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ... import fusion
+from ...errors import GifnetError
+from ...geometry import Grid
+from ...imaging.arrays import Pixels
 from ...imaging.common_grid import Reference, in_own_type
 from ...imaging.ranges import split_range_spec
 from ...io.files import read_image
 from ...io.image import Image
 from ...options import FuseOptions
-from ...progress import Reporter
-from ..align import find_transform, warn_of_misalignment
+from ...progress import Progress, Reporter
+from ...registration.api import find_registration, misalignment
+from ...registration.transform import Transform
 from ..scratch import Scratch
 from .grids import Placement, place_images
 from .results import (
@@ -34,6 +38,9 @@ from .results import (
     result_type,
     save_result,
 )
+
+#: Larger images are checked only on request, because they may not fit in memory.
+_MAX_EXAMINED_BYTES = 256 * 2**20
 
 
 def fuse_files(
@@ -110,7 +117,7 @@ def fuse_files(
             tick = Reporter(progress).check
             found = placement.on_one_grid(options.value_range, tick, scratch.array)
         if registration == "none" and note:
-            warn_of_misalignment(found.images, placement.grids, placement.reference, note)
+            _warn_of_misalignment(found.images, placement.grids, placement.reference, note)
         if found.value_range != split_range_spec(options.value_range, len(images)):
             options = options.updated(value_range=found.value_range)
         used = opened.enter_context(_fusing(options, fuser, images))
@@ -145,12 +152,58 @@ def _registered(
             continue
         with bar("registering") as progress:
             pair = grids[number], grids[placement.reference]
-            found = find_transform((image.data, fixed.data), pair, kind, measure, progress)
+            found = _find_transform((image.data, fixed.data), pair, kind, measure, progress)
         placement = placement.moved(number, found)
         records.append({"moving": image.name, "reference": fixed.name, **found.to_dict()})
         if note:
             note(found.describe())
     return placement, records[0] if len(records) == 1 else records
+
+
+def _find_transform(
+    data: Sequence[Pixels], grids: Sequence[Grid], kind: str, measure: str, progress: Progress
+) -> Transform:
+    """Return the transform of a moving image onto a reference, given in this order.
+
+    Colours are on the last axis of either.
+    """
+    return find_registration(
+        *data,
+        kind=kind,
+        measure=measure,
+        channel_axis=_channel_axis(data, grids),
+        moving_grid=grids[0].trailing(2),
+        reference_grid=grids[1].trailing(2),
+        progress=progress,
+    )
+
+
+def _warn_of_misalignment(
+    data: Sequence[Pixels],
+    grids: Sequence[Grid],
+    reference: int,
+    note: Callable[[str], object],
+) -> None:
+    """Report images on one grid that look misaligned with the reference, unless they are large."""
+    if any(each.nbytes > _MAX_EXAMINED_BYTES for each in data):
+        return
+    axis = _channel_axis(data, grids)
+    for number, image in enumerate(data):
+        if number == reference:
+            continue
+        pair = (image, data[reference]) if number < reference else (data[reference], image)
+        try:
+            found = misalignment(*pair, channel_axis=axis)
+        except GifnetError:  # the fusion itself reports what is wrong
+            continue
+        if found.found:
+            which = f"Source {number + 1}: " if len(data) > 2 else ""
+            note(f"warning: {which}{found.warning} See --register.")
+
+
+def _channel_axis(data: Sequence[Pixels], grids: Sequence[Grid]) -> int | None:
+    pairs = zip(data, grids, strict=True)
+    return -1 if any(each.ndim > grid.ndim for each, grid in pairs) else None
 
 
 def enhance_file(
