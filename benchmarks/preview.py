@@ -65,7 +65,7 @@ def main() -> None:
     fuse.preview.box.setChecked(True)
     first = frames(fuse.preview.live)
     print("first:", ", ".join(f"side {side} in {1000 * s:.0f} ms" for side, s, _ in first))
-    kinds = ("sketch", "exact") if len(first) > 1 else ("exact",)
+    kinds = ("coarse", "full") if len(first) > 1 else ("full",)
     found: dict[str, list[tuple[float, float]]] = {}
     for _ in range(arguments.frames):
         began = time.perf_counter()

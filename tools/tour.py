@@ -228,7 +228,7 @@ def refuse(tour: Tour, fuse: Any) -> None:
 def save(tour: Tour, fuse: Any) -> None:
     """Save a result, reopen it, and copy the run as a script."""
     viewer = tour.viewer
-    fuse.share.value = True
+    fuse.extra.value = True
     tour.run(fuse)
     path = tour.folder / "result.ome.tif"
     viewer.layers[-1].save(str(path), plugin="napari-gifnet")
@@ -236,7 +236,7 @@ def save(tour: Tour, fuse: Any) -> None:
     fuse.controls.copy_script()
     (tour.folder / "script.py").write_text(QApplication.clipboard().text(), encoding="utf-8")
     tour.shoot("saved-reopened-and-copied")
-    fuse.share.value = False
+    fuse.extra.value = False
 
 
 def register(tour: Tour, fuse: Any, key: str) -> None:
@@ -263,7 +263,7 @@ def enhance(tour: Tour) -> None:
     """Enhance one layer."""
     tour.open("multi-exposure")
     widget = tour.dock("Enhance")
-    widget.layer = tour.viewer.layers[1]
+    widget.layers = [tour.viewer.layers[1]]
     tour.shoot("enhance")
     tour.run(widget)
     tour.shoot("enhanced")

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 #: Runs of at least so many pixels are announced with an estimate.
 LARGE_PIXELS = 2 * 2**20
 #: Runs of fewer pixels do not predict the speed of larger ones.
-_TELLING_PIXELS = 200 * 200
+_TELLING_PIXELS = 500 * 500
 _CALIBRATION_SIDE = 448
+#: Pixels of all sources per second, with and without a model of any number of images.
+_USUAL_SPEED, _SLOW_SPEED = 2e6, 1.5e5
 #: The network with its tiles and PyTorch itself.
 _NETWORK_BYTES = 700 * 2**20
 #: Working planes of one fusion: luminance, chroma, share, and steps in float64 on the way back.
@@ -96,8 +98,16 @@ def memory_of(reference: Snapshot, sources: tuple[Snapshot, ...]) -> int:
     return int(needed)
 
 
+def usual_seconds(options: FuseOptions, pixels: int, loading: float = 1.5) -> float:
+    """Return how long a run takes on two ordinary cores, with the time to load the network."""
+    spec = model_spec(options.model or DEFAULT_MODEL)
+    return loading + pixels / (_USUAL_SPEED if spec.any_number else _SLOW_SPEED)
+
+
 def in_words(seconds: float | None, needed: int) -> str:
-    """Return an estimate as a sentence."""
+    """Return an estimate as a sentence, without the memory if that is 0."""
+    if seconds is not None and not needed:
+        return f"Estimate: {duration(seconds)}."
     memory = f"about {needed / 1e9:.1f} GB of memory"
     if seconds is None:
         return f"Estimate: {memory}."

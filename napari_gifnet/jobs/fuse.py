@@ -94,7 +94,8 @@ class FusionJob:
 
     def settled(self, scales: ScaleCache) -> FusionJob:
         """Return the job with its value ranges as numbers."""
-        options = with_ranges(self.options, self.layers, self.scale, scales)
+        shared = self.options.task in ("mfif", "meif")
+        options = with_ranges(self.options, self.layers, self.scale, scales, shared)
         return dataclasses.replace(self, options=options, scale=None)
 
     def call(self) -> Call:

@@ -23,14 +23,16 @@ from gifnet.options import FuseOptions, ValueRange
 from .. import jobs
 from ..layers.colours import DISPLAY, Draw, lay_over
 from ..layers.curtain import OVERLAY_KEY
+from ..layers.display import ScaleCache
 from ..layers.sampling import Plane, RangeCache, sample_plane, thinned_grid, widen
 from ..layers.snapshot import Array, LayerData, Snapshot, Values
 from ..layers.sources import choose_reference, moving_grid
 from ..layers.viewport import ViewRegion
 from ..layers.windows import contrast_limits
 from .base import FuserCache, stop_if_asked
-from .estimate import Speeds
+from .estimate import Speeds, usual_seconds
 from .fuse import FusionJob
+from .stack import StackJob
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -157,11 +159,36 @@ def fixed_layer(job: FusionJob) -> Snapshot:
     return job.layers[choose_reference(job.layers, job.reference)]
 
 
+def stack_preview(job: StackJob, scales: ScaleCache) -> FusionJob:
+    """Return the fusion of a stack's slices, for previews.
+
+    Raises
+    ------
+    InvalidInputError
+        If the slices are to be aligned.
+    """
+    if job.align != "none":
+        raise InvalidInputError("The preview aligns no slices; set Align to Not needed to see it.")
+    job = job.settled(scales)
+    layers = job.images
+    if job.axis is not None:
+        (image,), axis = job.images, job.axis % job.images[0].ndim
+        place = job.place
+        layers = tuple(
+            dataclasses.replace(
+                place, name=f"{image.name} {i}", data=image.data[(slice(None),) * axis + (i,)]
+            )
+            for i in range(job.count)
+        )
+    return FusionJob(layers, job.options, 0 if job.axis is not None else job.index)
+
+
 def side_for(region: ViewRegion, options: FuseOptions, speeds: Speeds, count: int = 2) -> int:
     """Return how long the side of a preview of so many layers may be, to arrive at once."""
     full = region.side()
-    seconds = speeds.seconds(options, count * full * full)
+    pixels = count * full * full
+    seconds = speeds.seconds(options, pixels)
     if seconds is None:
-        return min(full, _MIN_SIDE)
+        seconds = usual_seconds(options, pixels, loading=0)
     share = min(1.0, _FRAME_SECONDS / seconds) ** 0.5
     return full if share == 1 else max(_MIN_SIDE, int(full * share) // 16 * 16)

@@ -16,6 +16,7 @@ from gifnet.metrics import evaluate, metric
 from gifnet.options import ValueRange
 from gifnet.tasks import TASKS
 
+from ..layers.colours import DISPLAY
 from ..layers.sampling import Plane, RangeCache, plane_grid, sample_plane, widen
 from ..layers.snapshot import METADATA_KEY, Snapshot, Values
 from ..layers.sources import moving_grid
@@ -127,10 +128,10 @@ class QualityJob:
             for source, spec in zip(self.sources, specs, strict=True)
         ]
         planes = []
-        # A result has the first source's range.
-        for image, (low, high) in zip(
-            (self.result, *self.sources), (limits[0], *limits), strict=True
-        ):
+        # A grey result has the first source's range, a coloured one that of a display.
+        drawn = self.result.rgb and self.result.data.dtype == np.uint8
+        own = DISPLAY if drawn else limits[0]
+        for image, (low, high) in zip((self.result, *self.sources), (own, *limits), strict=True):
             world = moving_grid(self.result, image)
             values = sample_plane(image, world, grid)
             unit = normalise(values[..., :3] if image.rgb else values, (low, high))
@@ -169,7 +170,9 @@ def sources_of_result(
     """
     names = [source.get("name") for source in record.get("sources", ())]
     if not 1 <= len(names) <= 2:
-        raise InvalidInputError("Choose a result of the Fuse or the Enhance widget to measure.")
+        raise InvalidInputError(
+            "Choose a result of one or two layers to measure: metrics compare two sources."
+        )
     if missing := [name for name in names if name not in by_name]:
         raise InvalidInputError(
             f"The source {missing[0]!r} is not among the layers; open it under this name."

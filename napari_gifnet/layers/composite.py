@@ -13,7 +13,7 @@ from gifnet.imaging.arrays import is_dask
 from gifnet.imaging.ranges import Range, denormalise, normalise
 
 from .looks import band_of
-from .snapshot import GEOREFERENCE_KEY, LayerData, snapshot
+from .snapshot import COMPOSITE_KEY, GEOREFERENCE_KEY, LayerData, snapshot
 from .sources import moving_grid
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def composite(bands: Sequence[Image], name: str) -> LayerData:
     shown = [_shown(layer) for layer in bands]
     colours = [_stacked(planes, shown) for planes in zip(*levels, strict=True)]
     metadata = {k: v for k, v in places[0].metadata.items() if k == GEOREFERENCE_KEY}
+    metadata[COMPOSITE_KEY] = [layer.name for layer in bands]
     arguments = {**places[0].spatial, "name": name, "rgb": True, "metadata": metadata}
     return (colours if len(colours) > 1 else colours[0]), arguments, "image"
 

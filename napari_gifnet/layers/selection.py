@@ -1,12 +1,17 @@
-"""Which two layers a person has chosen, and how that follows the viewer."""
+"""Which layers are proposed and chosen, and how that follows the viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
+from gifnet.tasks import TASKS, words_of
+
 from .curtain import OVERLAY_KEY
-from .snapshot import METADATA_KEY
+from .looks import band_of
+from .snapshot import COMPOSITE_KEY, METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
     from napari.utils.events import Event
 
 Choice: TypeAlias = "tuple[Image | None, Image | None]"
+
+#: Layers of one kind that differ more in their mean brightness are exposures.
+_EXPOSED = 1.3
 
 #: The attributes of a layer that decide its place, its entry in a list and its value range.
 _WATCHED = (
@@ -26,6 +34,8 @@ _WATCHED = (
     "affine",
     "units",
     "contrast_limits",
+    "colormap",
+    "blending",
 )
 
 
@@ -55,6 +65,29 @@ def choose(choice: Choice, slot: int, layer: Image) -> Choice:
     return (layer, choice[1]) if slot == 0 else (choice[0], layer)
 
 
+def in_offered_order(layers: Sequence[Image]) -> list[Image]:
+    """Return layers with the results of earlier runs, and composites of others, last."""
+    return sorted(layers, key=lambda layer: not is_source(layer, layers))
+
+
+def is_source(layer: Image, layers: Sequence[Image]) -> bool:
+    """Return whether a layer is neither a result nor made of others that are there."""
+    made_of = layer.metadata.get(COMPOSITE_KEY, ())
+    return METADATA_KEY not in layer.metadata and not (
+        set(made_of) & {other.name for other in layers}
+    )
+
+
+def propose(layers: Sequence[Image], least: int = 2) -> list[Image]:
+    """Return the layers to fuse, as long as nobody has chosen: the visible sources.
+
+    Hidden ones, results and composites are taken only if there are too few others.
+    """
+    sources = [layer for layer in layers if is_source(layer, layers)]
+    shown = [layer for layer in sources if layer.visible]
+    return next((found for found in (shown, sources) if len(found) >= least), sources)
+
+
 def follow_slices(layers: Sequence[Image], chosen: Sequence[Image], picked: bool) -> list[Image]:
     """Keep chosen slices as long as they are there; without any, choose by what they look like.
 
@@ -63,12 +96,54 @@ def follow_slices(layers: Sequence[Image], chosen: Sequence[Image], picked: bool
     kept = [layer for layer in layers if any(layer is one for one in chosen)]
     if picked and kept:
         return kept
-    sources = [layer for layer in layers if METADATA_KEY not in layer.metadata]
+    sources = [layer for layer in layers if is_source(layer, layers)]
     stacks = [layer for layer in sources if layer.ndim > 2]
     if stacks or not sources:
         return stacks[-1:]
     newest = kind_of(sources[-1])
     return [layer for layer in sources if kind_of(layer) == newest]
+
+
+def guess_task(layers: Sequence[Image]) -> str | None:
+    """Return the fusion task of layers, by their names, types and brightness; None if unknown."""
+    if len(layers) < 2:
+        return None
+    if len(layers) == 2:
+        words = [words_of(layer.name) for layer in layers]
+        for task in TASKS.values():
+            for one, other in (words, words[::-1]):
+                if one & task.first_words and other & task.second_words:
+                    return task.name
+    maps = {None if layer.rgb else layer.colormap.name for layer in layers}
+    if len({kind_of(layer) for layer in layers}) > 1 or len(maps) > 1:
+        return None
+    if any(band_of(layer.name) for layer in layers):
+        return None
+    means = [_mean(layer) for layer in layers]
+    if any(mean is None for mean in means):
+        return None
+    low, high = min(filter(None, means), default=0), max(filter(None, means), default=0)
+    return "meif" if high > _EXPOSED * low else "mfif"
+
+
+def in_roles(layers: Sequence[Image], task: str | None) -> list[Image]:
+    """Return two layers in the order of a task's roles, if their names tell it."""
+    found = list(layers)
+    if task and len(found) == 2:
+        first, second = (words_of(layer.name) for layer in found)
+        roles = TASKS[task].words
+        if (second & roles[0] or first & roles[1]) and not (first & roles[0] or second & roles[1]):
+            found.reverse()
+    return found
+
+
+def _mean(layer: Image) -> float | None:
+    """Return the mean of some pixels; None for files, which would have to be read."""
+    data = layer.data[-1] if layer.multiscale else layer.data
+    if not isinstance(data, np.ndarray):
+        return None
+    step = max(1, min(data.shape[:2]) // 64)
+    return float(np.nanmean(data[::step, ::step].astype(np.float32)))
 
 
 def kind_of(layer: Image) -> tuple[object, ...]:

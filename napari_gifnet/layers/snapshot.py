@@ -31,6 +31,8 @@ LayerData: TypeAlias = tuple[Pixels | list[Pixels], Values, str]
 
 #: The key of the record in a result layer's metadata.
 METADATA_KEY = "napari_gifnet"
+#: The names of the layers that a composite shows.
+COMPOSITE_KEY = "napari_gifnet_composite"
 #: The key of a GeoTIFF's tags in a layer's metadata.
 GEOREFERENCE_KEY = "gifnet_georeference"
 #: Within the record that goes into files: the place and the look of the layer.

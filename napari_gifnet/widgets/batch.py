@@ -200,6 +200,7 @@ class BatchWidget(QWidget):
         for line, role in zip(self.names, role_names(self.task.value), strict=True):
             line.label = role
         self.advanced.choose_task(self.task.value)
+        self.controls.refresh()
 
 
 class ResultTable(QTableWidget):

@@ -153,8 +153,8 @@ def test_a_copied_script_does_the_same(
     viewer.layers[0].name = "it's renamed"
     viewer.layers[0].affine = [[1, 0.1, 0], [0, 1, 0], [0, 0, 1]]
     fuse_widget.task.value = "mfif"
-    fuse_widget.grid.value = "first"
-    fuse_widget.share.value = True
+    fuse_widget.grid.value = viewer.layers[0]
+    fuse_widget.extra.value = True
     fuse_widget.advanced.form.chroma.value = "none"
     fuse_widget.controls.script_button.click()
     assert "clipboard" in fuse_widget.controls.status.text()
@@ -175,7 +175,7 @@ def test_a_script_opens_samples_and_takes_layers_that_are_there(
     from qtpy.QtWidgets import QApplication
 
     viewer.open_sample("napari-gifnet", "pet-mri")
-    enhance_widget.layer = viewer.layers["MRI"]
+    enhance_widget.layers = [viewer.layers["MRI"]]
     enhance_widget.controls.copy_script()
     script = QApplication.clipboard().text()
     viewer.layers.clear()

@@ -6,10 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import ComboBox, FileEdit, Select
+from magicgui.widgets import ComboBox, FileEdit
 from magicgui.widgets.bases import ButtonWidget, Widget
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QListWidget, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 Entry = tuple[str, object]
 
 _MIN_CHARACTERS = 14
+_MOST_ROWS = 7
+_PLACE = Qt.ItemDataRole.UserRole
 
 
 class ChoiceBox(ComboBox):
@@ -78,40 +87,85 @@ class LayerBox(ChoiceBox):
             self.native.setItemData(index, _describe(layer), Qt.ItemDataRole.ToolTipRole)
 
 
-class LayerList(Select):
-    """A list of image layers, of which any number can be selected by clicks.
+class LayerList(QListWidget):
+    """A list of image layers with ticks, in an order that can be dragged.
+
+    By hand, as magicgui's lists have no ticks.
 
     Parameters
     ----------
     label, tooltip : str
-        As for all widgets of magicgui.
+        As for widgets of magicgui.
     """
 
+    changed = Signal()
+
     def __init__(self, label: str, tooltip: str):
+        super().__init__()
+        self.label = label
         self._layers: list[Image] = []
-        super().__init__(choices=lambda box: self._layers, label=label, tooltip=tooltip)
-        self.native.setSelectionMode(QListWidget.SelectionMode.MultiSelection)
-        self.native.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.native.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self._is_filling = False
+        self._pressed: Qt.CheckState | None = None
+        self.setToolTip(tooltip)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.setDragDropMode(QListWidget.DragDropMode.InternalMove)
+        self.itemPressed.connect(lambda item: setattr(self, "_pressed", item.checkState()))
+        self.itemClicked.connect(self._on_clicked)
+        self.itemChanged.connect(self._on_edited)
+        if (model := self.model()) is not None:
+            model.rowsMoved.connect(self._on_edited)
+
+    @property
+    def layers(self) -> list[Image]:
+        """All layers, in the order of the list."""
+        return [self._layers[item.data(_PLACE)] for item in self._items()]
 
     @property
     def selected(self) -> list[Image]:
-        """The selected layers, in the order of the list."""
-        selected = self.value
-        return [layer for layer in self._layers if layer in selected]
+        """The ticked layers, in the order of the list."""
+        ticked = Qt.CheckState.Checked
+        return [
+            self._layers[item.data(_PLACE)] for item in self._items() if item.checkState() == ticked
+        ]
 
     def show_layers(self, layers: Sequence[Image], chosen: Sequence[Image]) -> None:
-        """List layers by name and select some."""
+        """List layers by name and tick some."""
+        names = [item.text() for item in self._items()]
+        same = [*map(id, self.layers)] == [*map(id, layers)]
+        if same and names == [layer.name for layer in layers]:
+            ticks = {id(one) for one in chosen}
+            if {id(one) for one in self.selected} == ticks:
+                return
+        self._is_filling = True
+        self.clear()
         self._layers = list(layers)
-        with self.changed.blocked():
-            self.native.clear()
-            self.reset_choices()
-            self.value = [layer for layer in layers if layer in chosen]
-        for row, layer in enumerate(layers):
-            self.native.item(row).setToolTip(_describe(layer))
-        rows = min(max(len(layers), 2), 7)
-        height = self.native.sizeHintForRow(0) if layers else self.native.fontMetrics().height() + 6
-        self.native.setFixedHeight(rows * height + 2 * self.native.frameWidth() + 2)
+        for place, layer in enumerate(layers):
+            item = QListWidgetItem(layer.name)
+            item.setData(_PLACE, place)
+            item.setToolTip(_describe(layer))
+            ticked = any(layer is one for one in chosen)
+            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            self.addItem(item)
+        self._is_filling = False
+        rows = min(max(len(layers), 2), _MOST_ROWS)
+        height = self.sizeHintForRow(0) if layers else self.fontMetrics().height() + 6
+        self.setFixedHeight(rows * height + 2 * self.frameWidth() + 2)
+
+    def _items(self) -> list[QListWidgetItem]:
+        found = (self.item(row) for row in range(self.count()))
+        return [item for item in found if item is not None]
+
+    def _on_clicked(self, item: QListWidgetItem) -> None:
+        """Tick by a click on the name too."""
+        if item.checkState() == self._pressed:
+            ticked = item.checkState() == Qt.CheckState.Checked
+            item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)
+
+    def _on_edited(self, *_: object) -> None:
+        if not self._is_filling:
+            self.changed.emit()
 
 
 def _describe(layer: Image) -> str:
@@ -139,17 +193,37 @@ def path_input(
     return box
 
 
-def make_form(*inputs: Widget) -> QWidget:
-    """Return inputs below each other; magicgui's own labels do not align in napari's font."""
-    form = QWidget()
-    rows = QFormLayout(form)
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for each in inputs:
-        if isinstance(each, ButtonWidget):
-            rows.addRow(each.native)
-            continue
-        label = QLabel(each.label)
-        each.label_changed.connect(lambda text, label=label: label.setText(text))
-        rows.addRow(label, each.native)
-    return form
+class Form(QWidget):
+    """Inputs below each other; magicgui's own labels do not align in napari's font.
+
+    Parameters
+    ----------
+    *inputs : Widget or LayerList
+    """
+
+    def __init__(self, *inputs: Widget | LayerList):
+        super().__init__()
+        self._rows = QFormLayout(self)
+        self._labels: dict[int, QLabel] = {}
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for each in inputs:
+            native = each if isinstance(each, QWidget) else each.native
+            if isinstance(each, ButtonWidget):
+                self._rows.addRow(native)
+                continue
+            label = self._labels[id(each)] = QLabel(each.label)
+            if isinstance(each, Widget):
+                each.label_changed.connect(lambda text, label=label: label.setText(text))
+            self._rows.addRow(label, native)
+
+    def show_row(self, each: Widget, shown: bool) -> None:
+        """Show or hide an input with its label."""
+        each.native.setVisible(shown)
+        if (label := self._labels.get(id(each))) is not None:
+            label.setVisible(shown)
+
+
+def make_form(*inputs: Widget | LayerList) -> Form:
+    """Return inputs below each other."""
+    return Form(*inputs)

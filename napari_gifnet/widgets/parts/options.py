@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin, get_type_hints
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import CheckBox, Container, create_widget
 from magicgui.widgets.bases import BaseValueWidget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from gifnet.errors import WeightsError
+from gifnet.errors import InvalidInputError, WeightsError
 from gifnet.models.registry import MODELS, model_spec
 from gifnet.models.spec import ModelSpec
 from gifnet.options import FuseOptions
@@ -22,6 +22,7 @@ from gifnet.tasks import DEFAULT_MODEL, TASKS, best_model
 from ... import jobs, settings
 from ...jobs.torch_import import import_torch
 from ...layers.display import SCALE_TITLES, Scale
+from ...layers.snapshot import Snapshot
 from .dock import wrapped_label
 from .inputs import ChoiceBox, Entry, make_form, path_input
 from .runner import Runner, notify
@@ -128,6 +129,12 @@ class AdvancedOptions(QWidget):
         self._task: str | None = None
         self.form = make_options_form()
         self.form.append(make_scale_box())
+        self.gamma = CheckBox(
+            text="Layers' gamma",
+            name="gamma",
+            tooltip="Draws layers with their gamma, so the result has values of a display.",
+        )
+        self.form.append(self.gamma)
         self.box("precision").value = kept.precision
         tile = self.box("tile")
         if kept.tile and kept.tile not in tile.choices:
@@ -140,8 +147,10 @@ class AdvancedOptions(QWidget):
         )
         self.keep_button.clicked.connect(self._keep)
         self.device_label = wrapped_label("Device: looking for it …")
+        self.model_note = wrapped_label()
         self._auto = ""
         self._lay_out()
+        self._show_model()
         self.form.changed.connect(self._on_changed)
         self._probe = Runner()
         self._probe.succeeded.connect(self._on_devices)
@@ -156,6 +165,7 @@ class AdvancedOptions(QWidget):
             if (layout := part.layout()) is not None:
                 layout.setContentsMargins(0, 0, 0, 0)
         self.section.addWidget(make_form(*self.form))
+        self.section.addWidget(self.model_note)
         self.section.addWidget(self.keep_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -169,12 +179,29 @@ class AdvancedOptions(QWidget):
     def choose_task(self, task: str | None) -> None:
         """Take the fusion task: models may have weights for some tasks only."""
         self._task = task
-        self.changed.emit()
 
     @property
     def has_share(self) -> bool:
         """Whether the chosen model gives the share of each source."""
         return self._spec().has_share
+
+    @property
+    def any_number(self) -> bool:
+        """Whether the chosen model fuses any number of layers, in any order."""
+        return self._spec().any_number
+
+    def check_number(self, count: int) -> None:
+        """Refuse more layers than the model takes."""
+        if count > 2 and not self.any_number:
+            raise InvalidInputError(
+                f"Model {self._spec().name} fuses two layers, and {count} are ticked. Tick two, or "
+                f"choose model {DEFAULT_MODEL} under Advanced."
+            )
+
+    def gammas(self, images: Sequence[Snapshot]) -> tuple[float, ...] | None:
+        """Return the gamma of each layer if it is wanted and not 1 for all."""
+        found = tuple(image.shown["gamma"] for image in images)
+        return found if self.gamma.value and any(each != 1 for each in found) else None
 
     def _spec(self) -> ModelSpec:
         name = self.box("model").value
@@ -189,7 +216,7 @@ class AdvancedOptions(QWidget):
             If a choice cannot be used.
         """
         chosen = self.form.asdict()
-        del chosen["scale"]
+        del chosen["scale"], chosen["gamma"]
         return FuseOptions(task=task, **chosen)
 
     @property
@@ -234,7 +261,13 @@ class AdvancedOptions(QWidget):
 
     def _on_changed(self) -> None:
         self._show_device()
+        self._show_model()
         self.changed.emit()
+
+    def _show_model(self) -> None:
+        spec = self._spec()
+        takes = "any number of layers, in any order" if spec.any_number else "two layers, in roles"
+        self.model_note.setText(f"{spec.name}: {spec.title}. It takes {takes}.")
 
     def _show_device(self) -> None:
         if self._auto:

@@ -201,7 +201,7 @@ class RegistrationBox(QWidget):
 
     def _show(self) -> None:
         wanted = self.kind.value != "none"
-        self._row.setVisible(wanted)
+        self._row.setVisible(wanted and self._pair is not None)
         self.find_button.setEnabled(self._pair is not None and not self.is_running)
         ready = wanted and self._found is not None and self._pair is not None
         self.apply_button.setVisible(ready or self._applied is not None)

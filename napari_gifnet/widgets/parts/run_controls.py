@@ -29,6 +29,7 @@ from ...jobs.estimate import (
     duration,
     in_words,
     memory_of,
+    usual_seconds,
 )
 from ...layers.snapshot import LayerData, Snapshot
 from .dock import show_note, wrapped_label
@@ -247,12 +248,12 @@ class RunEstimate(QObject):
         return self._runner.is_busy
 
     def text(self, reference: Snapshot, sources: tuple[Snapshot, ...], options: FuseOptions) -> str:
-        """Return the estimate of a large run, nothing for a small one."""
-        pixels = count_pixels(reference)
+        """Return the estimate of a run. The machine is measured before a large one."""
+        pixels = count_pixels(reference) * len(sources)
+        seconds = shared_fusers().speeds.seconds(options, pixels)
         if pixels < LARGE_PIXELS:
             self.stop()
-            return ""
-        seconds = shared_fusers().speeds.seconds(options, pixels * len(sources))
+            return in_words(usual_seconds(options, pixels) if seconds is None else seconds, 0)
         words = in_words(seconds, memory_of(reference, sources))
         if seconds is not None:
             self.stop()

@@ -9,7 +9,7 @@ import pytest
 from napari.layers import Image
 
 from gifnet.options import FuseOptions
-from napari_gifnet.jobs.estimate import Speeds, duration, in_words, memory_of
+from napari_gifnet.jobs.estimate import Speeds, duration, in_words, memory_of, usual_seconds
 from napari_gifnet.layers.snapshot import snapshot
 
 
@@ -34,6 +34,9 @@ def test_estimates() -> None:
     assert 1.4e9 < same < 4e9
     assert moved - same == 4 * 4000 * 5000
     assert in_words(100, int(2.5e9)) == "Estimate: about 2 min and about 2.5 GB of memory."
+    assert in_words(0.5, 0) == "Estimate: less than a second."
+    slow, fast = FuseOptions(model="gifnet"), FuseOptions(model="shares")
+    assert usual_seconds(slow, 10**7) > 5 * usual_seconds(fast, 10**7) > 5
     assert [duration(s) for s in (0.2, 40, 3000, 9000)] == [
         "less than a second", "about 40 s", "about 50 min", "about 2.5 h",
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 def test_real_model_enhances_a_stack(viewer: Any, enhance_widget: Any, run: Any) -> None:
     data = np.random.default_rng(0).integers(0, 4096, (2, 24, 32), dtype=np.uint16)
     layer = viewer.add_image(data.copy(), name="stack", scale=(2, 0.5, 0.5), units=["um"] * 3)
-    assert enhance_widget.layer is layer
+    assert enhance_widget.layers == [layer]
     run(enhance_widget)
     result = viewer.layers[-1]
     assert result.name == "Enhanced stack"
@@ -33,14 +33,14 @@ def test_colour_stays_colour(
 
 
 def test_needs_a_layer(viewer: Any, enhance_widget: Any) -> None:
-    assert "Open an image layer" in enhance_widget.controls.run_button.toolTip()
+    assert "Open image layers" in enhance_widget.controls.run_button.toolTip()
     layer = viewer.add_image(np.zeros((8, 8)))
     assert enhance_widget.controls.run_button.isEnabled()
     other = viewer.add_image(np.zeros((8, 8)))
-    assert enhance_widget.layer is layer
-    enhance_widget.layer = other
+    assert enhance_widget.layers == [layer]
+    enhance_widget.layers = [other]
     viewer.layers.remove(other)
-    assert enhance_widget.layer is layer
+    assert enhance_widget.layers == [layer]
 
 
 def test_halos_can_be_let_through(

@@ -44,17 +44,18 @@ def test_real_model_fuses_layers_of_two_grids_and_types(
     first.rotate = 30
     before = first.data.copy(), second.data.copy()
     fuse_widget.task.value = "medical"
-    fuse_widget.share.value = True
-    assert (fuse_widget.first, fuse_widget.second) == (first, second)
+    fuse_widget.extra.value = True
+    assert fuse_widget.layers == [first, second]
     run(fuse_widget)
     assert not notifications, notifications
     assert [layer.name for layer in viewer.layers] == [
         "coarse",
         "fine",
         "Share of coarse in coarse + fine",
+        "Share of fine in coarse + fine",
         "Fused coarse + fine",
     ]
-    share, fused = viewer.layers[2:]
+    share, _, fused = viewer.layers[2:]
     assert same_place(fused, second)
     assert same_place(share, second)
     assert fused.data.shape == (64, 80, 3)
@@ -82,7 +83,7 @@ def test_reference_grid_can_be_chosen(
     viewer: Any, fuse_widget: Any, fake_fuser: Any, run: Any, choice: str, shape: tuple[int, int]
 ) -> None:
     layers = dict(zip(("first", "second"), add_pair(viewer), strict=True))
-    fuse_widget.grid.value = choice
+    fuse_widget.grid.value = layers[choice]
     run(fuse_widget)
     fused = viewer.layers[-1]
     assert fused.data.shape[:2] == shape
@@ -150,8 +151,7 @@ def test_layer_removed_while_running(
     fake_fuser.pause = 0.1
     fuse_widget.controls.run_button.click()
     viewer.layers.remove(first)
-    assert fuse_widget.first is viewer.layers[0]
-    assert fuse_widget.second is None
+    assert fuse_widget.layers == list(viewer.layers)
     qtbot.waitUntil(lambda: not fuse_widget.controls.is_running)
     assert viewer.layers[-1].name == "Fused coarse + fine"
 
@@ -210,44 +210,112 @@ def test_layers_that_do_not_meet(viewer: Any, fuse_widget: Any) -> None:
 
 
 def test_choices_follow_the_viewer(viewer: Any, fuse_widget: Any) -> None:
-    assert "Open two image layers" in fuse_widget.controls.run_button.toolTip()
+    assert "Open image layers" in fuse_widget.controls.run_button.toolTip()
     assert not fuse_widget.controls.run_button.isEnabled()
     first, second = add_pair(viewer)
     viewer.add_labels(np.zeros((8, 8), int))
     viewer.add_points(np.zeros((1, 2)))
-    box = fuse_widget.boxes[0]
-    assert [box.native.itemText(i) for i in range(len(box))] == ["coarse", "fine"]
+    ticks = fuse_widget.list
+
+    def texts() -> list[str]:
+        return [ticks.item(row).text() for row in range(ticks.count())]
+
+    assert texts() == ["coarse", "fine"]
     first.name = "renamed"
-    assert box.native.itemText(0) == "renamed"
-    third = viewer.add_image(np.zeros((8, 8)), name="third")
-    assert (fuse_widget.first, fuse_widget.second) == (first, second)
-    viewer.layers.move(viewer.layers.index(third), 0)
-    assert box.native.itemText(0) == "third"
-    assert box.value is first
-    viewer.layers.remove(second)
-    assert (fuse_widget.first, fuse_widget.second) == (first, third)
+    assert texts() == ["renamed", "fine"]
+    third = viewer.add_image(np.zeros((8, 8)), name="third", visible=False)
+    assert fuse_widget.layers == [first, second]  # as they are visible
+    fuse_widget.layers = [third, second]
+    assert texts() == ["third", "fine", "renamed"]
     viewer.layers.remove(third)
+    assert fuse_widget.layers == [second]
+    viewer.layers.clear()
     assert not fuse_widget.controls.run_button.isEnabled()
 
 
-def test_one_layer_cannot_be_both_sources(viewer: Any, fuse_widget: Any) -> None:
-    first, second = add_pair(viewer)
-    third = viewer.add_image(np.zeros((8, 8)), name="third")
-    box = fuse_widget.boxes[0]
-    box.native.setCurrentIndex(1)
-    assert (fuse_widget.first, fuse_widget.second) == (second, first)
-    fuse_widget.second = third
-    fuse_widget.first = third
-    assert (fuse_widget.first, fuse_widget.second) == (third, second)
+def test_results_and_composites_come_last_and_unticked(viewer: Any, fuse_widget: Any) -> None:
+    from napari_gifnet.layers.composite import composite
+
+    bands = [viewer.add_image(np.eye(8), name=f"s {band}") for band in ("red", "green", "blue")]
+    data, arguments, _ = composite(bands, "s RGB")
+    viewer.layers.insert(0, type(bands[0])(data, **arguments))
+    viewer.add_image(np.eye(8), name="result", metadata={"napari_gifnet": {}})
+    assert fuse_widget.layers == bands
+    names = [layer.name for layer in fuse_widget.list.layers]
+    assert names == ["s red", "s green", "s blue", "s RGB", "result"]
 
 
-def test_swap_and_roles(viewer: Any, fuse_widget: Any) -> None:
+def test_a_click_on_a_name_ticks_it(viewer: Any, fuse_widget: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+
     first, second = add_pair(viewer)
-    fuse_widget.swap_button.native.click()
-    assert (fuse_widget.first, fuse_widget.second) == (second, first)
-    assert [box.label for box in fuse_widget.boxes] == ["First", "Second"]
-    fuse_widget.task.value = "ivif"
-    assert [box.label for box in fuse_widget.boxes] == ["Infrared", "Visible"]
+    ticks = fuse_widget.list
+    place = ticks.visualItemRect(ticks.item(1)).center()
+    qtbot.mouseClick(ticks.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert fuse_widget.layers == [first]
+    qtbot.mouseClick(ticks.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert fuse_widget.layers == [first, second]
+
+
+def test_roles_follow_names_and_are_asked_for_by_models_that_need_them(
+    viewer: Any, fuse_widget: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    mri, pet = (viewer.add_image(rng.random((32, 32)), name=name) for name in ("MRI", "PET"))
+    assert fuse_widget.task.value == "medical"
+    assert fuse_widget.layers == [pet, mri]
+    assert fuse_widget.role.native.isHidden()
+    fuse_widget.advanced.form.weights.value = None
+    fuse_widget.advanced.form.model.value = "gifnet"
+    assert not fuse_widget.role.native.isHidden()
+    assert fuse_widget.role.label == "PET, SPECT or CT"
+    fuse_widget.role.value = mri
+    assert fuse_widget.layers == [mri, pet]
+    viewer.add_image(rng.random((16, 16)), name="CT", scale=(2, 2))
+    assert "fuses two layers, and 3 are ticked" in fuse_widget.controls.status.text()
+
+
+def test_three_layers_and_their_weights(viewer: Any, fuse_widget: Any, run: Any) -> None:
+    rng = np.random.default_rng(0)
+    fuse_widget.advanced.form.weights.value = None
+    layers = [
+        viewer.add_image(rng.random((64, 64)), name=name, colormap=colour, blending="additive")
+        for name, colour in (("phase", "gray"), ("GFP", "green"), ("DAPI", "blue"))
+    ]
+    assert fuse_widget.task.value is None
+    assert fuse_widget.make_job().options.balance is None
+    fuse_widget.weights.form[1].value = 2
+    assert fuse_widget.make_job().options.balance == (1, 2, 1)
+    fuse_widget.extra.value = True
+    run(fuse_widget)
+    names = [layer.name for layer in viewer.layers[3:]]
+    assert names[:3] == [f"Share of {one.name} in phase + GFP + DAPI" for one in layers]
+    fused = viewer.layers[-1]
+    assert fused.rgb
+    assert fused.data.dtype == np.uint8
+    assert "display" in fused.metadata["napari_gifnet"]["values"]
+    fuse_widget.colours.value = False
+    run(fuse_widget)
+    assert not viewer.layers[-1].rgb
+    assert fuse_widget.layers == layers
+
+
+def test_one_layer_is_enhanced_or_fused_along_an_axis(
+    viewer: Any, fuse_widget: Any, fake_fuser: Any, run: Any
+) -> None:
+    viewer.add_image(np.zeros((3, 32, 32), np.uint8), name="stack")
+    assert fuse_widget.make_job().description == "Fusing 3 slices of stack"
+    fuse_widget.axis.value = None
+    run(fuse_widget)
+    assert viewer.layers[-1].name == "Enhanced stack"
+
+
+def test_exposures_are_recognised_by_their_brightness(viewer: Any, fuse_widget: Any) -> None:
+    scene = np.random.default_rng(0).integers(40, 60, (32, 32)).astype(np.uint8)
+    for name, factor in (("a", 1), ("b", 2), ("c", 4)):
+        viewer.add_image(scene * np.uint8(factor), name=name)
+    assert fuse_widget.task.value == "meif"
+    assert fuse_widget.make_job().description == "Fusing 3 slices of a to c"
 
 
 def test_options_reach_the_job(viewer: Any, fuse_widget: Any, random_weights: Any) -> None:
@@ -276,7 +344,7 @@ def test_what_keeps_it_from_running_is_said(viewer: Any, fuse_widget: Any, tmp_p
     assert "No weights are bundled" in fuse_widget.controls.run_button.toolTip()
     advanced.form.model.value = "gifnet-cvpr"
     advanced.changed.emit()
-    assert not fuse_widget.share.enabled
+    assert not fuse_widget.extra.enabled
 
 
 def test_closing_the_viewer_mid_run(
@@ -312,13 +380,16 @@ def test_a_model_with_weights_by_task_asks_for_a_task(viewer: Any, fuse_widget: 
         viewer.add_image(rng.integers(0, 256, (32, 40), dtype=np.uint8), name=name)
     fuse_widget.advanced.form.weights.value = None
     fuse_widget.advanced.form.model.value = "efrufn"
+    assert fuse_widget.task.value == "mfif"  # by the names
+    assert fuse_widget.controls.blocking_reason() is None
+    fuse_widget.task.value = None
     problem = fuse_widget.controls.blocking_reason()
     assert problem is not None
     assert "only for" in problem
     fuse_widget.task.value = "mfif"
     assert fuse_widget.controls.blocking_reason() is None
-    fuse_widget.share.value = True
-    result, mask = fuse_widget.make_job().run(FuserCache(), lambda done, total: None)
+    fuse_widget.extra.value = True
+    mask, result = fuse_widget.make_job().run(FuserCache(), lambda done, total: None)
     assert result[0].shape == mask[0].shape == (32, 40)
     fuse_widget.advanced.form.model.value = "best"
     assert fuse_widget.controls.blocking_reason() is None

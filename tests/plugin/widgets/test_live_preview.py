@@ -40,7 +40,7 @@ def test_it_follows_the_view(
     layer = wait_for_frame(qtbot, fuse_widget)
     assert viewer.layers[-1] is layer
     assert viewer.layers.selection.active is active
-    assert (fuse_widget.first, fuse_widget.second) == pair
+    assert fuse_widget.layers == list(pair)
     assert layer.data.shape == (300, 400)
     expected = (pair[0].data.astype(float) + pair[1].data) / 2
     np.testing.assert_allclose(layer.data, np.floor(expected), atol=1)
@@ -130,7 +130,17 @@ def test_enhancement_has_one_too(
     np.testing.assert_allclose(layer.data, data, atol=1)
 
 
-def test_regions_need_both_layers(viewer: Any, fuse_widget: Any, pair: Any) -> None:
-    viewer.layers.remove(pair[1])
-    with pytest.raises(GifnetError, match="two image layers"):
+def test_a_preview_needs_layers(viewer: Any, fuse_widget: Any, pair: Any) -> None:
+    viewer.layers.clear()
+    with pytest.raises(GifnetError, match="Open image layers"):
+        fuse_widget.preview_job()
+
+
+def test_stacks_have_one_too(viewer: Any, fuse_widget: Any, fake_fuser: Any) -> None:
+    viewer.add_image(np.zeros((3, 32, 32), np.uint8), name="stack")
+    assert [layer.name for layer in fuse_widget.preview_job().layers] == [
+        "stack 0", "stack 1", "stack 2",
+    ]  # fmt: skip
+    fuse_widget.registration.kind.value = "rigid"
+    with pytest.raises(GifnetError, match="aligns no slices"):
         fuse_widget.preview_job()

@@ -21,7 +21,7 @@ def test_the_widget_tells_and_draws_the_overlap(viewer: Any, fuse_widget: Any) -
     second.translate = (30, 0)
     outline = viewer.layers["Overlap"]
     assert outline.data[0][:, 0].min() == 29.5
-    assert (fuse_widget.first, fuse_widget.second) == (first, second)
+    assert fuse_widget.layers == [first, second]
     second.translate = (100, 0)
     assert "Overlap" not in viewer.layers
     second.translate = (0, 0)

@@ -114,7 +114,7 @@ def test_the_widget_finds_shows_applies_and_takes_back(
 ) -> None:
     scene, other = make_pair()
     fixed, moving = viewer.add_image(scene, name="scene"), viewer.add_image(other, name="other")
-    fuse_widget.grid.value = "first"
+    fuse_widget.grid.value = fixed
     fuse_widget.controls.refresh()
     box = fuse_widget.registration
     qtbot.waitUntil(lambda: "misaligned" in box.note.text(), timeout=30_000)

@@ -56,5 +56,5 @@ def test_a_large_run_is_estimated(
     info = fuse_widget.controls.info
     qtbot.waitUntil(lambda: "Estimate: about" not in info.text(), timeout=20_000)
     assert "GB of memory" in info.text()
-    fuse_widget.first = viewer.layers["b"]
+    fuse_widget.layers = [viewer.layers["b"], viewer.layers["a"]]
     assert "Measuring" not in fuse_widget.controls.info.text()

@@ -135,19 +135,20 @@ def test_the_widget_chooses_what_looks_like_a_stack(viewer: Any, stack_widget: A
     assert "Open" in stack_widget.controls.status.text()
     assert not stack_widget.controls.run_button.isEnabled()
     layers = [viewer.add_image(data, name=f"s{i}") for i, data in enumerate(make_slices())]
-    assert stack_widget.slices == layers
-    assert not stack_widget.axis.enabled
+    assert stack_widget.layers == layers
+    assert stack_widget.axis.native.isHidden()
     odd = viewer.add_image(np.zeros((9, 9), np.uint8), name="odd")
-    assert stack_widget.slices == [odd]
-    stack_widget.slices = layers[:2]
-    assert len(stack_widget.reference) == 3
+    assert stack_widget.layers == [odd]
+    stack_widget.layers = layers[:2]
+    assert len(stack_widget.grid) == 3
     viewer.layers.remove(layers[0])
-    assert stack_widget.slices == layers[1:2]
-    assert "two or more" in stack_widget.controls.status.text()
+    assert stack_widget.layers == layers[1:2]
     stack = viewer.add_image(np.stack(make_slices(5)), name="stack")
-    stack_widget.slices = [stack]
-    assert stack_widget.axis.enabled
-    assert "5 slices of 48 × 48 px: 8 comparisons" in stack_widget.controls.info.text()
+    stack_widget.layers = [stack]
+    assert not stack_widget.axis.native.isHidden()
+    assert "5 slices of 48 × 48 px." in stack_widget.controls.info.text()
+    stack_widget.advanced.form.model.value = "gifnet"
+    assert "5 slices of 48 × 48 px: 8 comparisons." in stack_widget.controls.info.text()
     stack_widget.advanced.form.model.value = "gifnet-cvpr"
     stack_widget.controls.refresh()
     assert "no shares" in stack_widget.controls.status.text()
