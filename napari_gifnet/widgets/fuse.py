@@ -111,6 +111,8 @@ class FuseWidget(QWidget):
         self._picked = self._told = False
         #: The only layer that is ticked.
         self._alone: Image | None = None
+        #: The layer that somebody has put into the first role.
+        self._first: Image | None = None
         self.form = make_form(
             self.list, self.axis, self.task, self.role, self.grid, self.colours,
             self.registration.kind, self.extra, self.halos,
@@ -127,7 +129,8 @@ class FuseWidget(QWidget):
         self.list.changed.connect(self._on_ticked)
         self.task.changed.connect(self._on_task)
         self.axis.changed.connect(self._on_chosen)
-        for box in (self.role, self.grid, self.colours, self.extra, self.halos):
+        self.role.changed.connect(self._on_role)
+        for box in (self.grid, self.colours, self.extra, self.halos):
             box.changed.connect(self.controls.refresh)
         self.outline_button.native.toggled.connect(self.controls.refresh)
         self.weights.changed.connect(self.controls.refresh)
@@ -146,8 +149,8 @@ class FuseWidget(QWidget):
     def layers(self) -> list[Image]:
         """The ticked layers, in the order in which they are fused."""
         found = in_roles(self.list.selected, self.task.value)
-        if self._needs_roles and self.role.value in found:
-            found.sort(key=lambda layer: layer is not self.role.value)
+        if self._needs_roles and self._first in found:
+            found.sort(key=lambda layer: layer is not self._first)
         return found
 
     @layers.setter
@@ -279,6 +282,10 @@ class FuseWidget(QWidget):
         self._told = True
         self._on_chosen()
 
+    def _on_role(self, layer: Image) -> None:
+        self._first = layer
+        self._on_chosen()
+
     def _on_chosen(self, *_: object) -> None:
         self._fill()
         self.controls.refresh()
@@ -304,6 +311,8 @@ class FuseWidget(QWidget):
         several, stack, chosen = len(found) > 1, self.is_stack, self.layers
         self.role.label = role_names(self.task.value)[0] or "First"
         self.role.set_entries((layer.name, layer) for layer in chosen)
+        with self.role.changed.blocked():
+            self.role.native.setCurrentIndex(0)
         slices: list[tuple[str, object]] = [
             (name, index) for index, name in enumerate(self._slice_names() if stack else ())
         ]

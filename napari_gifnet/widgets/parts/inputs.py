@@ -219,6 +219,9 @@ class Form(QWidget):
 
     def show_row(self, each: Widget, shown: bool) -> None:
         """Show or hide an input with its label."""
+        if hasattr(self._rows, "setRowVisible"):  # Qt 6.4: without a gap
+            self._rows.setRowVisible(each.native, shown)
+            return
         each.native.setVisible(shown)
         if (label := self._labels.get(id(each))) is not None:
             label.setVisible(shown)

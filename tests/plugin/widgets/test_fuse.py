@@ -269,6 +269,7 @@ def test_roles_follow_names_and_are_asked_for_by_models_that_need_them(
     fuse_widget.advanced.form.model.value = "gifnet"
     assert not fuse_widget.role.native.isHidden()
     assert fuse_widget.role.label == "PET, SPECT or CT"
+    assert fuse_widget.role.value is pet
     fuse_widget.role.value = mri
     assert fuse_widget.layers == [mri, pet]
     viewer.add_image(rng.random((16, 16)), name="CT", scale=(2, 2))
