@@ -105,6 +105,7 @@ class FakeFuser:
         return_mask: bool = False,
         out: Any = None,
         progress: Any = None,
+        dtype: Any = None,
     ) -> Any:
         self._work(progress)
         if first.ndim != second.ndim:
