@@ -37,6 +37,24 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def weights_of_shares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of model shares, not trained, that decides distinctly."""
+    import torch
+
+    from gifnet.models.shares.network import SharesNet
+    from gifnet.models.weights import save_weights
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        module = SharesNet()
+        for head in (*module.heads, module.base):
+            torch.nn.init.normal_(head.out.weight, std=0.3)
+    path = tmp_path_factory.mktemp("weights") / "shares.safetensors"
+    save_weights(module, path, {"model": "shares", "recipe": "none: random numbers"})
+    return path
+
+
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch, random_weights: Path) -> list[tuple[np.ndarray, ...]]:
     """Replace the network by the mean of all planes; collects the planes it was given.

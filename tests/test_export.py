@@ -43,6 +43,26 @@ def test_onnx_in_onnx_runtime(tmp_path: Path, random_weights: Path) -> None:
         np.testing.assert_allclose(ours[0, 0], theirs, atol=1e-4)
 
 
+def test_any_number_of_images_in_onnx_runtime(tmp_path: Path, weights_of_shares: Path) -> None:
+    for package in ("onnx", "onnxscript"):
+        pytest.importorskip(package)
+    runtime = pytest.importorskip("onnxruntime")
+    from gifnet import fuse
+
+    path = tmp_path / "net.onnx"
+    difference = export(path, weights=weights_of_shares)
+    assert difference is not None
+    assert difference < 1e-5
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    options = {"weights": weights_of_shares, "device": "cpu", "value_range": (0, 1)}
+    for count, height, width in ((2, 64, 128), (3, 192, 64), (5, 64, 64)):
+        images = np.random.default_rng(0).random((count, height, width)).astype(np.float32)
+        fused, shares = session.run(None, {"images": images[None]})
+        wanted, of_all = fuse(*images, return_shares=True, **options)
+        np.testing.assert_allclose(fused[0, 0], wanted, atol=1e-5)
+        np.testing.assert_allclose(shares[0], of_all, atol=1e-5)
+
+
 def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidInputError, match="onnx, torch-export"):
         export(tmp_path / "net.onnx", format="tflite")

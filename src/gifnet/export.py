@@ -1,4 +1,4 @@
-"""Export of a network to ONNX or torch.export, with heights and widths left open.
+"""Export of a network to ONNX or torch.export, with sizes and the number of images left open.
 
 The exported graph is the plain module. It takes planes in [0, 1] and gives a fused plane in
 [0, 1]. Value ranges, colour, missing pixels and exact tiles are not part of it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,56 @@ from .models.weights import load_for_inference, load_weights
 if TYPE_CHECKING:
     import torch
 
+    from .models.spec import ModelSpec
+
 __all__ = ["FORMATS", "export"]
 
 FORMATS = ("onnx", "torch-export")
 SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}
-#: Sides are multiples of the attention window. Otherwise the graph depends on the remainder.
-MULTIPLE = 8
-MIN_SIDE, MAX_SIDE = 16, 32768
+MAX_SIDE, MAX_IMAGES = 32768, 1024
 _OPSET = 18
-_EXAMPLE = (48, 64)
-_CHECKED = ((48, 64), (32, 104))
 _TOLERANCE = 1e-4
+_SIDES = ((2, "height"), (3, "width"))
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """What a graph takes and gives.
+
+    Attributes
+    ----------
+    multiple, least : int
+        Sides are multiples of the first, from the second on. Otherwise the graph would depend on
+        the remainder.
+    inputs, outputs : tuple of str
+    example : tuple of int
+        The shape of an input to trace the network with.
+    checked : tuple of tuples of int
+        The shapes of inputs to compare with PyTorch.
+    """
+
+    multiple: int
+    least: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    example: tuple[int, ...]
+    checked: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> _Graph:
+        if spec.any_number:
+            checked = ((1, 2, 128, 192), (1, 3, 64, 320))
+            return cls(64, 64, ("images",), ("fused", "shares"), (1, 3, 128, 192), checked)
+        outputs = ("fused", "share") if spec.has_share else ("fused",)
+        checked = ((1, 1, 48, 64), (1, 1, 32, 104))
+        return cls(8, 16, ("first", "second"), outputs, checked[0], checked)
+
+    def planes(self, shape: tuple[int, ...], seed: int) -> tuple[torch.Tensor, ...]:
+        """Return random inputs of a shape."""
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        return tuple(torch.rand(*shape, generator=generator) for _ in self.inputs)
 
 
 def export(
@@ -50,11 +90,11 @@ def export(
     format : {"onnx", "torch-export"}
         "onnx" needs the packages onnx and onnxscript, of the extra `export`.
     model : str, optional
-        A name from `gifnet.list_models`. By default the model of the weights, or "gifnet".
+        A name from `gifnet.list_models`. By default the model of the weights, or "shares".
     weights : path, optional
         A .safetensors file or an authors' checkpoint. By default the bundled weights.
     check : bool
-        Run the file on two sizes (ONNX with ONNX Runtime) and compare with PyTorch.
+        Run the file on two shapes (ONNX with ONNX Runtime) and compare with PyTorch.
 
     Returns
     -------
@@ -72,9 +112,13 @@ def export(
 
     Notes
     -----
-    The graph takes `first` and `second`, float32 planes of (1, 1, H, W) in [0, 1]. Their sides are
-    multiples of 8 from 16 on. It gives `fused`, and `share` if the model has it. Reflect other
-    planes at their right and bottom border to such a size, and crop the result.
+    The graph of "shares" takes `images`, float32 of (1, N, H, W) in [0, 1] with N from 2 on. Sides
+    are multiples of 64. It gives `fused`, (1, 1, H, W), and `shares`, (1, N, H, W). Repeat the
+    last pixels of other planes at their right and bottom border up to such a size.
+
+    The graph of other models takes `first` and `second`, float32 of (1, 1, H, W) in [0, 1]. Sides
+    are multiples of 8 from 16 on. It gives `fused`, and `share` if the model has it. Reflect other
+    planes at their right and bottom border to such a size. Crop the result in either case.
     """
     path = Path(path)
     if format not in FORMATS:
@@ -85,20 +129,22 @@ def export(
         _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     loaded = load_weights(weights, model)
     spec = model_spec(loaded.model)
-    module = _plain(load_for_inference(loaded), spec.has_share)
-    program = _program(module)
+    graph = _Graph.of(spec)
+    network = load_for_inference(loaded)
+    module = _plain_set(network) if spec.any_number else _plain(network, spec.has_share)
+    program = _program(module, graph)
     difference: list[float] = []
 
     def save(temporary: Path) -> None:
         with _quiet():
             if format == "onnx":
-                _save_onnx(program, temporary, spec.has_share)
+                _save_onnx(program, temporary, graph)
             else:
                 import torch
 
                 torch.export.save(program, temporary)
             if check:
-                difference.append(_difference(module, temporary, format))
+                difference.append(_difference(module, temporary, format, graph))
         if check and not difference[0] < _TOLERANCE:
             raise WriteError(
                 f"The exported network differs from PyTorch's by {difference[0]:.2g}, more than "
@@ -137,29 +183,53 @@ def _plain(network: torch.nn.Module, has_share: bool) -> torch.nn.Module:
     return Plain().eval()
 
 
-def _program(module: torch.nn.Module) -> torch.export.ExportedProgram:
+def _plain_set(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a module that takes the planes of any number of images, and returns tensors."""
+    import torch
+
+    from .models.shares.network import SharesNet
+
+    assert isinstance(network, SharesNet)
+    shares = network.shares
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            fused, found = self.network(images)
+            return fused.clamp(0, 1), shares(found)
+
+    return Plain().eval()
+
+
+def _program(module: torch.nn.Module, graph: _Graph) -> torch.export.ExportedProgram:
     import torch
     from torch.export import Dim
 
-    least, most = MIN_SIDE // MULTIPLE, MAX_SIDE // MULTIPLE
-    sides = {2: MULTIPLE * Dim("height", min=least, max=most),
-             3: MULTIPLE * Dim("width", min=least, max=most)}  # fmt: skip
-    planes = tuple(torch.rand(1, 1, *_EXAMPLE) for _ in range(2))
+    bounds = {"min": graph.least // graph.multiple, "max": MAX_SIDE // graph.multiple}
+    open_axes = {axis: graph.multiple * Dim(name, **bounds) for axis, name in _SIDES}
+    if len(graph.inputs) == 1:
+        open_axes[1] = Dim("count", min=2, max=MAX_IMAGES)
     with torch.no_grad(), _quiet():
         return torch.export.export(
-            module, planes, dynamic_shapes={"first": sides, "second": sides}, strict=False
+            module,
+            graph.planes(graph.example, 0),
+            dynamic_shapes=dict.fromkeys(graph.inputs, open_axes),
+            strict=False,
         )
 
 
-def _save_onnx(program: torch.export.ExportedProgram, path: Path, has_share: bool) -> None:
+def _save_onnx(program: torch.export.ExportedProgram, path: Path, graph: _Graph) -> None:
     import torch
 
     torch.onnx.export(
         program,
         (),
         str(path),
-        input_names=["first", "second"],
-        output_names=["fused", "share"] if has_share else ["fused"],
+        input_names=list(graph.inputs),
+        output_names=list(graph.outputs),
         opset_version=_OPSET,
         external_data=False,
         dynamo=True,
@@ -167,29 +237,30 @@ def _save_onnx(program: torch.export.ExportedProgram, path: Path, has_share: boo
     )
 
 
-def _difference(module: torch.nn.Module, path: Path, format: str) -> float:
-    """Return the greatest difference between a file and PyTorch on planes of two sizes."""
+def _difference(module: torch.nn.Module, path: Path, format: str, graph: _Graph) -> float:
+    """Return the greatest difference between a file and PyTorch on planes of two shapes."""
     import torch
 
-    run = _onnx_runner(path) if format == "onnx" else torch.export.load(path).module()
-    generator = torch.Generator().manual_seed(0)
+    onnx = format == "onnx"
+    run = _onnx_runner(path, graph) if onnx else torch.export.load(path).module()
     worst = 0.0
-    for size in _CHECKED:
-        planes = [torch.rand(1, 1, *size, generator=generator) for _ in range(2)]
+    for seed, shape in enumerate(graph.checked):
+        planes = graph.planes(shape, seed)
         with torch.no_grad():
             pairs = zip(run(*planes), module(*planes), strict=True)
             worst = max(worst, *(float((a - b).abs().max()) for a, b in pairs))
     return worst
 
 
-def _onnx_runner(path: Path) -> Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
+def _onnx_runner(path: Path, graph: _Graph) -> Callable[..., list[torch.Tensor]]:
     import onnxruntime
     import torch
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
 
-    def run(first: torch.Tensor, second: torch.Tensor) -> list[torch.Tensor]:
-        found = session.run(None, {"first": first.numpy(), "second": second.numpy()})
+    def run(*planes: torch.Tensor) -> list[torch.Tensor]:
+        given = zip(graph.inputs, planes, strict=True)
+        found = session.run(None, {name: plane.numpy() for name, plane in given})
         return [torch.from_numpy(array) for array in found]
 
     return run

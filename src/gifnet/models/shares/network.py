@@ -184,6 +184,10 @@ class SharesNet(nn.Module):
         fused = self.compose(self.compose_coarse(reduced.planes, coarse), details, bands)
         return fused, tuple(band.shares for band in (*bands, coarse.detail, coarse.base))
 
+    def shares(self, found: Sequence[Tensor]) -> Tensor:
+        """Return every image's share per pixel, (B, N, H, W), from the shares of `forward`."""
+        return mean_shares([F.pixel_shuffle(each, 2).squeeze(2) for each in found])
+
     def reduce(self, planes: Tensor) -> Reduced:
         """Return (B N, 1, H, W) planes at an eighth. It reads a margin of 14 pixels."""
         strengths = []
@@ -192,6 +196,12 @@ class SharesNet(nn.Module):
             strength = detail.abs().mean(dim=1, keepdim=True)
             strengths.append(F.avg_pool2d(strength, factor) if factor > 1 else strength)
         return Reduced(planes, torch.cat(strengths, dim=1))
+
+    def reduce_only(self, planes: Tensor) -> Tensor:
+        """Return (B N, 1, H, W) planes at an eighth, for channels that decide nothing."""
+        for _ in range(3):
+            planes = self.pyramid.reduce(planes)
+        return planes
 
     def decide(self, reduced: Reduced, count: int) -> Coarse:
         """Decide the coarse bands from whole planes at an eighth."""
@@ -255,6 +265,22 @@ class SharesNet(nn.Module):
         for detail, band in zip(reversed(details), reversed(bands), strict=True):
             coarse = self.pyramid.join(coarse, _weighted(detail, band))
         return coarse
+
+
+def mean_shares(bands: Sequence[Tensor]) -> Tensor:
+    """Return every image's mean share of all bands, (B, N, H, W).
+
+    Parameters
+    ----------
+    bands : sequence of (B, N, h, w) tensors
+        Shares of bands, the finest first, each at half the resolution of the one before.
+    """
+    total = bands[0].float()
+    for level, band in enumerate(bands[1:], start=1):
+        total = total + F.interpolate(
+            band.float(), scale_factor=2**level, mode="bilinear", align_corners=False
+        )
+    return total / len(bands)
 
 
 def _by_image(x: Tensor, count: int) -> Tensor:

@@ -49,8 +49,15 @@ class BlockPyramid(nn.Module):
         reduced : (B, 1, H / 2, W / 2) tensor
         """
         blocks = F.pixel_unshuffle(planes, 2)
-        reduced = F.conv2d(_replicated(blocks), self.reduce_kernel)
+        reduced = self._of_blocks(blocks)
         return blocks, blocks - self.expand(reduced), reduced
+
+    def reduce(self, planes: Tensor) -> Tensor:
+        """Return (B, 1, H, W) planes at half their resolution, H and W even."""
+        return self._of_blocks(F.pixel_unshuffle(planes, 2))
+
+    def _of_blocks(self, blocks: Tensor) -> Tensor:
+        return F.conv2d(_replicated(blocks), self.reduce_kernel)
 
     def expand(self, reduced: Tensor) -> Tensor:
         """Return the blocks, (B, 4, h, w), that a reduced plane, (B, 1, h, w), predicts."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...geometry.region import Region
 from ..contract import Fused, KnownMoments, Pipeline, ReadyStage, StageTask, autocast
 from ..maps import crop
-from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet
+from .network import MULTIPLE, REDUCTION, Band, Reduced, SharesNet, mean_shares
 
 #: Context in pixels of the fine decisions, on the grid of the coarse ones.
 MARGIN = 48
@@ -128,7 +128,7 @@ class ReduceStage(_SharesStage):
     def __call__(self, inputs: tuple[Tensor, ...], part: StageTask) -> tuple[Tensor, ...]:
         at, (deciding, *others) = self.read(part)
         reduced = self.network.reduce(deciding[:, None])
-        maps = [*reduced, *(self.network.reduce(each[:, None]).planes for each in others)]
+        maps = [*reduced, *(self.network.reduce_only(each[:, None]) for each in others)]
         return (crop_reduced(torch.cat(maps, dim=1), at, part.to, REDUCTION).contiguous(),)
 
     def conclude(self, maps: Sequence[Tensor]) -> Whole:
@@ -179,22 +179,12 @@ class _ReadyRender:
         if not part.want_share:
             return Fused(image, None)
         shares = (*map(_by_image, bands), *whole.shares)
-        return Fused(image, crop(add_bands(shares) / len(shares), at, part.to))
+        return Fused(image, crop(mean_shares(shares), at, part.to))
 
 
 def _by_image(band: Band) -> Tensor:
     """Return all images' shares of a band as a (1, N, 2 h, 2 w) map."""
     return F.pixel_shuffle(band.shares[0], 2).transpose(0, 1)
-
-
-def add_bands(shares: Sequence[Tensor]) -> Tensor:
-    """Return the sum of (B, C, h, w) shares of bands, the finest first, at its resolution."""
-    total = shares[0].float()
-    for level, band in enumerate(shares[1:], start=1):
-        total = total + F.interpolate(
-            band.float(), scale_factor=2**level, mode="bilinear", align_corners=False
-        )
-    return total
 
 
 def _padded(region: Region, image: Region) -> Region:
