@@ -14,7 +14,7 @@ from .jobs.enhance import EnhancementJob
 from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
-from .jobs.stack import StackJob
+from .jobs.stacks.job import StackJob
 from .layers.snapshot import Snapshot, Values, snapshot
 
 if TYPE_CHECKING:

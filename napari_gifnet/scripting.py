@@ -16,8 +16,8 @@ from .jobs.enhance import EnhancementJob
 from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
-from .jobs.stack import StackJob
-from .jobs.stack_layers import painted_numbers, plane_maps, plane_transforms
+from .jobs.stacks.job import StackJob
+from .jobs.stacks.layers import painted_numbers, plane_maps, plane_transforms
 from .layers.colours import ColormapSpec
 from .layers.snapshot import Values, snapshot
 from .records import job_of

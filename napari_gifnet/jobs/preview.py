@@ -32,7 +32,7 @@ from ..layers.windows import contrast_limits
 from .base import FuserCache, stop_if_asked
 from .estimate import Speeds, usual_seconds
 from .fuse import FusionJob
-from .stack import StackJob
+from .stacks.job import StackJob
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback

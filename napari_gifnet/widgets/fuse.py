@@ -17,7 +17,7 @@ from ..jobs.enhance import EnhancementJob
 from ..jobs.fuse import FusionJob, colormaps_of, role_names
 from ..jobs.preview import stack_preview
 from ..jobs.script import as_script
-from ..jobs.stack import StackJob
+from ..jobs.stacks.job import StackJob
 from ..layers.colours import have_colours
 from ..layers.display import describe_ranges
 from ..layers.outline import Outline

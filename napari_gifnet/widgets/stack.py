@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QWidget
 from gifnet.errors import GifnetError, InvalidInputError
 
 from ..jobs.base import LayerJob
-from ..jobs.stack import StackJob
-from ..jobs.stack_layers import (
+from ..jobs.stacks.job import StackJob
+from ..jobs.stacks.layers import (
     MAP_KEY,
     has_transforms,
     painted_numbers,
@@ -27,7 +27,7 @@ from .parts.runner import notify
 from .parts.stack_options import StackOptions
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from gifnet.registration.transform import Transform
@@ -42,6 +42,9 @@ class StackWidget(FuseWidget):
         self.stack_options = StackOptions()
         #: The job that was aligned last, and its transforms.
         self._last: tuple[StackJob, tuple[tuple[Transform, ...], ...]] | None = None
+        #: The map that was applied last, and the layer of its result.
+        self._map: Labels | None = None
+        self._retouched: Image | None = None
         super().__init__(napari_viewer)
         self.extra.value = True
         self.stack_options.changed.connect(self._on_chosen)
@@ -77,6 +80,8 @@ class StackWidget(FuseWidget):
         except GifnetError as error:
             notify(error)
         else:
+            if layer is not self._map:
+                self._map, self._retouched = layer, None
             self.controls.start(job)
 
     def summary(self, job: LayerJob) -> str:
@@ -86,24 +91,40 @@ class StackWidget(FuseWidget):
         return f"{words} The alignment of the last run is used again." if reused else words
 
     def add_result(self, result: list[LayerData]) -> str:
-        """Add the result, with the map of slices above it, and keep the alignment."""
-        message = super().add_result(result)
-        job = self.controls.job
+        """Add the result below its map of slices, and keep the alignment."""
+        job, record = self.controls.job, result[-1][1]["metadata"][METADATA_KEY]
         if not isinstance(job, StackJob):
-            return message
-        if job.want_map:
-            self._raise_map()
-        record = result[-1][1]["metadata"][METADATA_KEY]
-        if job.align != "none" and record["stack"].get("transforms"):
+            return super().add_result(result)
+        if job.retouching is not None:
+            return self._show_retouched(result)
+        if job.align != "none":
             self._last = (job, plane_transforms(record))
+        message = super().add_result(result)
+        if job.want_map:
+            kept = set(self.viewer.layers.selection)
+            self._raise(next(layer for layer in reversed(self.viewer.layers) if _is_map(layer)))
+            self.viewer.layers.selection = kept
         return f"{message} The alignment of the last run was used." if job.is_reused else message
 
-    def _raise_map(self) -> None:
-        """Put the new map above the result, where it can be painted, and keep the selection."""
-        layers, chosen = self.viewer.layers, set(self.viewer.layers.selection)
-        found = [index for index, layer in enumerate(layers) if _is_map(layer)]
-        layers.move(found[-1], len(layers))
-        layers.selection = chosen
+    def _show_retouched(self, result: list[LayerData]) -> str:
+        """Show a retouched result in its layer, below the map, which stays selected."""
+        layers, shown = self.viewer.layers, self._retouched
+        data, arguments, _ = result[-1]
+        if shown is not None and shown in layers:
+            shown.data, shown.metadata = data, arguments["metadata"]
+            message = f"Updated {shown.name!r}."
+        else:
+            message = super().add_result(result)
+            self._retouched = layers[-1]
+        if self._map in layers:
+            self._raise(self._map)
+            layers.selection = {self._map}
+        return message
+
+    def _raise(self, layer: Layer) -> None:
+        """Put a layer above all others, where it can be seen and painted in."""
+        layers = self.viewer.layers
+        layers.move(layers.index(layer), len(layers))
 
     def more_parts(self) -> list[QWidget]:
         """Return the options that only stacks have."""

@@ -18,13 +18,13 @@ from gifnet.validation import require_integer
 from gifnet.workflows.stacks.maps import encode_map
 from gifnet.workflows.stacks.transforms import require_fit
 
-from ..layers.axes import cropped, without_axis
-from ..layers.display import Scale, ScaleCache
-from ..layers.overlap import find_overlap
-from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
-from ..layers.sources import as_array, moving_grid, without_mask
-from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
-from .stack_layers import depth_layer, map_layer, plane_maps, plane_transforms
+from ...layers.axes import cropped, without_axis
+from ...layers.display import Scale, ScaleCache
+from ...layers.overlap import find_overlap
+from ...layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
+from ...layers.sources import as_array, moving_grid, without_mask
+from ..base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
+from .layers import depth_layer, map_layer, plane_maps, plane_transforms
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback

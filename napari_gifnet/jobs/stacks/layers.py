@@ -12,13 +12,14 @@ from gifnet.registration.transform import Transform
 from gifnet.workflows.stacks.maps import Numbers, as_numbers
 from gifnet.workflows.stacks.transforms import as_transforms
 
-from ..layers.snapshot import METADATA_KEY, Array, LayerData, Snapshot, Values, result_layer
+from ...layers.snapshot import METADATA_KEY, Array, LayerData, Snapshot, Values, result_layer
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
 #: The key of the map as the run has made it, in the metadata of its layer.
 MAP_KEY = "gifnet_slice_map"
+_DEPTH_KEY = "depth"
 #: So that the result shows through the map.
 _OPACITY = 0.4
 
@@ -35,7 +36,7 @@ def depth_layer(
     data, arguments, kind = result_layer(depth, name, place, record, rgb=False)
     limits = (min(positions), max(positions))
     arguments.update(contrast_limits=limits, colormap="viridis", visible=False)
-    arguments["metadata"]["depth"] = {"unit": unit, "positions": list(positions)}
+    arguments["metadata"][_DEPTH_KEY] = {"unit": unit, "positions": list(positions)}
     return data, arguments, kind
 
 
@@ -141,4 +142,5 @@ def has_transforms(layer: Image) -> bool:
     """Return whether a layer is a fused stack whose slices were aligned."""
     record = layer.metadata.get(METADATA_KEY)
     stack = record.get("stack") if isinstance(record, Mapping) else None
-    return isinstance(stack, Mapping) and bool(stack.get("transforms"))
+    aligned = isinstance(stack, Mapping) and bool(stack.get("transforms"))
+    return aligned and _DEPTH_KEY not in layer.metadata
