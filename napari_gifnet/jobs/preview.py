@@ -167,7 +167,7 @@ def stack_preview(job: StackJob, scales: ScaleCache) -> FusionJob:
     InvalidInputError
         If the slices are to be aligned.
     """
-    if job.align != "none":
+    if job.align != "none" or job.transforms:
         raise InvalidInputError("The preview aligns no slices; set Align to Not needed to see it.")
     job = job.settled(scales)
     layers = job.images

@@ -116,6 +116,31 @@ def test_painted_slices_are_blended_in(random_weights: Path) -> None:
         fuse_stack_layers(stack, retouching=labels, weights=random_weights)
 
 
+def test_a_map_of_a_time_series_is_painted_plane_by_plane(random_weights: Path) -> None:
+    slices = np.stack(make_slices())
+    series = Image(np.stack([slices, slices[::-1]]), name="series")
+    asked = {"axis": 1, "weights": random_weights}
+    labels, fused = fuse_stack_layers(series, return_map=True, **asked)
+    assert labels.data.shape == (2, 48, 48)
+    labels.data[1, 10:20, 10:20] = 1
+    (better,) = fuse_stack_layers(series, retouching=labels, feather=0, **asked)
+    assert (better.data[0] == fused.data[0]).all()
+    assert (better.data[1, 10:20, 10:20] == slices[2, 10:20, 10:20]).all()
+    (again,) = rerun([series], json.loads(json.dumps(better.metadata["napari_gifnet"])))
+    assert again.data.tobytes() == better.data.tobytes()
+
+
+def test_an_aligned_stack_has_no_preview(viewer: Any, stack_widget: Any, run: Any) -> None:
+    open_slices(viewer, make_shifted())
+    stack_widget.registration.kind.value = "translation"
+    run(stack_widget)
+    stack_widget.registration.kind.value = "none"
+    stack_widget.preview_job()
+    stack_widget.stack_options.alignment.value = viewer.layers[-1]
+    with pytest.raises(InvalidInputError, match="aligns no slices"):
+        stack_widget.preview_job()
+
+
 def open_slices(viewer: Any, slices: list[Any], name: str = "s") -> list[Image]:
     return [viewer.add_image(one, name=f"{name}{i}") for i, one in enumerate(slices)]
 
