@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from gifnet.errors import InvalidInputError, WeightsError
@@ -16,12 +16,14 @@ from .jobs.enhance import EnhancementJob
 from .jobs.fuse import FusionJob
 from .jobs.pansharpen import SharpeningJob
 from .jobs.registration import Registration
-from .jobs.stack import StackJob
+from .jobs.stacks.job import StackJob
+from .jobs.stacks.layers import painted_numbers, plane_maps, plane_transforms
 from .layers.colours import ColormapSpec
-from .layers.snapshot import Snapshot, Values, snapshot
+from .layers.snapshot import Values, snapshot
+from .records import job_of
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from gifnet.progress import ProgressCallback
@@ -127,9 +129,15 @@ def fuse_stack_layers(
     align: str = "none",
     reference: int | None = None,
     return_depth: bool = False,
+    return_map: bool = False,
+    crop: str = "reference",
+    equalise: str = "none",
+    transforms: Any = None,
+    retouching: Any = None,
+    feather: float = 1.5,
     progress: ProgressCallback | None = None,
     **options: Any,
-) -> list[Image]:
+) -> list[Layer]:
     """Fuse a focus stack or an exposure bracket as the Stack widget does.
 
     Parameters
@@ -143,6 +151,15 @@ def fuse_stack_layers(
     return_depth : bool
         Also return a layer with the measured depth, in world coordinates along the stack's axis,
         or in slices for several layers. It is NaN where nothing is ever sharp.
+    return_map : bool
+        Also return a labels layer with the number of the main slice of every pixel, plus 1.
+    crop, equalise, feather
+        As in `gifnet.fuse_stack`.
+    transforms : napari.layers.Image, record or sequence of Transform, optional
+        A fused stack whose alignment is used, its record, or its transforms.
+    retouching : napari.layers.Labels or array, optional
+        Slices to blend in: a map of slices in which somebody has painted, or an array of slice
+        numbers of the result's shape, from 0, and -1 where the result stays.
     progress : callable, optional
         Called with (done, total); returns False to stop.
     **options
@@ -150,8 +167,9 @@ def fuse_stack_layers(
 
     Returns
     -------
-    list of napari.layers.Image
-        The result last, after the depth map if requested. They are not in a viewer yet.
+    list of napari.layers.Layer
+        The result last, after the depth map and the map of slices if requested. They are not in a
+        viewer yet.
 
     Raises
     ------
@@ -167,7 +185,16 @@ def fuse_stack_layers(
         align,
         reference,
         return_depth,
+        want_map=return_map,
+        crop=crop,
+        equalise=equalise,
+        transforms=None if transforms is None else plane_transforms(transforms),
+        feather=feather,
     )
+    if retouching is not None:
+        if hasattr(retouching, "metadata"):
+            retouching = painted_numbers(retouching, job.count)
+        job = dataclasses.replace(job, retouching=plane_maps(retouching))
     return _run(job, progress)
 
 
@@ -252,81 +279,15 @@ def rerun(
     WeightsError
         If the weights differ from the recorded ones.
     """
-    by_name = {layer.name: layer for layer in layers}
-    try:
-        names = [source["name"] for source in record["sources"]]
-        build = _BUILDERS[record["operation"]]
-        # Before there was this option, nothing was limited.
-        options = FuseOptions.from_dict({"overshoot": None, **record["request"]["options"]})
-        weights = record.get("weights")
-        if weights is not None:
-            # "auto" may mean something else on this machine.
-            options = dataclasses.replace(options, device=record["device"])
-            if options.precision == "auto":
-                options = dataclasses.replace(options, precision=record["precision"])
-        make_job = build(record, options)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InvalidInputError(
-            f"The record is incomplete (no {error}). Take the whole of "
-            "metadata['napari_gifnet'] of a layer made by a widget of this plugin."
-        ) from None
-    if missing := [name for name in names if name not in by_name]:
-        raise InvalidInputError(
-            f"The sources {missing} are not among the layers {sorted(by_name)}. Open them under "
-            "those names."
-        )
-    found = None if weights is None else shared_fusers().get(options).weights.sha256
+    job = job_of(layers, record)
+    weights = record.get("weights")
+    found = None if weights is None else shared_fusers().get(job.options).weights.sha256
     if weights is not None and found != weights["sha256"]:
         raise WeightsError(
             f"The result was made with weights of sha256 {weights['sha256']}, but those of "
-            f"{options.weights or 'the bundled file'} are {found}. Take the file that was used."
+            f"{job.options.weights or 'the bundled file'} are {found}. Take the file that was used."
         )
-    job = make_job([snapshot(by_name[name]) for name in names])
     return _run(job, progress)
-
-
-_JobMaker = Callable[[list[Snapshot]], Job]
-
-
-def _fusion(record: Values, options: FuseOptions) -> _JobMaker:
-    request = record["request"]
-    # Records of earlier versions have a mask, and no colours.
-    shares = request.get("shares", "first" if request.get("mask") else "none")
-    grid, registration = request["grid"], Registration.from_record(record)
-    maps, gammas = (
-        None if request.get(key) is None else tuple(request[key]) for key in ("colormaps", "gammas")
-    )
-    return lambda sources: FusionJob(
-        tuple(sources), options, grid, shares, registration, colormaps=maps, gammas=gammas
-    )
-
-
-def _enhancement(record: Values, options: FuseOptions) -> _JobMaker:
-    return lambda sources: EnhancementJob(sources[0], options)
-
-
-def _stack(record: Values, options: FuseOptions) -> _JobMaker:
-    request = record["request"]
-    axis, align, reference = (request[key] for key in ("axis", "align", "reference"))
-    depth = bool(request["depth"])
-    return lambda sources: StackJob(tuple(sources), options, axis, align, reference, depth)
-
-
-def _sharpening(record: Values, options: FuseOptions) -> _JobMaker:
-    request = record["request"]
-    axis, method, histograms = (request[key] for key in ("band_axis", "method", "match_histograms"))
-    return lambda sources: SharpeningJob(
-        sources[-1], tuple(sources[:-1]), options, axis, method, bool(histograms)
-    )
-
-
-#: How a job is made again from the record of its result.
-_BUILDERS = {
-    "fuse": _fusion,
-    "enhance": _enhancement,
-    "fuse_stack": _stack,
-    "pansharpen": _sharpening,
-}
 
 
 def open_layer(

@@ -32,7 +32,7 @@ from ..layers.windows import contrast_limits
 from .base import FuserCache, stop_if_asked
 from .estimate import Speeds, usual_seconds
 from .fuse import FusionJob
-from .stack import StackJob
+from .stacks.job import StackJob
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
@@ -167,7 +167,7 @@ def stack_preview(job: StackJob, scales: ScaleCache) -> FusionJob:
     InvalidInputError
         If the slices are to be aligned.
     """
-    if job.align != "none":
+    if job.align != "none" or job.transforms:
         raise InvalidInputError("The preview aligns no slices; set Align to Not needed to see it.")
     job = job.settled(scales)
     layers = job.images

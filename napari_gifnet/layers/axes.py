@@ -1,4 +1,4 @@
-"""An image's place without one of its axes, and with one more."""
+"""An image's place without one of its axes, with one more, and cropped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from gifnet.errors import InvalidInputError
 from gifnet.geometry import Grid
+from gifnet.geometry.region import Region
 from gifnet.validation import require_integer
 
 from .snapshot import Matrix, Snapshot, Values
@@ -73,6 +74,18 @@ def with_axis(image: Snapshot, axis: int, like: Snapshot) -> Snapshot:
     shape = list(image.grid.shape)
     shape.insert(axis, like.grid.shape[axis])
     return _placed(image, spatial, shape)
+
+
+def cropped(image: Snapshot, region: Region) -> Snapshot:
+    """Return the place of a part of an image's planes."""
+    if region == Region.of(*image.grid.shape[-2:]):
+        return image
+    own = {key: image.spatial[key] for key in ("scale", "translate", "rotate", "shear")}
+    corner = np.zeros(image.ndim + 1)
+    corner[-3:] = region.top, region.left, 1
+    moved = (Grid.from_parts(image.grid.shape, **own).matrix @ corner)[:-1]
+    shape = [*image.grid.shape[:-2], region.height, region.width]
+    return _placed(image, {**image.spatial, "translate": moved}, shape)
 
 
 def _placed(image: Snapshot, spatial: Values, shape: list[int]) -> Snapshot:

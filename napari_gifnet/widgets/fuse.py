@@ -17,7 +17,7 @@ from ..jobs.enhance import EnhancementJob
 from ..jobs.fuse import FusionJob, colormaps_of, role_names
 from ..jobs.preview import stack_preview
 from ..jobs.script import as_script
-from ..jobs.stack import StackJob
+from ..jobs.stacks.job import StackJob
 from ..layers.colours import have_colours
 from ..layers.display import describe_ranges
 from ..layers.outline import Outline
@@ -118,8 +118,8 @@ class FuseWidget(QWidget):
             self.registration.kind, self.extra, self.halos,
         )  # fmt: skip
         fill_dock(
-            self, self.form, self.registration, self.weights, self.outline_button.native,
-            self.preview, self.advanced, self.controls,
+            self, self.form, *self.more_parts(), self.registration, self.weights,
+            self.outline_button.native, self.preview, self.advanced, self.controls,
         )  # fmt: skip
         self.watch = LayerWatch(napari_viewer.layers, self._on_layers)
         self._connect()
@@ -176,6 +176,10 @@ class FuseWidget(QWidget):
     def propose(self) -> list[Image]:
         """Return the layers to tick, as long as nobody has chosen."""
         return propose(self.watch.images())
+
+    def more_parts(self) -> list[QWidget]:
+        """Return further parts of the widget, which come after the form."""
+        return []
 
     def make_job(self) -> LayerJob:
         """Return what to do, with the layers as they are now."""

@@ -180,6 +180,12 @@ def enhance_widget(viewer: Any, qtbot: Any, random_weights: Path) -> Any:
 
 
 @pytest.fixture
+def stack_widget(viewer: Any, qtbot: Any, random_weights: Path) -> Any:
+    """The Stack widget, docked, with weights that are not trained."""
+    return dock(viewer, qtbot, "Stack", random_weights)
+
+
+@pytest.fixture
 def run(qtbot: Any) -> Callable[[Any], None]:
     """Press a widget's button and wait for the end."""
 

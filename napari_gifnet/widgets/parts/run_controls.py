@@ -136,6 +136,10 @@ class RunControls(QWidget, Generic[JobT]):
         if self.is_running or job is None:
             self.refresh()
             return
+        self.start(job)
+
+    def start(self, job: JobT) -> None:
+        """Run this job in the background."""
         self.job = job
         self.started.emit()
         self._began = time.monotonic()

@@ -9,34 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Image
-from scipy.ndimage import gaussian_filter
 
 from gifnet import fuse_stack
 from gifnet.errors import InvalidInputError
 from napari_gifnet import fuse_stack_layers, rerun
-from tests.helpers.widgets import dock
+from tests.helpers.stack_samples import make_slices
 
 RUN_LIMIT = 120_000
 
 
-def make_slices(count: int = 3, side: int = 48) -> list[Any]:
-    """Return slices of 16 bits, each sharp in a band of rows of its own."""
-    scene = np.random.default_rng(0).uniform(0, 4000, (side, side))
-    slices = []
-    for index in range(count):
-        blurred = gaussian_filter(scene, 3)
-        rows = slice(index * side // count, (index + 1) * side // count)
-        blurred[rows] = scene[rows]
-        slices.append(blurred.astype(np.uint16))
-    return slices
-
-
 PLACE = {"scale": (5, 0.5, 0.25), "translate": (7, 10, 20), "units": ("um",) * 3}
-
-
-@pytest.fixture
-def stack_widget(viewer: Any, qtbot: Any, random_weights: Path) -> Any:
-    return dock(viewer, qtbot, "Stack", random_weights)
 
 
 def test_one_layer_is_fused_along_its_axis(random_weights: Path) -> None:

@@ -10,20 +10,30 @@ import numpy as np
 
 from gifnet import workflows
 from gifnet.errors import InvalidInputError
+from gifnet.geometry.region import Region
 from gifnet.imaging.ranges import shared_range
 from gifnet.options import FuseOptions, ValueRange
 from gifnet.registration.api import resample_onto
 from gifnet.validation import require_integer
+from gifnet.workflows.stacks.maps import encode_map
+from gifnet.workflows.stacks.transforms import require_fit
 
-from ..layers.axes import without_axis
-from ..layers.display import Scale, ScaleCache
-from ..layers.overlap import find_overlap
-from ..layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
-from ..layers.sources import as_array, moving_grid, without_mask
-from .base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
+from ...layers.axes import cropped, without_axis
+from ...layers.display import Scale, ScaleCache
+from ...layers.overlap import find_overlap
+from ...layers.snapshot import Array, LayerData, Snapshot, Values, result_layer
+from ...layers.sources import as_array, moving_grid, without_mask
+from ..base import Call, FuserCache, load_fuser, make_record, stop_if_asked, with_ranges
+from .layers import depth_layer, map_layer, plane_maps, plane_transforms
 
 if TYPE_CHECKING:
     from gifnet.progress import ProgressCallback
+    from gifnet.registration.transform import Transform
+    from gifnet.workflows.stacks.maps import Numbers
+
+#: What the core records of every plane, and what all planes have in common.
+_PER_PLANE = ("transforms", "retouching", "gains")
+_SHARED = ("crop", "equalise", "feather")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +55,20 @@ class StackJob:
         for several layers.
     scale : {"displayed", "percentiles", "data", "dtype"} or None
         How the value range of all slices is found; None if `options` has it.
+    want_map : bool
+        Also return the number of the main slice of every pixel, as labels.
+    crop : {"reference", "common"}
+        The extent of the result: that of the reference slice, or what all slices cover. Planes of
+        leading axes have one extent.
+    equalise : {"none", "brightness", "colour"}
+    transforms : tuple of tuple of Transform, or None
+        For every plane of leading axes, those of all slices: used instead of a new registration.
+    is_reused : bool
+        Whether a registration would find these same transforms, so that a script can do without.
+    retouching : tuple of (H, W) int32 arrays, or None
+        For every plane of leading axes, a map of slice numbers to blend in; -1 elsewhere.
+    feather : float
+        Sigma in pixels of the borders of these slices.
     """
 
     images: tuple[Snapshot, ...]
@@ -54,6 +78,34 @@ class StackJob:
     reference: int | None = None
     want_depth: bool = True
     scale: Scale | None = None
+    want_map: bool = False
+    crop: str = "reference"
+    equalise: str = "none"
+    transforms: tuple[tuple[Transform, ...], ...] | None = None
+    is_reused: bool = False
+    retouching: tuple[Numbers, ...] | None = None
+    feather: float = 1.5
+
+    @classmethod
+    def from_record(
+        cls, record: Values, sources: tuple[Snapshot, ...], options: FuseOptions
+    ) -> StackJob:
+        """Return the job of a record, with its transforms and maps.
+
+        Raises
+        ------
+        KeyError, InvalidInputError
+            If the record is incomplete.
+        """
+        request, stack = record["request"], record.get("stack", {})
+        axis, align, reference = (request[key] for key in ("axis", "align", "reference"))
+        found: Values = {key: stack[key] for key in _SHARED if key in stack}
+        if stack.get("transforms"):
+            found["transforms"] = plane_transforms(record)
+        if "retouching" in stack:
+            found["retouching"] = plane_maps(stack["retouching"])
+        found["want_map"] = bool(request.get("map"))
+        return cls(sources, options, axis, align, reference, bool(request["depth"]), **found)
 
     @property
     def name(self) -> str:
@@ -104,6 +156,25 @@ class StackJob:
         place, _ = self.place, self.index
         for image in self.images if self.axis is None else ():
             self._check_slice(image, place)
+        self._check_planes(place)
+
+    def _check_planes(self, place: Snapshot) -> None:
+        """Refuse transforms and maps of another stack."""
+        *lead, rows, columns = place.grid.shape
+        planes = int(np.prod(lead))
+        for what, given in (("transforms", self.transforms), ("retouching", self.retouching)):
+            if given is not None and len(given) != planes:
+                raise InvalidInputError(
+                    f"{what} is for {len(given)} plane(s), but the result has {planes}. Take that "
+                    "of a stack with the same leading axes."
+                )
+        for one in self.transforms or ():
+            require_fit(one, self.count, (rows, columns))
+        if self.retouching is not None and self.crop == "common" and lead:
+            raise InvalidInputError(
+                f"Layer {place.name!r} has leading axes, whose planes are cropped one by one; "
+                "retouch it with crop='reference'."
+            )
 
     def _check_slice(self, image: Snapshot, place: Snapshot) -> None:
         if image.ndim != place.ndim or image.rgb != place.rgb:
@@ -154,13 +225,23 @@ class StackJob:
             keywords["reference"] = self.reference
         if self.want_depth:
             keywords["return_depth"] = True
+        if self.want_map:
+            keywords["return_map"] = True
+        for key in ("crop", "equalise"):
+            if (value := getattr(self, key)) != getattr(StackJob, key):
+                keywords[key] = value
+        if self.transforms is not None and not self.is_reused:
+            keywords["transforms"] = [[one.to_dict() for one in each] for each in self.transforms]
+        if self.retouching is not None:
+            keywords["retouching"] = [encode_map(each) for each in self.retouching]
+            keywords["feather"] = self.feather
         if self.axis is not None:
             return Call("fuse_stack_layers", ("stack",), ("stack",), keywords)
         names = tuple(f"slice_{number}" for number in range(1, len(self.images) + 1))
         return Call("fuse_stack_layers", names, (f"[{', '.join(names)}]",), keywords)
 
     def run(self, fusers: FuserCache, progress: ProgressCallback) -> list[LayerData]:
-        """Fuse, and return the depth map, if it is wanted, and the result."""
+        """Fuse, and return the depth map and the map of slices, if wanted, and the result."""
         if self.scale is not None:
             return self.settled(fusers.scales).run(fusers, progress)
         self.check()
@@ -172,14 +253,14 @@ class StackJob:
             channel_axis=-1 if rgb else None,
             value_range=self._value_range(slices, rgb),
         )
-        fuser = load_fuser(fusers, options, progress)
-        stacker = workflows.StackFuser(fuser)
-        lead = place.grid.shape[:-2]
-        planes = list(np.ndindex(lead))
+        stacker = workflows.StackFuser(load_fuser(fusers, options, progress))
+        settings = self._settings()
+        planes = list(np.ndindex(place.grid.shape[:-2]))
         channels = slices[0].shape[-1:] if rgb else ()
         image = np.empty(place.grid.shape + channels, slices[0].dtype)
-        depth = np.empty(place.grid.shape, np.float32)
-        transforms, record = [], {}
+        depth = np.empty(place.grid.shape if self.want_depth else 0, np.float32)
+        numbers = np.empty(place.grid.shape if self.want_map else 0, np.uint16)
+        region, records = Region.of(*place.grid.shape[-2:]), []
         for number, at in enumerate(planes):
 
             def report(done: int, total: int, number: int = number) -> object:
@@ -187,22 +268,53 @@ class StackJob:
 
             found = stacker.fuse(
                 [one[at] for one in slices],
-                align=self.align,
-                reference=self.index,
-                depth=self.want_depth,
-                spacing=self._positions,
+                settings=settings,
+                transforms=None if self.transforms is None else self.transforms[number],
+                retouching=None if self.retouching is None else self.retouching[number],
                 progress=report,
             )
-            image[at] = without_mask(found.image)
+            inside = found.region.slices
+            image[at][inside] = without_mask(found.image)
             if found.depth is not None:
-                depth[at] = found.depth
-            transforms.append(found.provenance["stack"].get("transforms"))
-            record = found.provenance
-        record = self._record(record, place, transforms)
-        layers = [result_layer(image, f"Fused {self.name}", place, record, rgb=rgb)]
+                depth[at][inside] = found.depth
+            if self.want_map:
+                numbers[at][inside] = found.sharpest
+            region &= found.region
+            records.append(found.provenance)
+        if region.height < 1 or region.width < 1:
+            raise InvalidInputError(
+                "No pixel is covered by all slices of all planes; do not crop to what they cover."
+            )
+        record = self._record(records, place)
+        place, inside = cropped(place, region), region.slices
+        image = image[(..., *inside, slice(None))] if rgb else image[(..., *inside)]
+        name = f"Fused {self.name}" + (" retouched" if self.retouching else "")
+        layers = [result_layer(image, name, place, record, rgb=rgb)]
+        if self.want_map:
+            name, numbers = f"Slice map of {self.name}", numbers[(..., *inside)]
+            layers.insert(0, map_layer(numbers, name, place, record, self._slice_names))
         if self.want_depth:
-            layers.insert(0, self._depth_layer(depth, place, record))
+            name, depth = f"Depth of {self.name}", depth[(..., *inside)]
+            positions = self._positions or tuple(map(float, range(self.count)))
+            layers.insert(0, depth_layer(depth, name, place, record, positions, self._depth_unit))
         return layers
+
+    def _settings(self) -> workflows.StackSettings:
+        return workflows.StackSettings(
+            align=self.align,
+            reference=self.index,
+            crop=self.crop,
+            equalise=self.equalise,
+            feather=self.feather,
+            depth=self.want_depth,
+            spacing=self._positions,
+        )
+
+    @property
+    def _slice_names(self) -> list[str]:
+        if self.axis is None:
+            return [image.name for image in self.images]
+        return [f"{number} of {self.images[0].name}" for number in range(self.count)]
 
     @property
     def _positions(self) -> tuple[float, ...] | None:
@@ -247,16 +359,20 @@ class StackJob:
         # A constant stack has no limits that could be asked for.
         return (low, high) if low < high else self.options.value_range
 
-    def _record(self, record: Values, place: Snapshot, transforms: list[object]) -> Values:
+    def _record(self, made: list[Values], place: Snapshot) -> Values:
         roles = (
             "Stack" if self.axis is not None else f"Slice {number}"
             for number in range(len(self.images))
         )
+        planes = [each["stack"] for each in made]
         stack = {"align": self.align, "reference": self.index, "slices": self.count}
-        if self.align != "none":
-            stack["transforms"] = transforms if len(transforms) > 1 else transforms[0]
-        made = make_record(
-            record,
+        stack.update({key: planes[0][key] for key in _SHARED if key in planes[0]})
+        for key in _PER_PLANE:
+            if key in planes[0]:
+                each = [plane[key] for plane in planes]
+                stack[key] = each if len(each) > 1 else each[0]
+        record = make_record(
+            made[-1],
             "fuse_stack",
             zip(self.images, roles, strict=True),
             place,
@@ -265,15 +381,6 @@ class StackJob:
             align=self.align,
             reference=self.reference,
             depth=self.want_depth,
+            map=self.want_map,
         )
-        return {**made, "stack": stack}
-
-    def _depth_layer(self, depth: Array, place: Snapshot, record: Values) -> LayerData:
-        data, arguments, kind = result_layer(
-            depth, f"Depth of {self.name}", place, record, rgb=False
-        )
-        positions = self._positions or (0.0, float(self.count - 1))
-        limits = (min(positions), max(positions))
-        arguments.update(contrast_limits=limits, colormap="viridis", visible=False)
-        arguments["metadata"]["depth"] = {"unit": self._depth_unit, "positions": list(positions)}
-        return data, arguments, kind
+        return {**record, "stack": stack}
