@@ -26,6 +26,7 @@ from PIL import Image as Picture
 from examples.demo import picture, strip
 from gifnet.io import read_images
 from gifnet.models.weights import load_weights
+from gifnet.tasks import DEFAULT_MODEL
 from napari_gifnet import enhance_layer, fuse_layers, fuse_stack_layers, pansharpen_layers
 from napari_gifnet.io import samples
 
@@ -167,13 +168,12 @@ def screenshot(weights: str) -> np.ndarray:
     viewer.window.resize(1280, 960)
     viewer.open_sample("napari-gifnet", "multi-focus")
     _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
-    fuse.advanced.form.weights.value = weights
-    fuse.task.value = "mfif"
+    fuse.advanced.form.weights.value = weights or None
     fuse.controls.run()
     while fuse.controls.is_running:
         spend(0.1)
     _, compare = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare", tabify=False)
-    compare.button.click()
+    compare.button.native.click()
     compare.quality.button.click()
     while compare.quality.is_running:
         spend(0.1)
@@ -188,7 +188,7 @@ def screenshot(weights: str) -> np.ndarray:
 
 def page(weights: str) -> str:
     """Return the gallery's page."""
-    found = load_weights(weights or None, "gifnet")
+    found = load_weights(weights or None, DEFAULT_MODEL)
     lines = [
         "# Gallery",
         "",
