@@ -102,7 +102,7 @@ class Tour:
         seconds = time.monotonic() - began
         print(
             f"{widget.controls.job.description}: {seconds:.1f} s; the event loop stood still for "
-            f" {1000 * starting:.0f} ms to begin, {1000 * running:.0f} ms while it ran, "
+            f"{1000 * starting:.0f} ms to begin, {1000 * running:.0f} ms while it ran, "
             f"{1000 * after:.0f} ms to add layers"
         )
 
