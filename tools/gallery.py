@@ -35,7 +35,7 @@ from napari_gifnet.io import samples
 _WIDTH = 1280
 _MAX_BYTES = 90_000
 #: So many pixels of the screenshot's height, so that neither widget scrolls.
-_FUSE_HEIGHT = 510
+_FUSE_HEIGHT = 530
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def screenshot(weights: str) -> np.ndarray:
     from tools.tour import spend
 
     viewer = napari.Viewer()
-    viewer.window.resize(1280, 960)
+    viewer.window.resize(1280, 1000)
     viewer.open_sample("napari-gifnet", "multi-focus")
     upper, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
     fuse.advanced.form.weights.value = weights or None
@@ -207,7 +207,7 @@ def screenshot(weights: str) -> np.ndarray:
     while compare.quality.is_running:
         spend(0.1)
     window = viewer.window._qt_window
-    window.resizeDocks([upper, lower], [_FUSE_HEIGHT, 900 - _FUSE_HEIGHT], Qt.Orientation.Vertical)
+    window.resizeDocks([upper, lower], [_FUSE_HEIGHT, 940 - _FUSE_HEIGHT], Qt.Orientation.Vertical)
     spend(0.5)
     viewer.reset_view()
     spend(1.0)
