@@ -23,7 +23,14 @@ from qtpy.QtWidgets import QApplication
 from benchmarks.event_loop import Pulse
 from gifnet.io import write_image
 
-SAMPLES = ("multi-focus", "multi-exposure", "pan-ms", "pet-mri")
+SAMPLES = (
+    "multi-focus",
+    "multi-exposure",
+    "exposure-bracket",
+    "fluorescence",
+    "pan-ms",
+    "pet-mri",
+)
 #: No text is cut off, and no widget needs to scroll, in a window of this size.
 WINDOW = (1280, 720)
 

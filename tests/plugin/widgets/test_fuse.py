@@ -233,17 +233,6 @@ def test_choices_follow_the_viewer(viewer: Any, fuse_widget: Any) -> None:
     assert not fuse_widget.controls.run_button.isEnabled()
 
 
-def test_other_layers_are_proposed_when_all_that_were_chosen_are_gone(
-    viewer: Any, fuse_widget: Any
-) -> None:
-    assert fuse_widget.list.height() < 60  # not the height of a list of unknown length
-    add_pair(viewer)
-    fuse_widget.layers = fuse_widget.layers[::-1]
-    viewer.layers.clear()
-    pair = list(add_pair(viewer))  # one after the other, as napari opens files
-    assert fuse_widget.layers == pair
-
-
 def test_results_and_composites_come_last_and_unticked(viewer: Any, fuse_widget: Any) -> None:
     from napari_gifnet.layers.composite import composite
 
