@@ -120,7 +120,11 @@ def fluorescence() -> list[LayerData]:
     layers = [_layer(_uint8(phase), "Phase contrast", **_place(0.1, "um"))]
     for name, colour, signal in (("GFP", "green", granules), ("DAPI", "blue", nucleus * inside)):
         counts = noise.poisson(100 + 3000 * signal / signal.max()).astype(np.uint16)
-        shown = {"colormap": colour, "blending": "additive", "contrast_limits": (130, 2500)}
+        shown: dict[str, Any] = {
+            "colormap": colour,
+            "blending": "additive",
+            "contrast_limits": (130, 2500),
+        }
         layers.append(_layer(counts, name, **shown, **_place(0.1, "um")))
     return layers
 
