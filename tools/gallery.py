@@ -35,7 +35,7 @@ from napari_gifnet.io import samples
 _WIDTH = 1280
 _MAX_BYTES = 90_000
 #: So many pixels of the screenshot's height, so that neither widget scrolls.
-_FUSE_HEIGHT = 530
+_FUSE_HEIGHT = 505
 
 
 @dataclass(frozen=True)
