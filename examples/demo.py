@@ -82,8 +82,7 @@ def show(layers: list[Image], screenshot: Path | None) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
     for layer in layers:
         viewer.add_layer(layer)
-    widget.first, widget.second = layers[:2]
-    widget.task.value = PAIRS[SHOWN][1]
+    widget.layers = layers[:2]
     grid = getattr(viewer, "canvas", viewer).grid  # napari 0.9 moved it
     grid.enabled, grid.shape, grid.stride = True, (-1, 2), 1
     viewer.reset_view()

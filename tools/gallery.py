@@ -22,16 +22,20 @@ import numpy as np
 from matplotlib import colormaps
 from napari.layers import Image
 from PIL import Image as Picture
+from qtpy.QtCore import Qt
 
 from examples.demo import picture, strip
 from gifnet.io import read_images
 from gifnet.models.weights import load_weights
+from gifnet.tasks import DEFAULT_MODEL
 from napari_gifnet import enhance_layer, fuse_layers, fuse_stack_layers, pansharpen_layers
 from napari_gifnet.io import samples
 
 #: No picture is wider, or longer in bytes.
 _WIDTH = 1280
 _MAX_BYTES = 90_000
+#: So many pixels of the screenshot's height, so that neither widget scrolls.
+_FUSE_HEIGHT = 505
 
 
 @dataclass(frozen=True)
@@ -48,23 +52,37 @@ def opened(sample: Callable[[], list[Any]]) -> list[Image]:
     return [Image(data, **arguments) for data, arguments, _ in sample()]
 
 
-def pair(sample: Callable[[], list[Any]], task: str) -> Callable[[dict[str, Any]], Any]:
-    """Return what makes the picture of a pair and its fusion."""
+def fused(sample: Callable[[], list[Any]], task: str) -> Callable[[dict[str, Any]], Any]:
+    """Return what makes the picture of a sample's layers and their fusion."""
 
     def make(options: dict[str, Any]) -> list[np.ndarray]:
-        first, second = opened(sample)
-        return [picture(layer) for layer in (first, second, *fuse_layers(first, second,
-                task=task, **options))]  # fmt: skip
+        layers = opened(sample)
+        found = fuse_layers(*layers, task=task, **options)
+        return [picture(layer) for layer in (*layers, *found)]
 
     return make
 
 
+def fluorescence(options: dict[str, Any]) -> list[np.ndarray]:
+    layers = opened(samples.fluorescence)
+    maps = [layer.colormap.name for layer in layers]
+    limits = tuple(tuple(map(float, layer.contrast_limits)) for layer in layers)
+    found = fuse_layers(*layers, colormaps=maps, value_range=limits, **options)
+    drawn = [
+        np.rint(255 * layer.colormap.map(picture(layer) / 255.0)[..., :3]).astype(np.uint8)
+        for layer in layers
+    ]
+    return [*drawn, picture(*found)]
+
+
 def focus_stack(options: dict[str, Any]) -> list[np.ndarray]:
     (stack,) = opened(samples.focus_stack)
-    depth, fused = fuse_stack_layers(stack, return_depth=True, **options)
-    colours = colormaps["viridis"](depth.data / depth.data.max())[..., :3]
+    depth, sharp = fuse_stack_layers(stack, return_depth=True, **options)
+    colours = colormaps["viridis"].with_extremes(bad="white")(
+        np.ma.masked_invalid(depth.data / np.nanmax(depth.data))
+    )
     ends = [stack.data[0], stack.data[-1]]
-    return [*ends, picture(fused), np.rint(255 * colours).astype(np.uint8)]
+    return [*ends, picture(sharp), np.rint(255 * colours[..., :3]).astype(np.uint8)]
 
 
 def sharpened(options: dict[str, Any]) -> list[np.ndarray]:
@@ -85,8 +103,8 @@ def registered(options: dict[str, Any]) -> list[np.ndarray]:
     window = (slice(60, 380), slice(200, 520))
     found = []
     for kind in ("none", "rigid"):
-        (fused,) = fuse_layers(near, far, grid="first", task="mfif", register=kind, **options)
-        found.append(picture(fused)[window])
+        (result,) = fuse_layers(near, far, grid="first", task="mfif", register=kind, **options)
+        found.append(picture(result)[window])
     return found
 
 
@@ -101,22 +119,34 @@ ENTRIES = {
     "multi-focus": Entry(
         "Two focal planes",
         "Near focus, far focus, fused (`task=\"mfif\"`).",
-        pair(samples.multi_focus, "mfif"),
+        fused(samples.multi_focus, "mfif"),
     ),
     "multi-exposure": Entry(
         "Two exposures",
         "Over-exposed, under-exposed, fused (`task=\"meif\"`).",
-        pair(samples.multi_exposure, "meif"),
+        fused(samples.multi_exposure, "meif"),
+    ),
+    "exposure-bracket": Entry(
+        "Three exposures",
+        "Over-exposed, normal, under-exposed, and all three fused at once (`fuse(a, b, c)`).",
+        fused(samples.exposure_bracket, "meif"),
+    ),
+    "fluorescence": Entry(
+        "Fluorescence on phase contrast",
+        "A cell in phase contrast, GFP in green, DAPI in blue (both simulated), and all three "
+        "fused in the colours of their colormaps (`colormaps=[\"gray\", \"green\", \"blue\"]`).",
+        fluorescence,
     ),
     "pet-mri": Entry(
         "PET and MRI",
         "The PET of a phantom at 2.4 mm, its MRI at 0.6 mm, and both fused on the finer grid "
         "(`task=\"medical\"`).",
-        pair(samples.pet_and_mri, "medical"),
+        fused(samples.pet_and_mri, "medical"),
     ),
     "focus-stack": Entry(
         "A focus stack",
-        "The first and the last of five slices, the result of `fuse_stack` and the depth map.",
+        "The first and the last of five slices, the result of `fuse_stack` and the depth map, "
+        "which is white where nothing is sharp.",
         focus_stack,
     ),
     "pansharpening": Entry(
@@ -164,19 +194,20 @@ def screenshot(weights: str) -> np.ndarray:
     from tools.tour import spend
 
     viewer = napari.Viewer()
-    viewer.window.resize(1280, 960)
+    viewer.window.resize(1280, 1000)
     viewer.open_sample("napari-gifnet", "multi-focus")
-    _, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
-    fuse.advanced.form.weights.value = weights
-    fuse.task.value = "mfif"
+    upper, fuse = viewer.window.add_plugin_dock_widget("napari-gifnet", "Fuse")
+    fuse.advanced.form.weights.value = weights or None
     fuse.controls.run()
     while fuse.controls.is_running:
         spend(0.1)
-    _, compare = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare", tabify=False)
-    compare.button.click()
+    lower, compare = viewer.window.add_plugin_dock_widget("napari-gifnet", "Compare", tabify=False)
+    compare.button.native.click()
     compare.quality.button.click()
     while compare.quality.is_running:
         spend(0.1)
+    window = viewer.window._qt_window
+    window.resizeDocks([upper, lower], [_FUSE_HEIGHT, 940 - _FUSE_HEIGHT], Qt.Orientation.Vertical)
     spend(0.5)
     viewer.reset_view()
     spend(1.0)
@@ -188,7 +219,7 @@ def screenshot(weights: str) -> np.ndarray:
 
 def page(weights: str) -> str:
     """Return the gallery's page."""
-    found = load_weights(weights or None, "gifnet")
+    found = load_weights(weights or None, DEFAULT_MODEL)
     lines = [
         "# Gallery",
         "",

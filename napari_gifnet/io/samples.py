@@ -1,6 +1,6 @@
 """Samples for fusion, made from images that scikit-image ships; nothing is downloaded.
 
-Every function returns layer data for napari: the first source, then the second, or a stack.
+Every function returns layer data for napari: sources in the order of their roles, or a stack.
 """
 
 from __future__ import annotations
@@ -71,10 +71,20 @@ def _defocus(image: Floats, distance: Floats, widest: float = 4.0, levels: int =
 
 
 def multi_exposure() -> list[LayerData]:
-    """A cup of coffee beside a window: exposed for the shadow and for the light.
+    """A cup of coffee beside a window: exposed for the shadow and for the light."""
+    return _exposures({"Over-exposed": 2.5, "Under-exposed": -2.5})
 
-    The picture is made linear, lit unevenly over seven stops, exposed two and a half stops
-    above and below its middle, and passed through a camera's response and noise.
+
+def exposure_bracket() -> list[LayerData]:
+    """The cup of coffee in three exposures."""
+    return _exposures({"Over-exposed": 3.0, "Normal": 0.0, "Under-exposed": -3.0})
+
+
+def _exposures(stops: dict[str, float]) -> list[LayerData]:
+    """Return exposures by name, each so many stops above or below the middle.
+
+    The picture is made linear, lit unevenly over seven stops, exposed, and passed through a
+    camera's response and noise.
     """
     image = _shipped("coffee.png")[:, :512, :3] / 255.0
     radiance = image**_GAMMA
@@ -82,11 +92,40 @@ def multi_exposure() -> list[LayerData]:
     radiance *= 2.0 ** (column / (1 + np.exp(-2.0)))[None, :, None]
     noise = np.random.default_rng(0)
     layers = []
-    for name, stops in (("Over-exposed", 2.5), ("Under-exposed", -2.5)):
-        exposed = radiance * 2.0**stops
+    for name, each in stops.items():
+        exposed = radiance * 2.0**each
         exposed += noise.normal(0, 0.002, image.shape)
         response = np.clip(exposed, 0, 1) ** (1 / _GAMMA)
         layers.append(_layer(_uint8(response), name, rgb=True))
+    return layers
+
+
+def fluorescence() -> list[LayerData]:
+    """A cell: its phase in grey, and two made channels of fluorescence on it.
+
+    GFP shows the granules of the phase image, DAPI a blurred nucleus, both with 16 bits and
+    noise.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    phase = _shipped("cell.png").astype(np.float64)
+    phase = (phase[..., 0] if phase.ndim == 3 else phase)[248:504, 294:550] / 255.0
+    smooth = gaussian_filter(phase, 12)
+    inside = np.clip((smooth - np.median(smooth)) / np.ptp(smooth) * 2, 0, 1)
+    granules = np.clip(gaussian_filter(phase, 1.5) - gaussian_filter(phase, 5), 0, None) * inside
+    row, column = (np.average(axis, weights=inside) for axis in np.indices(phase.shape))
+    rows, columns = np.indices(phase.shape)
+    nucleus = np.exp(-((((rows - row) / 40) ** 2 + ((columns - column) / 30) ** 2) ** 2))
+    noise = np.random.default_rng(0)
+    layers = [_layer(_uint8(phase), "Phase contrast", **_place(0.1, "um"))]
+    for name, colour, signal in (("GFP", "green", granules), ("DAPI", "blue", nucleus * inside)):
+        counts = noise.poisson(100 + 3000 * signal / signal.max()).astype(np.uint16)
+        shown: dict[str, Any] = {
+            "colormap": colour,
+            "blending": "additive",
+            "contrast_limits": (130, 2500),
+        }
+        layers.append(_layer(counts, name, **shown, **_place(0.1, "um")))
     return layers
 
 
@@ -197,7 +236,7 @@ def _place(fine: float, unit: str, ratio: int = 1) -> dict[str, Any]:
 
 
 def _layer(
-    data: npt.NDArray[np.generic], name: str, *, rgb: bool = False, **place: Any
+    data: npt.NDArray[np.generic], name: str, *, rgb: bool = False, **others: Any
 ) -> LayerData:
-    arguments = {"name": name, "rgb": rgb, "axis_labels": ("y", "x"), **place}
+    arguments = {"name": name, "rgb": rgb, "axis_labels": ("y", "x"), **others}
     return data, arguments, "image"

@@ -91,8 +91,7 @@ def describe(image: Snapshot, scale: Scale) -> str:
     rule = rule_of(image, scale)
     if not isinstance(rule, tuple):
         return {"percentiles": "percentiles 0.5 to 99.5", "data": "all of its values"}[rule]
-    low, high = rule
-    text = f"{low:.4g} to {high:.4g}"
+    text = " to ".join(f"{end:.0f}" if 1e3 <= abs(end) < 1e7 else f"{end:.4g}" for end in rule)
     return f"{text} as displayed" if scale == "displayed" and rule == image.window else text
 
 

@@ -301,7 +301,8 @@ class FuseWidget(QWidget):
         new = [layer for layer in there if layer not in kept]
         offered = in_offered_order([*kept, *new] if self._picked else there)
         ticked = [layer for layer in self.list.selected if layer in there]
-        self.list.show_layers(offered, ticked if self._picked and ticked else self.propose())
+        self._picked = self._picked and bool(ticked)
+        self.list.show_layers(offered, ticked if self._picked else self.propose())
         self._on_chosen()
 
     def _fill(self) -> None:

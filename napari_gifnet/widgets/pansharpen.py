@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _METHODS = {
-    "gifnet": "GIFNet, band by band",
+    "gifnet": "Network, band by band",
     "brovey": "Brovey",
     "gram-schmidt": "Gram-Schmidt",
 }

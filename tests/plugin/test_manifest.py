@@ -25,7 +25,7 @@ def test_everything_it_names_is_there(manifest: PluginManifest) -> None:
     manifest.validate_imports()
     names = {widget.display_name for widget in manifest.contributions.widgets}
     assert names == {"Batch", "Compare", "Enhance", "Fuse", "Pansharpen", "Stack"}
-    assert len(manifest.contributions.sample_data) == 5
+    assert len(manifest.contributions.sample_data) == 7
 
 
 def test_reader_and_writers_take_what_the_formats_keep(manifest: PluginManifest) -> None:

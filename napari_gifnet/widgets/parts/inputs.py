@@ -116,6 +116,7 @@ class LayerList(QListWidget):
         self.itemChanged.connect(self._on_edited)
         if (model := self.model()) is not None:
             model.rowsMoved.connect(self._on_edited)
+        self._fit()
 
     @property
     def layers(self) -> list[Image]:
@@ -149,8 +150,12 @@ class LayerList(QListWidget):
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
             self.addItem(item)
         self._is_filling = False
-        rows = min(max(len(layers), 2), _MOST_ROWS)
-        height = self.sizeHintForRow(0) if layers else self.fontMetrics().height() + 6
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as the rows."""
+        rows = min(max(self.count(), 2), _MOST_ROWS)
+        height = self.sizeHintForRow(0) if self.count() else self.fontMetrics().height() + 6
         self.setFixedHeight(rows * height + 2 * self.frameWidth() + 2)
 
     def _items(self) -> list[QListWidgetItem]:

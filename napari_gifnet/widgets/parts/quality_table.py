@@ -57,8 +57,6 @@ class QualityPanel(QGroupBox):
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         if (rows := self.table.verticalHeader()) is not None:
             rows.hide()
-        if (columns := self.table.horizontalHeader()) is not None:
-            columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.table.hide()
         self.note = wrapped_label()
         layout = QVBoxLayout(self)
@@ -145,6 +143,9 @@ class QualityPanel(QGroupBox):
             item.setToolTip(f"{known.title}{care}.")
             self.table.setHorizontalHeaderItem(column, item)
         self.table.setHorizontalHeaderItem(0, QTableWidgetItem(""))
+        if (columns := self.table.horizontalHeader()) is not None:
+            columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            columns.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for row, name in enumerate(quality.names):
             cell = QTableWidgetItem("Result" if row == 0 else name)
             cell.setToolTip(name)

@@ -107,6 +107,11 @@ class RegistrationBox(QWidget):
         """Whether a transform is being sought."""
         return self._finder.is_running
 
+    @property
+    def is_checking(self) -> bool:
+        """Whether the alignment of the layers is being checked, or about to be."""
+        return self._checker.is_busy
+
     def selection(self) -> Registration:
         """Return what is chosen, with the transform if it was found for this very pair."""
         return Registration(self.kind.value, self.measure.value, self._found)

@@ -40,6 +40,18 @@ def test_samples_open_from_the_menu(viewer: Any, key: str) -> None:
     assert len(viewer.open_sample("napari-gifnet", key)) == 2
 
 
+def test_a_bracket_has_three_exposures(viewer: Any) -> None:
+    over, normal, under = viewer.open_sample("napari-gifnet", "exposure-bracket")
+    assert over.data.mean() > normal.data.mean() > under.data.mean()
+
+
+def test_fluorescence_has_the_colours_of_its_channels(viewer: Any) -> None:
+    phase, gfp, dapi = viewer.open_sample("napari-gifnet", "fluorescence")
+    assert [layer.colormap.name for layer in (phase, gfp, dapi)] == ["gray", "green", "blue"]
+    assert phase.data.shape == gfp.data.shape == dapi.data.shape
+    assert min(np.ptp(layer.data) for layer in (gfp, dapi)) > 2000
+
+
 def test_the_focus_of_a_stack_wanders(viewer: Any) -> None:
     (stack,) = viewer.open_sample("napari-gifnet", "focus-stack")
     assert stack.data.shape == (5, 500, 741, 3)

@@ -80,6 +80,7 @@ def test_ranges_are_the_contrast_limits_that_were_set() -> None:
     assert describe_ranges(images[:1], "displayed") == "Range: 1 to 12.4 as displayed."
     assert describe_ranges(images, "percentiles") == "Range: percentiles 0.5 to 99.5."
     assert "given 10 to 700 as displayed; eight 0 to 255." in describe_ranges(images, "displayed")
+    assert "given -32768 to 32767" in describe_ranges(images, "dtype")
 
 
 def test_slices_share_one_range() -> None:
