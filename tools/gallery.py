@@ -34,8 +34,8 @@ from napari_gifnet.io import samples
 #: No picture is wider, or longer in bytes.
 _WIDTH = 1280
 _MAX_BYTES = 90_000
-#: So many pixels of the screenshot's height, so that neither widget scrolls.
-_FUSE_HEIGHT = 505
+#: So many pixels of the screenshot's height, so that both widgets show all that they have.
+_FUSE_HEIGHT = 518
 
 
 @dataclass(frozen=True)
