@@ -40,19 +40,9 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def weights_of_shares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of model shares, not trained, that decides distinctly."""
-    import torch
+    from tests.helpers.shares_samples import deciding_network, save_network
 
-    from gifnet.models.shares.network import SharesNet
-    from gifnet.models.weights import save_weights
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2)
-        module = SharesNet()
-        for head in (*module.heads, module.base):
-            torch.nn.init.normal_(head.out.weight, std=0.3)
-    path = tmp_path_factory.mktemp("weights") / "shares.safetensors"
-    save_weights(module, path, {"model": "shares", "recipe": "none: random numbers"})
-    return path
+    return save_network(deciding_network(2, 0.3), tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

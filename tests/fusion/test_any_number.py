@@ -17,28 +17,21 @@ from gifnet.fusion import Fuser
 from gifnet.fusion.request import ordinal
 from gifnet.imaging.colour import chroma, luminance
 from gifnet.models.shares.network import SharesNet
-from gifnet.models.weights import save_weights
 from gifnet.workflows.stacks.fuser import StackFuser
+from tests.helpers.shares_samples import deciding_network
 
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
 def network() -> SharesNet:
-    """The network with random weights that decide distinctly."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2)
-        module = SharesNet()
-        for head in (*module.heads, module.base):
-            torch.nn.init.normal_(head.out.weight, std=0.3)
-    return module.eval()
+    """The network of `weights_of_shares`."""
+    return deciding_network(2, 0.3)
 
 
 @pytest.fixture(scope="module")
-def weights(network: SharesNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "shares.safetensors"
-    save_weights(network, path, {"model": "shares", "recipe": "none: random numbers"})
-    return path
+def weights(weights_of_shares: Path) -> Path:
+    return weights_of_shares
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,10 @@ class PlaneWriter(Protocol):
         """
 
 
+class PlaneStore(PlaneReader, PlaneWriter, Protocol):
+    """The source of the planes that is also the receiver of the result."""
+
+
 class Arrays:
     """The planes of all sources in memory, and the result in memory.
 

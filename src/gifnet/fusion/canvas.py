@@ -13,7 +13,7 @@ from ..errors import InvalidInputError
 from ..geometry.region import Region
 from ..imaging.arrays import Pixels, WritablePixels
 from ..imaging.chroma_correction import ChromaCorrection
-from ..imaging.missing import FILL_REACH, all_missing, fill, shares_of_data
+from ..imaging.missing import FILL_REACH, all_missing, fill, shares_of_all, shares_of_data
 from ..imaging.source import Plane, SourcePlane
 from ..options import Wanted
 from .finish import chroma_pair, finish_plane
@@ -91,8 +91,8 @@ class PlaneSet:
         shares : (N, h, w) array or None
         missing : (h, w) bool array or None
         """
-        if shares is not None and len(shares) < len(self.request.sources):
-            shares = np.concatenate((shares, 1 - shares))
+        if shares is not None:
+            shares = shares_of_all(shares, len(self.request.sources))
         planes = self._planes(region) if self.request.needs_sources else []
         correction = None if self.correction is None else self.correction.part(region)
         image = finish_plane(self.request, fused, planes, correction)

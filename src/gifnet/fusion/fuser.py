@@ -18,8 +18,9 @@ import torch
 
 from ..engine.device import resolve_precision
 from ..engine.engine import Engine
-from ..engine.tile_io import Arrays, PlaneReader, PlaneWriter
+from ..engine.tile_io import Arrays, PlaneStore
 from ..errors import InvalidInputError
+from ..imaging.missing import shares_of_all
 from ..models.registry import MODELS, require_share
 from ..models.weights import Weights
 from ..options import FuseOptions, Wanted
@@ -231,18 +232,15 @@ class Fuser:
         """
         result = Arrays.of(*self._checked(planes))
         self.run_planes(result, len(planes), planes[0].shape, shares=True, progress=progress)
-        shares = result.share
-        if shares is not None and len(shares) < len(planes):
-            shares = np.concatenate((shares, 1 - shares))
+        shares = None if result.share is None else shares_of_all(result.share, len(planes))
         return Planes(result.image[0].clip(0, 1), shares)
 
     def run_planes(
         self,
-        planes: PlaneReader,
+        planes: PlaneStore,
         count: int,
         shape: tuple[int, ...],
         *,
-        sink: PlaneWriter | None = None,
         shares: bool = False,
         progress: Progress = None,
     ) -> None:
@@ -250,20 +248,18 @@ class Fuser:
 
         Parameters
         ----------
-        planes : PlaneReader
-            Gives (P, N, h, w) planes without missing pixels. The first of P decides.
+        planes : PlaneStore
+            Gives (P, N, h, w) planes without missing pixels. The first of P decides. It receives
+            the result and, if asked for, the shares.
         count : int
             The number N of sources.
         shape : (H, W)
-        sink : PlaneWriter, optional
-            Receives the result and, if asked for, the shares; by default `planes`.
         """
         reporter = Reporter(progress)
         engine = self._engine(self._options, self._dtype(eight_bit=False), count, shares)
         height, width = shape
         reporter.expect(engine.units(height, width))
-        target = sink if sink is not None else planes
-        engine.run(planes, target, (height, width), reporter)  # type: ignore[arg-type]
+        engine.run(planes, planes, (height, width), reporter)
 
     @property
     def fuses_any_number(self) -> bool:

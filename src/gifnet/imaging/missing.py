@@ -33,9 +33,7 @@ def fill(planes: Floats, valid: Sequence[Mask | None]) -> Floats:
     if all(mask is None for mask in valid):
         return planes
     has = np.stack([np.ones(planes.shape[-2:], bool) if mask is None else mask for mask in valid])
-    known = np.where(has, planes, np.float32(0))
-    mean = known.sum(axis=1, keepdims=True) / np.maximum(has.sum(axis=0), 1).astype(np.float32)
-    filled: Floats = np.where(has, planes, mean)
+    filled = np.moveaxis(with_mean(np.moveaxis(planes, 1, 0), has[:, None]), 0, 1)
     missing = ~has.any(axis=0)
     if missing.any():
         from scipy.ndimage import distance_transform_edt
@@ -45,6 +43,27 @@ def fill(planes: Floats, valid: Sequence[Mask | None]) -> Floats:
         distance, (rows, columns) = distance_transform_edt(missing, return_indices=True)
         filled = np.where(distance > FILL_REACH, np.float32(0), filled[..., rows, columns])
     return filled
+
+
+def with_mean(values: Floats, valid: Mask) -> Floats:
+    """Return (N, ...) values whose missing ones are the mean of the other sources'.
+
+    Parameters
+    ----------
+    values : (N, ...) float32 array
+    valid : bool array that broadcasts to it
+    """
+    if valid.all():
+        return values
+    known = np.where(valid, values, np.float32(0))
+    count = np.maximum(valid.sum(axis=0), 1).astype(np.float32)
+    filled: Floats = np.where(valid, values, known.sum(axis=0) / count)
+    return filled
+
+
+def shares_of_all(shares: Floats, count: int) -> Floats:
+    """Return the shares of all sources, (N, H, W), from those of all or of the first of two."""
+    return shares if len(shares) == count else np.concatenate((shares, 1 - shares))
 
 
 def all_missing(valid: Sequence[Mask | None]) -> Mask | None:

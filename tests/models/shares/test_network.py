@@ -11,17 +11,13 @@ from scipy.ndimage import convolve
 
 from gifnet.models.shares.network import MULTIPLE, SharesNet
 from gifnet.models.shares.pyramid import BlockPyramid
+from tests.helpers.shares_samples import deciding_network
 
 
 @pytest.fixture(scope="module")
 def network() -> SharesNet:
     """A network that decides something, unlike an untrained one."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = SharesNet()
-        for head in (*module.heads, module.base):
-            torch.nn.init.normal_(head.out.weight, std=0.2)
-    return module.eval()
+    return deciding_network(0, 0.2)
 
 
 def images(count: int, height: int = 128, width: int = 192, seed: int = 0) -> torch.Tensor:

@@ -6,25 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import gifnet
-from gifnet.models.shares.network import SharesNet
-from gifnet.models.weights import save_weights
+from tests.helpers.shares_samples import deciding_network, save_network
 
 SHAPE = (300, 420)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        module = SharesNet()
-        for head in (*module.heads, module.base):
-            torch.nn.init.normal_(head.out.weight, std=0.2)
-    path = tmp_path_factory.mktemp("weights") / "shares.safetensors"
-    save_weights(module, path, {"model": "shares", "recipe": "none: random numbers"})
-    return path
+    return save_network(deciding_network(1, 0.2), tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ...classical import CLASSICAL_METHODS, Layers, measure_depth
 from ...fusion.fuser import Fuser
 from ...geometry.region import Region
+from ...imaging.missing import with_mean
 from ...imaging.ranges import Range, normalise
 from ...models.registry import require_share
 from ...progress import Progress, Reporter
@@ -25,7 +26,7 @@ from .equalise import equalised
 from .maps import apply_decision, require_map, retouched
 from .network import fuse_by_network, pairwise_shares
 from .settings import StackSettings
-from .slices import Floats, Slices, read_slices, with_mean
+from .slices import Floats, Slices, read_slices
 
 
 @dataclass(frozen=True, eq=False)

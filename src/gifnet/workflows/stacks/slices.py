@@ -14,6 +14,7 @@ from ...errors import InvalidInputError
 from ...geometry.region import Region
 from ...imaging.arrays import compute, with_missing
 from ...imaging.colour import luminance
+from ...imaging.missing import with_mean
 from ...imaging.ranges import Range, normalise, shared_range, to_type
 from ...imaging.source import Source, as_array, read_sources
 from ...registration.api import mean_luminance
@@ -210,15 +211,6 @@ def _taken_apart(stack: Any, axis: int) -> list[Any]:
         index[axis] = position
         images.append(stack[tuple(index)])
     return images
-
-
-def with_mean(values: Floats, valid: Mask) -> Floats:
-    """Return (N, ...) values whose missing pixels are the mean of the other slices'."""
-    if valid.all():
-        return values
-    known = np.where(valid, values, 0)
-    mean = known.sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
-    return np.where(valid, values, mean).astype(np.float32)
 
 
 def _valid(source: Source) -> Mask:
